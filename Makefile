@@ -1,0 +1,39 @@
+# Two commands: `make demo` and `make test`. Each sets up what it needs, once.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DEMO := demo-work
+
+.PHONY: demo test quick lint schemas sample bench torture clean
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: $(READY)  ## embed, arrange and train-check on sample_data/
+	$(BIN)/tma-prep embed --train sample_data/train.jsonl --test sample_data/test.json --out $(DEMO)
+	$(BIN)/tma-prep arrange $(DEMO) --order nft --order rt --order fft
+	$(BIN)/tma-prep train-check $(DEMO) --order nft --order rt --order fft
+
+test: lint  ## everything CI runs
+	$(BIN)/python -m pytest -q
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+quick: $(READY)  ## the inner loop: no model is loaded, nothing is trained
+	$(BIN)/python -m pytest -q -x -m 'not slow'
+
+schemas: $(READY)  ## the JSON Schema of every manifest
+	$(BIN)/python -m tma_prep_schemas schemas/json
+
+sample: $(READY)  ## sample_data/, from its generator
+	$(BIN)/python sample_data/generate.py
+
+clean:
+	rm -rf $(DEMO)

@@ -1,0 +1,1 @@
+"""The command line of tma-prep: parse, call the library, print."""

@@ -1,0 +1,168 @@
+"""What a person sees: progress and messages on stderr, results on stdout."""
+
+import contextlib
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from rich.console import Console
+
+Options = TypeVar("Options", bound="BaseModel")
+
+
+def error_console() -> "Console":
+    """The terminal's stderr."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_error(text: str) -> None:
+    """One line on stderr; what comes from a user's data cannot move the cursor."""
+    error_console().print(f"[bold red]error:[/] {_plain(text)}")
+
+
+def print_json(result: object) -> None:
+    """One JSON object on stdout."""
+    values = dataclasses.asdict(result)  # type: ignore[call-overload]
+    sys.stdout.write(json.dumps(values, ensure_ascii=False, default=str) + "\n")
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A small table on stdout; the first column is text, the others are numbers."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="left" if place == 0 else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*(_plain(_shown(value)) for value in row))
+    Console(highlight=False).print(table)
+
+
+def print_next(text: str, command: str) -> None:
+    """What to run next, on stdout."""
+    sys.stdout.write(f"{text}\n  {command}\n")
+
+
+def validated(model: type[Options], /, **values: Any) -> Options:  # noqa: ANN401
+    """The options as a typed object.
+
+    Raises:
+        OptionError: One is out of range; the text names it.
+    """
+    from pydantic import ValidationError
+
+    from tma_prep.errors import OptionError
+
+    try:
+        return model(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).replace("_", "-") if first["loc"] else "options"
+        message = first["msg"].removeprefix("Value error, ")
+        raise OptionError(f"--{name} {first['input']!r}: {message}") from error
+
+
+class TerminalProgress:
+    """Progress bars with rate and time left; satisfies `tma_prep.progress.Progress`."""
+
+    def __init__(self) -> None:
+        """Write to stderr; without a terminal, a line now and then."""
+        self._console = error_console()
+
+    @contextlib.contextmanager
+    def stage(self, label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+        """Show one stage; `total` 0 where it is not known."""
+        if not self._console.is_terminal:
+            yield from self._lines(label, total, unit)
+            return
+        from rich.progress import (
+            BarColumn,
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[done]}"),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+        )
+        with progress:
+            task = progress.add_task(label, total=total or None, done="")
+
+            def advance(more: int) -> None:
+                progress.advance(task, more)
+                state = progress.tasks[0]
+                rate = f" · {_count(state.speed)} {unit}/s" if state.speed and unit else ""
+                done = f"{_count(state.completed)}" + (f"/{_count(total)}" if total else "")
+                progress.update(task, done=f"{done} {unit}{rate}")
+
+            yield advance
+
+    def _lines(self, label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+        """For logs: one line every ten seconds, so that nothing long is silent."""
+        import time
+
+        start = last = time.monotonic()
+        done = 0
+
+        def advance(more: int) -> None:
+            nonlocal last, done
+            done += more
+            now = time.monotonic()
+            if now - last >= 10:
+                last = now
+                rate = done / (now - start)
+                left = f", {(total - done) / rate:,.0f} s left" if total and rate else ""
+                self.note(f"{label}: {_count(done)} {unit}, {_count(rate)} {unit}/s{left}")
+
+        yield advance
+
+    def note(self, text: str) -> None:
+        """One line on stderr."""
+        self._console.print(_plain(text))
+
+
+def show_path(path: Path | str) -> str:
+    """A path as it may be typed: quoted where a shell needs it."""
+    import shlex
+
+    return shlex.quote(str(path))
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "–"}[value]
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.3f}"
+    return str(value)
+
+
+def _count(number: float) -> str:
+    for size, suffix in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if number >= size:
+            return f"{number / (1e3 if suffix == 'k' else size):.1f}{suffix}"
+    return f"{number:.0f}"
+
+
+def _plain(text: str) -> str:
+    """Text that rich prints as it is, with control characters shown instead of obeyed."""
+    from rich.markup import escape
+
+    return escape("".join(c if c.isprintable() else repr(c)[1:-1] for c in text))

@@ -1,0 +1,163 @@
+"""The manifests of a workspace, as pydantic models that refuse unknown keys.
+
+A manifest is written last: an artifact without one is unfinished. Nothing in it depends on the
+time, the host or the number of threads.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+"""A plain file name: no folder, no leading dot, so that no manifest can point elsewhere."""
+
+Option = str | int | float | bool | None | list[str] | list[int]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FileEntry(_Strict):
+    """One file of an artifact, beside its manifest."""
+
+    file: FileName
+    rows: int = Field(ge=0)
+    bytes: int = Field(ge=0)
+    sha256: Sha256
+
+
+class InputFile(_Strict):
+    """One input file, as it was when it was read."""
+
+    path: str
+    bytes: int = Field(ge=0)
+    sha256: Sha256
+    rows: int = Field(ge=0)
+
+
+class Source(_Strict):
+    """Where rows came from and how they were read."""
+
+    files: list[InputFile]
+    format: str
+    task_column: str | None
+    arrow_schema: str = Field(description="base64 of the Arrow IPC schema of the user's columns")
+    columns: list[str] = Field(description="the user's columns, each as `name: type`")
+
+
+class Manifest(_Strict):
+    """What every manifest records."""
+
+    format_version: Literal[1] = 1
+    tool_version: str
+    libraries: dict[str, str] = Field(description="versions of the libraries that matter")
+    config: dict[str, Option] = Field(description="every option, resolved")
+    inputs: dict[str, Sha256] = Field(
+        default_factory=dict,
+        description="SHA-256 of what this was made from: input files by path, in the order read; "
+        "artifacts by name, of their manifests",
+    )
+    rows: int = Field(ge=0)
+    files: list[FileEntry]
+
+
+class EmbeddingsManifest(Manifest):
+    """`embeddings/train/manifest.json` and `embeddings/test/manifest.json`."""
+
+    kind: Literal["embeddings"] = "embeddings"
+    side: Literal["train", "test"]
+    source: Source
+    dimension: int = Field(ge=1)
+    encoder: dict[str, Option] | None = Field(
+        description="how texts were encoded, with no `auto` left; null where vectors were given"
+    )
+    skipped_rows: int = Field(ge=0, description="bad rows left out")
+    skipped: FileEntry | None = Field(description="the file that lists them, null where none")
+    truncated_rows: int = Field(ge=0, description="rows longer than the encoder reads")
+    response_cut_rows: int = Field(
+        ge=0, description="of those, rows whose response was cut away entirely"
+    )
+
+
+class NeighborsManifest(Manifest):
+    """`neighbors/manifest.json`."""
+
+    kind: Literal["neighbors"] = "neighbors"
+    test_rows: int = Field(ge=1)
+    train_rows: int = Field(ge=1)
+
+
+class RankingManifest(Manifest):
+    """`rankings/NAME/manifest.json`."""
+
+    kind: Literal["ranking"] = "ranking"
+    ranking: str
+    rounds: int | None = Field(description="how many rounds, null where the ranking has none")
+    shared_winners: int | None = Field(
+        description="nominations of a row that another test named in the same round"
+    )
+
+
+class OrderManifest(Manifest):
+    """`orders/NAME.manifest.json`."""
+
+    kind: Literal["order"] = "order"
+    order: str
+
+
+class ShardsManifest(Manifest):
+    """`shards/NAME/manifest.json`."""
+
+    kind: Literal["shards"] = "shards"
+    order: str
+    format: str = Field(description="the instance format of the user's columns")
+
+
+class CheckSummary(_Strict):
+    """`checks/NAME/summary.json`: the numbers a person asks for first."""
+
+    format_version: Literal[1] = 1
+    test_rows: int
+    train_rows: int = Field(description="rows each order was trained on")
+    steps: int
+    batch_size: int
+    parameters: int = Field(description="trainable weights of the reference model")
+    unscored_test_rows: list[int] = Field(description="test rows without a response token")
+    orders: list["OrderSummary"]
+
+
+class OrderSummary(_Strict):
+    """One order's curve in a few numbers; losses in nats a response token, lower is better."""
+
+    order: str
+    start_loss: float
+    final_loss: float
+    best_loss: float
+    auc_steps: float = Field(description="mean of the loss curve over steps, by trapezoids")
+    rows_seen: int
+    response_tokens_seen: int
+    steps: list[int]
+    loss: list[float] = Field(description="mean over test rows, at each of `steps`")
+    token_weighted_loss: list[float] = Field(description="mean over response tokens")
+
+
+class CheckManifest(Manifest):
+    """`checks/NAME/manifest.json`."""
+
+    kind: Literal["check"] = "check"
+    orders: list[str]
+
+
+def manifest_models() -> dict[str, type[BaseModel]]:
+    """Every model that stands as a JSON file in a workspace, by the name of its schema file."""
+    return {
+        "embeddings": EmbeddingsManifest,
+        "neighbors": NeighborsManifest,
+        "ranking": RankingManifest,
+        "order": OrderManifest,
+        "shards": ShardsManifest,
+        "check": CheckManifest,
+        "check-summary": CheckSummary,
+    }

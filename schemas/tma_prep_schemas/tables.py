@@ -1,0 +1,89 @@
+"""Arrow schemas of every table in a workspace. These names are public."""
+
+import pyarrow as pa
+
+PREFIX = "tma_"
+"""Every column that tma-prep adds begins with this; an input column that does is refused."""
+
+POSITION = "tma_position"
+ROUND = "tma_round"
+SIMILARITY = "tma_similarity"
+TARGET = "tma_target"
+ROW = "tma_row"
+ROW_ID = "tma_id"
+
+
+def embeddings_schema(dimension: int) -> pa.Schema:
+    """Schema of `embeddings/*/part-*.arrow`: one row a kept input row, in input order.
+
+    Args:
+        dimension: Components of one embedding.
+    """
+    return pa.schema(
+        [
+            pa.field(ROW, pa.int64(), nullable=False),
+            pa.field(ROW_ID, pa.string(), nullable=False),
+            pa.field(
+                "embedding",
+                pa.list_(pa.field("item", pa.float32(), nullable=False), dimension),
+                nullable=False,
+            ),
+        ]
+    )
+
+
+NEIGHBORS = pa.schema(
+    [
+        pa.field("test_row", pa.int64(), nullable=False),
+        pa.field("rank", pa.int32(), nullable=False),
+        pa.field(ROW, pa.int64(), nullable=False),
+        pa.field("similarity", pa.float32(), nullable=False),
+    ]
+)
+"""`neighbors/`: the test → train graph as edges; rank 0 is the nearest."""
+
+RANKING = pa.schema(
+    [
+        pa.field(ROW, pa.int64(), nullable=False),
+        pa.field("round", pa.int32()),
+        pa.field("similarity", pa.float64(), nullable=False),
+        pa.field("test_row", pa.int64(), nullable=False),
+    ]
+)
+"""`rankings/NAME/ranking.parquet`: one row a training row, in input order.
+
+`similarity` is the exact cosine similarity to the nearest test row, `test_row`.
+"""
+
+SHARD_FIELDS = (
+    pa.field(POSITION, pa.int64(), nullable=False),
+    pa.field(ROUND, pa.int32()),
+    pa.field(SIMILARITY, pa.float32(), nullable=False),
+    pa.field(TARGET, pa.string(), nullable=False),
+    pa.field(ROW, pa.int64(), nullable=False),
+    pa.field(ROW_ID, pa.string(), nullable=False),
+)
+"""What stands after the user's own columns in a row of a shard, in this order."""
+
+ORDER_FIELDS = (POSITION, ROW, ROW_ID, ROUND, SIMILARITY, TARGET)
+
+ORDER = pa.schema([{f.name: f for f in SHARD_FIELDS}[name] for name in ORDER_FIELDS])
+"""`orders/NAME.parquet`: the order alone."""
+
+CURVES = pa.schema(
+    [
+        pa.field("order", pa.string(), nullable=False),
+        pa.field("seed", pa.int64(), nullable=False),
+        pa.field("step", pa.int32(), nullable=False),
+        pa.field("rows_seen", pa.int64(), nullable=False),
+        pa.field("response_tokens_seen", pa.int64(), nullable=False),
+        pa.field("test_row", pa.int64(), nullable=False),
+        pa.field("task", pa.string()),
+        pa.field("loss", pa.float64(), nullable=False),
+        pa.field("response_tokens", pa.int32(), nullable=False),
+    ]
+)
+"""`checks/NAME/curves.parquet`: loss of every test row at every evaluation.
+
+`loss` is the mean cross-entropy in nats over the response tokens of that test row.
+"""

@@ -1,0 +1,89 @@
+"""The line chart: ticks, lines and names."""
+
+import xml.etree.ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tma_prep.report.line_chart import LINE_CHART_CSS, Line, legend, line_chart, nice_ticks
+
+
+def _chart(lines: list[Line], *, small: bool = False) -> ET.Element:
+    return ET.fromstring(line_chart(lines, title="t", x_label="x", y_label="y", small=small))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "most", "ticks"),
+    [
+        (0, 60, 7, [0, 10, 20, 30, 40, 50, 60]),
+        (0, 1790, 7, [0, 500, 1000, 1500]),
+        (6.4, 8.6, 6, [6.5, 7.0, 7.5, 8.0, 8.5]),
+        (0.1, 0.35, 6, [0.1, 0.15, 0.2, 0.25, 0.3, 0.35]),
+        (-1, 1, 3, [-1, 0, 1]),
+    ],
+)
+def test_ticks_are_round_numbers(low: float, high: float, most: int, ticks: list[float]) -> None:
+    """Multiples of 1, 2 or 5 times a power of ten."""
+    assert nice_ticks(low, high, most) == ticks
+
+
+@given(low=st.floats(-1e6, 1e6), span=st.floats(1e-3, 1e6), most=st.integers(2, 10))
+def test_ticks_lie_on_the_axis(low: float, span: float, most: int) -> None:
+    """Ascending, none outside by more than rounding, never more than asked for."""
+    ticks = nice_ticks(low, low + span, most)
+    slack = span * 1e-3
+    assert len(ticks) <= most
+    assert ticks == sorted(set(ticks))
+    assert all(low - slack <= tick <= low + span + slack for tick in ticks)
+
+
+def test_points_lie_where_the_numbers_say() -> None:
+    """The least x is leftmost, the greatest y topmost, and steps keep their distances."""
+    chart = _chart([Line("a", [0, 10, 30], [5.0, 1.0, 3.0], 0)])
+    points = [
+        tuple(map(float, p.split(",")))
+        for p in chart.findall(".//polyline")[0].attrib["points"].split()
+    ]
+    (x0, y0), (x1, y1), (x2, y2) = points
+    assert (x2 - x1) == pytest.approx(2 * (x1 - x0), abs=0.05)
+    assert (y1 - y0) == pytest.approx(2 * (y2 - y0), abs=0.05)
+    assert y0 < y2 < y1
+
+
+def test_every_line_is_drawn_and_named_apart() -> None:
+    """Names at equal ends do not overlap, and none leaves the drawing below."""
+    lines = [Line(f"order-{k}", [0, 5], [3.0, 1.0], k) for k in range(8)]
+    chart = _chart(lines)
+    names = [text for text in chart.findall("text") if "name" in text.get("class", "")]
+    heights = sorted(float(text.attrib["y"]) for text in names)
+    assert len(chart.findall(".//polyline")) == 8
+    assert {text.text for text in names} == {line.name for line in lines}
+    assert min(b - a for a, b in zip(heights, heights[1:], strict=False)) >= 21.9
+    assert heights[-1] < float(chart.attrib["viewBox"].split()[3])
+
+
+@pytest.mark.parametrize("small", [False, True])
+def test_flat_lines_and_single_points_can_be_drawn(small: bool) -> None:
+    """No axis of length zero."""
+    chart = _chart([Line("a", [0], [2.0], 0), Line("b", [0], [2.0], 1)], small=small)
+    assert "nan" not in ET.tostring(chart, encoding="unicode").lower()
+
+
+def test_names_are_escaped_and_long_ones_shortened() -> None:
+    """The whole name stays in the line's title."""
+    name = "<b>a long & winding name</b>"
+    chart = _chart([Line(name, [0, 1], [1.0, 2.0], 0)])
+    assert [text.text for text in chart.findall("text") if "name" in text.get("class", "")] == [
+        "<b>a long & w…"
+    ]
+    assert chart.findall(".//polyline/title")[0].text == name
+    assert ET.fromstring(legend([Line(name, [], [], 0)])).findall("li")[0][0].tail == name
+
+
+def test_every_style_has_a_colour_for_light_and_dark() -> None:
+    """A line of any style number gets a class the style sheet knows."""
+    for style in range(7):
+        name = Line("a", [0], [0], style).css_class
+        assert f".{name} {{" in LINE_CHART_CSS
+        assert LINE_CHART_CSS.count(f"--{name}: #") == 2

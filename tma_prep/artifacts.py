@@ -1,0 +1,242 @@
+"""Files that are whole or absent: staging, hashing, manifests, the workspace and its lock."""
+
+import contextlib
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import filelock
+from pydantic import ValidationError
+
+from tma_prep.errors import ArtifactError
+from tma_prep_schemas import FileEntry, Manifest
+from tma_prep_schemas.manifests import Option
+
+MANIFEST = "manifest.json"
+_BYTES_AT_ONCE = 4 << 20
+
+AnyManifest = TypeVar("AnyManifest", bound=Manifest)
+
+
+def sha256_of(*paths: Path, on_bytes: Callable[[int], None] = lambda _: None) -> str:
+    """SHA-256 over the bytes of the files, one after the other, in hex."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as stream:
+            while chunk := stream.read(_BYTES_AT_ONCE):
+                digest.update(chunk)
+                on_bytes(len(chunk))
+    return digest.hexdigest()
+
+
+def file_entry(path: Path, rows: int) -> FileEntry:
+    """What a manifest says of a file that was just written."""
+    return FileEntry(file=path.name, rows=rows, bytes=path.stat().st_size, sha256=sha256_of(path))
+
+
+def sync(path: Path) -> None:
+    """Flush a file, or the entries of a folder, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a small file: under a temporary name, synced, then renamed."""
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(path)
+    sync(path.parent)
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Write a manifest; from then on its artifact is finished."""
+    write_text(path, manifest.model_dump_json(indent=2) + "\n")
+
+
+def read_manifest(path: Path, model: type[AnyManifest]) -> AnyManifest | None:
+    """The manifest, or None where there is none.
+
+    Raises:
+        ArtifactError: It is damaged or of another version of the format.
+    """
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except NotADirectoryError as error:
+        raise ArtifactError(f"{path.parent}: is a file where a folder is needed") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise ArtifactError(
+            f"{path}: is damaged or of another version ({where}: {first['msg']}); "
+            "make it again with --overwrite, or use another workspace"
+        ) from error
+
+
+@contextlib.contextmanager
+def staged_folder(final: Path) -> Iterator[Path]:
+    """A folder to write into that takes the place of `final` only if all went well.
+
+    What an earlier, killed run left in it is removed first.
+    """
+    partial = final.with_name(f".{final.name}.partial")
+    retired = final.with_name(f".{final.name}.retired")
+    for leftover in (partial, retired):
+        shutil.rmtree(leftover, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    sync(partial)
+    if final.exists():
+        final.rename(retired)
+    partial.rename(final)
+    sync(final.parent)
+    shutil.rmtree(retired, ignore_errors=True)
+
+
+def check_files(folder: Path, manifest: Manifest, remedy: str) -> None:
+    """Compare every file of an artifact with its manifest.
+
+    Raises:
+        ArtifactError: One is missing or differs; the text names it.
+    """
+    for entry in manifest.files:
+        path = folder / entry.file
+        if not path.is_file():
+            raise ArtifactError(f"{path}: is missing; {remedy}")
+        size = path.stat().st_size
+        if size != entry.bytes:
+            raise ArtifactError(f"{path}: has {size} bytes, not {entry.bytes}; {remedy}")
+        if sha256_of(path) != entry.sha256:
+            raise ArtifactError(f"{path}: its SHA-256 is not the manifest's; {remedy}")
+
+
+def differences(
+    config: Mapping[str, Option],
+    inputs: Mapping[str, str],
+    other: Manifest,
+) -> list[str]:
+    """What differs between what is wanted and what a finished artifact was made with."""
+    found = [
+        f"{name.replace('_', '-')} was {_shown(other.config.get(name))}, "
+        f"now {_shown(config.get(name))}"
+        for name in sorted({*config, *other.config})
+        if config.get(name) != other.config.get(name)
+    ]
+    names = dict.fromkeys([*inputs, *other.inputs])
+    changed = [f"{name} changed" for name in names if inputs.get(name) != other.inputs.get(name)]
+    if not changed and list(inputs) != list(other.inputs):
+        changed = ["the inputs stand in another order"]
+    return found + changed
+
+
+def keep_or_refuse(
+    path: Path,
+    existing: AnyManifest | None,
+    config: Mapping[str, Option],
+    inputs: Mapping[str, str],
+    *,
+    overwrite: bool,
+) -> AnyManifest | None:
+    """The finished artifact if it is the one wanted, None if it is to be made.
+
+    Raises:
+        ArtifactError: It was made with other inputs or options and `overwrite` is off.
+    """
+    if existing is None:
+        return None
+    different = differences(config, inputs, existing)
+    if not different:
+        return existing
+    if overwrite:
+        return None
+    raise ArtifactError(
+        f"{path}: exists and was made differently ({'; '.join(different[:3])}); "
+        "give --overwrite to replace it, or use another name or workspace"
+    )
+
+
+class Workspace:
+    """The folder that every command takes."""
+
+    def __init__(self, root: Path) -> None:
+        """Name it; nothing is touched."""
+        self.root = root
+
+    def embeddings(self, side: str) -> Path:
+        """Folder of the embeddings of `train` or `test`."""
+        return self.root / "embeddings" / side
+
+    @property
+    def neighbors(self) -> Path:
+        """Folder of the test → train graph."""
+        return self.root / "neighbors"
+
+    def ranking(self, name: str) -> Path:
+        """Folder of a finished ranking."""
+        return self.root / "rankings" / name
+
+    def order(self, name: str) -> Path:
+        """File of an order; its manifest is `order_manifest`."""
+        return self.root / "orders" / f"{name}.parquet"
+
+    def order_manifest(self, name: str) -> Path:
+        """Manifest of an order."""
+        return self.root / "orders" / f"{name}.manifest.json"
+
+    def shards(self, name: str) -> Path:
+        """Folder of the shards of an order."""
+        return self.root / "shards" / name
+
+    def check(self, name: str) -> Path:
+        """Folder of a training check."""
+        return self.root / "checks" / name
+
+    @contextlib.contextmanager
+    def locked(self, *, create: bool = False) -> Iterator[None]:
+        """Hold the workspace, so that no second command writes to it.
+
+        Args:
+            create: Make the folder if it is not there.
+
+        Raises:
+            ArtifactError: It is not there, cannot be written, or is held by another process.
+        """
+        if self.root.exists() and not self.root.is_dir():
+            raise ArtifactError(f"{self.root}: is a file; name a folder for the workspace")
+        if not create and not self.root.is_dir():
+            raise ArtifactError(f"{self.root}: no such workspace; run tma-prep embed first")
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            lock = filelock.FileLock(self.root / ".lock")
+            lock.acquire(timeout=0)
+        except filelock.Timeout as error:
+            raise ArtifactError(
+                f"{self.root}: another tma-prep is at work in it; wait for it to end"
+            ) from error
+        except OSError as error:
+            raise ArtifactError(
+                f"{self.root}: cannot be written ({error.strerror}); choose another folder"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _shown(value: Option) -> str:
+    text = "unset" if value is None or value == "" else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -1,0 +1,25 @@
+"""Every error that tma-prep raises on purpose: one line that says what is wrong and the remedy."""
+
+
+class TmaPrepError(Exception):
+    """Base of all: its text is one line for a person."""
+
+
+class InputError(TmaPrepError):
+    """An input file or row cannot be used."""
+
+
+class OptionError(TmaPrepError):
+    """Options that contradict each other or have no meaning here."""
+
+
+class ArtifactError(TmaPrepError):
+    """A workspace lacks an artifact, holds a different one, or holds a damaged one."""
+
+
+class DependencyError(TmaPrepError):
+    """A library or model that this step needs is not there."""
+
+
+class OrderError(TmaPrepError):
+    """Rows arrived in another order than the shards say."""

@@ -1,0 +1,66 @@
+"""For every training row its nearest test row, exactly."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tma_prep.neighbors.searcher import Searcher
+from tma_prep.neighbors.vectors import VectorRows, remaining_blocks
+
+_ROWS_AT_ONCE = 4096  # rows turned to float64 at a time
+
+
+@dataclass(frozen=True)
+class NearestTests:
+    """One entry a training row.
+
+    Attributes:
+        tests: int64, row of the nearest test; equal ones: the lower.
+        similarities: float64, exact cosine similarity to it.
+    """
+
+    tests: NDArray[np.int64]
+    similarities: NDArray[np.float64]
+
+
+def nearest_tests(
+    searcher: Searcher,
+    tests: NDArray[np.float32],
+    vectors: VectorRows,
+    *,
+    rows_per_block: int,
+) -> NearestTests:
+    """The nearest test of each row: float32 finds it, float64 settles what float32 cannot.
+
+    Args:
+        searcher: The float32 search.
+        tests: Shape (m, d).
+        vectors: The training rows.
+        rows_per_block: Rows searched at once; it does not change the result.
+    """
+    distinct, originals = np.unique(tests, axis=0, return_index=True)
+    by_row = np.argsort(originals)
+    distinct, originals = distinct[by_row], originals[by_row]
+    distinct64 = distinct.astype(np.float64)
+    error = searcher.error_bound(vectors.shape[1])
+    nearest = np.empty(vectors.shape[0], dtype=np.int64)
+    similarities = np.empty(vectors.shape[0], dtype=np.float64)
+    for numbers, block in remaining_blocks(vectors, None, rows_per_block):
+        scores, found = searcher.search(block, distinct, min(2, len(distinct)))
+        best = np.take_along_axis(found, scores.argmax(axis=1)[:, None], axis=1)[:, 0]
+        unsure = np.zeros(len(block), dtype=np.bool_)
+        if len(distinct) > 1:
+            unsure = scores.max(axis=1) - scores.min(axis=1) <= 2 * error
+        for start in range(0, len(block), _ROWS_AT_ONCE):
+            piece = slice(start, start + _ROWS_AT_ONCE)
+            rows64 = block[piece].astype(np.float64)
+            exact = np.einsum("rd,rd->r", rows64, distinct64[best[piece]])
+            doubtful = np.flatnonzero(unsure[piece])
+            if len(doubtful):
+                products = rows64[doubtful] @ distinct64.T
+                best[start + doubtful] = products.argmax(axis=1)
+                exact[doubtful] = products.max(axis=1)
+            nearest[numbers[piece]] = originals[best[piece]]
+            similarities[numbers[piece]] = exact
+    return NearestTests(nearest, similarities)

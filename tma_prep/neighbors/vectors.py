@@ -1,0 +1,91 @@
+"""What the search needs of stored vectors."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class VectorRows(Protocol):
+    """Unit vectors, one a row, components multiples of 2**-26 (see `embedding/unit.py`)."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and components."""
+
+    def slices(self) -> Iterator[NDArray[np.float32]]:
+        """All rows in order, as mapped arrays of shape (some rows, components)."""
+
+    def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Copy of the named rows, shape (len(rows), components)."""
+
+
+class ArrayVectors:
+    """`VectorRows` over one array in memory."""
+
+    def __init__(self, array: NDArray[np.float32]) -> None:
+        """Wrap an array of shape (rows, components), float32."""
+        self._array = array
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and components."""
+        return (self._array.shape[0], self._array.shape[1])
+
+    def slices(self) -> Iterator[NDArray[np.float32]]:
+        """The whole array."""
+        yield self._array
+
+    def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Copy of the named rows."""
+        return self._array[rows]
+
+
+def remaining_blocks(
+    vectors: VectorRows, remaining: NDArray[np.bool_] | None, rows_per_block: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    """Stream the rows that remain, in order, packed into contiguous blocks.
+
+    Args:
+        vectors: All rows.
+        remaining: Mask over the rows, None for all.
+        rows_per_block: Rows in each block but the last.
+
+    Yields:
+        Row numbers, ascending, and their vectors; the vectors are overwritten by the next block.
+    """
+    total, dimension = vectors.shape
+    rows_per_block = min(rows_per_block, total)
+    buffer = np.empty((rows_per_block, dimension), dtype=np.float32)
+    numbers = np.empty(rows_per_block, dtype=np.int64)
+    filled = first = 0
+    for part in vectors.slices():
+        places = (
+            np.arange(len(part))
+            if remaining is None
+            else np.flatnonzero(remaining[first : first + len(part)])
+        )
+        for start in _cuts(len(places), rows_per_block - filled, rows_per_block):
+            chosen = places[start : start + rows_per_block - filled]
+            if len(chosen) == chosen[-1] - chosen[0] + 1:
+                buffer[filled : filled + len(chosen)] = part[chosen[0] : chosen[-1] + 1]
+            else:
+                np.take(part, chosen, axis=0, out=buffer[filled : filled + len(chosen)])
+            numbers[filled : filled + len(chosen)] = chosen + first
+            filled += len(chosen)
+            if filled == rows_per_block:
+                yield numbers, buffer
+                filled = 0
+        first += len(part)
+    if filled:
+        yield numbers[:filled], buffer[:filled]
+
+
+def _cuts(length: int, first: int, step: int) -> Iterator[int]:
+    """Where to cut `length` items: after `first`, then every `step`."""
+    start = 0
+    while start < length:
+        yield start
+        start += first
+        first = step

@@ -1,0 +1,1 @@
+"""The only composer: each command's work from its options to its artifacts, stage by stage."""

@@ -1,0 +1,254 @@
+"""`tma-prep embed`: instances to embeddings."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from tma_prep.artifacts import (
+    MANIFEST,
+    Workspace,
+    file_entry,
+    keep_or_refuse,
+    read_manifest,
+    sha256_of,
+    staged_folder,
+    sync,
+    write_manifest,
+)
+from tma_prep.config import EmbedOptions
+from tma_prep.embedding.store import StoreWriter
+from tma_prep.embedding.unit import unit_vectors
+from tma_prep.errors import InputError
+from tma_prep.instances import (
+    InstancePool,
+    SkippedRow,
+    VectorColumn,
+    find_files,
+    render,
+    text_id,
+)
+from tma_prep.pipeline.libraries import library_versions, tool_version
+from tma_prep.progress import Progress, Silent, Stopwatch
+from tma_prep_schemas import EmbeddingsManifest, FileEntry
+from tma_prep_schemas.manifests import Option
+
+if TYPE_CHECKING:
+    from tma_prep.embedding.encoder import Encoder
+
+Side = Literal["train", "test"]
+
+_NOT_RECORDED = ("train", "test", "out", "overwrite")
+_LIBRARIES = ("numpy", "pyarrow", "torch", "transformers", "tokenizers", "sentence-transformers")
+
+
+@dataclass(frozen=True)
+class SideResult:
+    """What became of one side.
+
+    Attributes:
+        kept: Whether a finished store was found and left as it was.
+    """
+
+    rows: int
+    files: int
+    format: str
+    dimension: int
+    skipped_rows: int
+    truncated_rows: int
+    response_cut_rows: int
+    kept: bool
+
+
+@dataclass(frozen=True)
+class EmbedResult:
+    """What `embed` did; `encoder` is None where vectors were given."""
+
+    workspace: str
+    train: SideResult
+    test: SideResult
+    encoder: dict[str, Option] | None
+    seconds: dict[str, float]
+
+
+def embed(options: EmbedOptions, progress: Progress | None = None) -> EmbedResult:
+    """Embed both sides into the workspace; what is finished already is kept.
+
+    Raises:
+        TmaPrepError: In one line: the file and row, or the option, and the remedy.
+    """
+    progress = progress or Silent()
+    clock = Stopwatch()
+    workspace = Workspace(options.out)
+    with workspace.locked(create=True):
+        # The test side first: it is small, and its mistakes show before the hours are spent.
+        plans = {side: _plan(side, options, workspace, progress) for side in ("test", "train")}
+        source: Encoder | VectorColumn | None = None
+        if any(plan.finished is None for plan in plans.values()):
+            with clock("load"):
+                source = _vector_source(options, progress)
+        manifests = {}
+        for side, plan in plans.items():
+            with clock(side):
+                manifests[side] = plan.finished or _embed_side(plan, options, source, progress)
+    _check_dimensions(manifests["train"], manifests["test"])
+    results = {side: _result(manifests[side], plans[side]) for side in plans}
+    return EmbedResult(
+        workspace=str(options.out),
+        train=results["train"],
+        test=results["test"],
+        encoder=manifests["train"].encoder,
+        seconds=clock.seconds,
+    )
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """One side, before any work on it."""
+
+    side: Side
+    folder: Path
+    pool: InstancePool
+    hashes: list[tuple[int, str]]
+    config: dict[str, Option]
+    inputs: dict[str, str]
+    finished: EmbeddingsManifest | None
+
+
+def _plan(side: Side, options: EmbedOptions, workspace: Workspace, progress: Progress) -> _Plan:
+    files = find_files(options.train if side == "train" else options.test)
+    pool = InstancePool(
+        files,
+        format_name=options.format,
+        task_column=options.task_column,
+    )
+    total = sum(path.stat().st_size for path in files)
+    with progress.stage(f"Checking {side} files", total, "bytes") as advance:
+        hashes = [(path.stat().st_size, sha256_of(path, on_bytes=advance)) for path in files]
+    inputs = {str(path): sha256 for path, (_, sha256) in zip(files, hashes, strict=True)}
+    config = options.recorded(*_NOT_RECORDED)
+    folder = workspace.embeddings(side)
+    finished = keep_or_refuse(
+        folder,
+        read_manifest(folder / MANIFEST, EmbeddingsManifest),
+        config,
+        inputs,
+        overwrite=options.overwrite,
+    )
+    return _Plan(side, folder, pool, hashes, config, inputs, finished)
+
+
+def _vector_source(options: EmbedOptions, progress: Progress) -> "Encoder | VectorColumn":
+    if options.vectors_column is not None:
+        return VectorColumn(options.vectors_column)
+    with progress.stage("Loading the model", 0, ""):
+        from tma_prep.embedding.encoder import Encoder
+        from tma_prep.embedding.model import resolve_model
+
+        return Encoder(
+            resolve_model(options.model),
+            device=options.device,
+            dtype=options.dtype,
+            batch_size=options.batch_size,
+            max_length=options.max_length,
+            prefix=options.prefix,
+            truncate=options.truncate,
+        )
+
+
+def _embed_side(
+    plan: _Plan, options: EmbedOptions, source: "Encoder | VectorColumn | None", progress: Progress
+) -> EmbeddingsManifest:
+    column = source if isinstance(source, VectorColumn) else None
+    encoder = None if isinstance(source, VectorColumn) else source
+    total = 0 if encoder is None else _count_rows(plan, options, progress)
+    truncated = response_cut = rows = 0
+    skipped: list[SkippedRow] = []
+    with staged_folder(plan.folder) as folder:
+        writer = StoreWriter(folder, options.rows_per_part)
+        with progress.stage(f"Embedding {plan.side}", total, "rows") as advance:
+            for batch in plan.pool.batches(options.on_bad_row, column):
+                skipped += batch.skipped
+                if not batch.instances:
+                    continue
+                texts = [render(row.prompt, row.response, options.text) for row in batch.instances]
+                if encoder is None:
+                    vectors = unit_vectors(np.stack(batch.vectors))
+                    advance(len(vectors))
+                else:
+                    encoded = encoder.encode(texts, on_done=advance)
+                    vectors = encoded.vectors
+                    truncated += encoded.truncated
+                    response_cut += encoded.response_cut
+                ids = [text_id(prompt + response) for prompt, response in texts]
+                writer.add([row.row for row in batch.instances], ids, vectors)
+                rows += len(ids)
+        if rows == 0:
+            raise InputError(
+                f"--{plan.side}: no usable row is left ({len(skipped)} skipped); check the input"
+            )
+        manifest = EmbeddingsManifest(
+            tool_version=tool_version(),
+            libraries=library_versions(*_LIBRARIES),
+            config=plan.config,
+            inputs=plan.inputs,
+            rows=rows,
+            files=writer.finish(),
+            side=plan.side,
+            source=plan.pool.source(plan.hashes),
+            dimension=vectors.shape[1],
+            encoder=None if encoder is None else encoder.described,
+            skipped_rows=len(skipped),
+            skipped=_write_skipped(folder, skipped),
+            truncated_rows=truncated,
+            response_cut_rows=response_cut,
+        )
+        write_manifest(folder / MANIFEST, manifest)
+    return manifest
+
+
+def _count_rows(plan: _Plan, options: EmbedOptions, progress: Progress) -> int:
+    """Validate every row before the first is embedded, and count the good ones."""
+    count = 0
+    with progress.stage(f"Reading {plan.side}", 0, "rows") as advance:
+        for batch in plan.pool.batches(options.on_bad_row):
+            count += len(batch.instances)
+            advance(len(batch.instances))
+    return count
+
+
+def _write_skipped(folder: Path, skipped: Sequence[SkippedRow]) -> FileEntry | None:
+    if not skipped:
+        return None
+    path = folder / "skipped.jsonl"
+    lines = [
+        json.dumps({"row": bad.row, "place": bad.place, "reason": bad.reason}, ensure_ascii=False)
+        for bad in skipped
+    ]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    sync(path)
+    return file_entry(path, len(skipped))
+
+
+def _check_dimensions(train: EmbeddingsManifest, test: EmbeddingsManifest) -> None:
+    if train.dimension != test.dimension:
+        raise InputError(
+            f"train vectors have {train.dimension} components and test vectors {test.dimension}; "
+            "embed both with one model, or give vectors of one length"
+        )
+
+
+def _result(manifest: EmbeddingsManifest, plan: _Plan) -> SideResult:
+    return SideResult(
+        rows=manifest.rows,
+        files=len(manifest.source.files),
+        format=manifest.source.format,
+        dimension=manifest.dimension,
+        skipped_rows=manifest.skipped_rows,
+        truncated_rows=manifest.truncated_rows,
+        response_cut_rows=manifest.response_cut_rows,
+        kept=plan.finished is not None,
+    )

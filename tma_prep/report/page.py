@@ -1,0 +1,85 @@
+"""The frame of every report: one HTML file that loads nothing and runs nothing."""
+
+from html import escape
+
+from tma_prep.report.line_chart import LINE_CHART_CSS
+
+_CSS = """
+:root {
+  color-scheme: light dark;
+  --paper: #ffffff; --panel: #f6f7f9; --ink: #1b1f24; --soft-ink: #59636e;
+  --rule: #d5dae0; --note: #fff6e0; --note-edge: #b7791f; --good: #0b6b50;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --paper: #14171b; --panel: #1c2026; --ink: #e7eaee; --soft-ink: #a3acb7;
+    --rule: #363d46; --note: #2b2413; --note-edge: #d9a441; --good: #5fd3ad;
+  }
+}
+* { box-sizing: border-box; }
+body {
+  margin: 0; background: var(--paper); color: var(--ink);
+  font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif;
+}
+main { max-width: 68rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
+h1 { font-size: 1rem; font-weight: 600; color: var(--soft-ink); margin: 0 0 .4rem; }
+h2 { font-size: 1.2rem; margin: 2.75rem 0 .5rem; }
+p { margin: .5rem 0; max-width: 46rem; }
+.lead { font-size: clamp(1.3rem, 1rem + 1.6vw, 1.85rem); line-height: 1.3; font-weight: 600;
+  max-width: 58rem; }
+.lead, p { overflow-wrap: anywhere; }
+.soft { color: var(--soft-ink); }
+.note {
+  background: var(--note); border-left: 4px solid var(--note-edge); border-radius: 0 6px 6px 0;
+  padding: .7rem 1rem; margin: 1.25rem 0;
+}
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .4rem .8rem; border-bottom: 1px solid var(--rule); text-align: right; }
+th { font-weight: 600; vertical-align: bottom; }
+th:first-child, td:first-child { text-align: left; padding-left: 0; }
+tbody th { white-space: nowrap; }
+.best { color: var(--good); font-weight: 600; }
+.plain th, .plain td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
+.plain th { font-weight: 400; color: var(--soft-ink); }
+pre {
+  background: var(--panel); border: 1px solid var(--rule); border-radius: 6px; padding: .8rem 1rem;
+  white-space: pre-wrap; overflow-wrap: anywhere;
+  font: .9rem/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace;
+}
+.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(210px, 1fr));
+  gap: 1.25rem 1rem; }
+.figures figure { margin: 0; min-width: 0; display: flex; flex-direction: column;
+  justify-content: flex-end; }
+.figures figcaption { font-size: .85rem; line-height: 1.3; overflow-wrap: anywhere; }
+.figures .soft { white-space: nowrap; }
+@media (max-width: 600px) { .figures { grid-template-columns: 1fr 1fr; } }
+code { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
+"""
+
+
+def page(title: str, body: str) -> str:
+    """A whole HTML page.
+
+    The policy forbids scripts, images, fonts and every request; only the style inside it applies.
+
+    Args:
+        title: Plain text.
+        body: HTML, escaped by the caller.
+    """
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(title)}</title>
+<style>{_CSS}{LINE_CHART_CSS}</style>
+</head>
+<body>
+<main>
+{body}
+</main>
+</body>
+</html>
+"""

@@ -1,0 +1,233 @@
+"""The training loop: one pass over the rows of one order, as they come, with the test loss often.
+
+Nothing here draws a random number: the start weights are given and the model has no dropout.
+"""
+
+import copy
+import itertools
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
+from tma_prep.errors import OptionError
+from tma_prep.training.data import ScoredTest, TokenBatch, collate, encode
+from tma_prep.training.model import response_losses
+
+OnStep = Callable[[int, int, float], None]
+"""Called after every step with its number from 1, how many there are, and its training loss."""
+
+_TEST_ROWS_A_BATCH = 32
+_EVALUATION_GAPS = ((10, 2), (50, 5), (100, 10), (200, 20), (500, 50))
+_LAST_EVALUATION_GAP = 100
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How every order is trained.
+
+    The learning rate rises in a line over `warmup_steps` and then stays: a row's weight then does
+    not depend on how many rows come after it, as it would with a decay.
+
+    Attributes:
+        steps: Updates of the weights.
+        batch_size: Rows a step, taken as they come.
+        learning_rate: Of AdamW (0.9, 0.95) without weight decay, gradients clipped to norm 1.
+        max_tokens: Most tokens of a row.
+        seed: The start weights are a function of it.
+        device: Any device string of torch: `cpu`, `cuda`, `cuda:1`, `mps`.
+        warmup_steps: Steps until the full learning rate.
+
+    Raises:
+        OptionError: A number has no meaning.
+    """
+
+    steps: int
+    batch_size: int = 16
+    learning_rate: float = 1e-3
+    max_tokens: int = 160
+    seed: int = 0
+    device: str = "cpu"
+    warmup_steps: int = 10
+
+    def __post_init__(self) -> None:
+        """Check every number."""
+        for name, value in (("steps", self.steps), ("batch size", self.batch_size)):
+            if value < 1:
+                raise OptionError(f"the {name} is {value}; it must be 1 or more")
+        if not 0 < self.learning_rate < math.inf:
+            raise OptionError(f"the learning rate is {self.learning_rate}; it must be above 0")
+        if self.warmup_steps < 0:
+            raise OptionError(f"the warm-up is {self.warmup_steps} steps; it must be 0 or more")
+
+    def learning_rate_at(self, step: int) -> float:
+        """The learning rate of a step, counted from 1."""
+        return self.learning_rate * min(1.0, step / max(1, self.warmup_steps))
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The test loss of one order at one step.
+
+    Attributes:
+        order: Name of the order.
+        seed: Of the start weights.
+        step: Updates made before, from 0.
+        rows_seen: Training rows read before, those with an empty response among them.
+        response_tokens_seen: Tokens trained on before.
+        losses: float64 [tests]; for every test row the mean over its response tokens, nats.
+    """
+
+    order: str
+    seed: int
+    step: int
+    rows_seen: int
+    response_tokens_seen: int
+    losses: NDArray[np.float64]
+
+
+def evaluation_steps(steps: int) -> list[int]:
+    """Where the test loss is taken: 0, often at first, at least every 100 steps, and the last."""
+    chosen = [0]
+    while chosen[-1] < steps:
+        here = chosen[-1]
+        gap = next((gap for end, gap in _EVALUATION_GAPS if here < end), _LAST_EVALUATION_GAP)
+        chosen.append(min(here + gap, steps))
+    return chosen
+
+
+def training_device(name: str) -> torch.device:
+    """The torch device of that name.
+
+    Raises:
+        OptionError: torch does not know it, or this machine lacks it.
+    """
+    try:
+        return torch.zeros(1, device=name).device
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise OptionError(f"device {name!r} cannot be used ({reason}); try cpu") from error
+
+
+def train_order(
+    order: str,
+    rows: Iterable[tuple[str, str]],
+    tests: Sequence[ScoredTest],
+    start: LlamaForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    settings: TrainSettings,
+    on_step: OnStep,
+) -> list[Evaluation]:
+    """Train a copy of the start model on the rows, exactly as they come.
+
+    The same arguments give the same numbers on the same machine with the same number of threads;
+    kernels of an accelerator may add in another order from run to run.
+
+    Args:
+        order: Name of the order.
+        rows: (prompt, response); only as many are read as the steps need. The last batch may be
+            smaller.
+        tests: What the loss is measured on.
+        start: Start weights; left as they are.
+        tokenizer: What `train_tokenizer` returned.
+        settings: The same for every order that is to be compared.
+        on_step: For progress.
+
+    Returns:
+        One evaluation at each of `evaluation_steps(settings.steps)`.
+
+    Raises:
+        OptionError: The rows end before the steps do, or the loss is no longer a number.
+    """
+    device = training_device(settings.device)
+    pad_id = int(tokenizer.pad_token_id)
+    model = copy.deepcopy(start)
+    torch.nn.Module.to(model, device)  # the override of transformers hides its types
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.95), weight_decay=0.0
+    )
+    test_batches = _test_batches(tests, pad_id, device)
+    evaluate_at = set(evaluation_steps(settings.steps))
+    rows_left = iter(rows)
+    rows_seen = response_tokens_seen = 0
+    evaluations: list[Evaluation] = []
+
+    for step in range(settings.steps + 1):
+        if step > 0:
+            batch_rows = list(itertools.islice(rows_left, settings.batch_size))
+            if not batch_rows:
+                raise OptionError(
+                    f"order {order} has {rows_seen} rows, which is {step - 1} steps of "
+                    f"{settings.batch_size} rows and not {settings.steps}; ask for fewer steps"
+                )
+            examples = [encode(tokenizer, *row, settings.max_tokens) for row in batch_rows]
+            learned = [example for example in examples if example.response_tokens]
+            loss = 0.0
+            # A batch of empty responses alone holds nothing to learn: the weights stay.
+            if learned:
+                batch = collate(learned, pad_id, device)
+                loss = _update(model, optimizer, batch, settings.learning_rate_at(step))
+            rows_seen += len(examples)
+            response_tokens_seen += sum(example.response_tokens for example in learned)
+            on_step(step, settings.steps, loss)
+
+        if step in evaluate_at:
+            losses = _test_losses(model, test_batches, len(tests))
+            if not np.isfinite(losses).all():
+                raise OptionError(
+                    f"order {order}: the test loss is no number after {step} steps at learning "
+                    f"rate {settings.learning_rate}; ask for a lower one"
+                )
+            evaluations.append(
+                Evaluation(order, settings.seed, step, rows_seen, response_tokens_seen, losses)
+            )
+    return evaluations
+
+
+def _update(
+    model: LlamaForCausalLM,
+    optimizer: torch.optim.Optimizer,
+    batch: TokenBatch,
+    learning_rate: float,
+) -> float:
+    """One step down the mean loss of the batch's response tokens; that loss, before it."""
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate
+    loss = response_losses(model, batch).mean()
+    torch.autograd.backward(loss)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad()
+    return loss.item()
+
+
+def _test_batches(
+    tests: Sequence[ScoredTest], pad_id: int, device: torch.device
+) -> list[tuple[list[int], TokenBatch]]:
+    """Places in `tests` and their tokens; rows of like length together, for little padding."""
+    by_length = sorted(range(len(tests)), key=lambda place: len(tests[place].example.ids))
+    groups = [
+        by_length[first : first + _TEST_ROWS_A_BATCH]
+        for first in range(0, len(by_length), _TEST_ROWS_A_BATCH)
+    ]
+    return [
+        (group, collate([tests[place].example for place in group], pad_id, device))
+        for group in groups
+    ]
+
+
+@torch.inference_mode()
+def _test_losses(
+    model: LlamaForCausalLM, batches: Sequence[tuple[list[int], TokenBatch]], tests: int
+) -> NDArray[np.float64]:
+    """Mean loss of each test row, float64 [tests]."""
+    means = np.empty(tests, dtype=np.float64)
+    for places, batch in batches:
+        losses = response_losses(model, batch).cpu().numpy().astype(np.float64)
+        starts = np.cumsum([0, *batch.tokens_a_row[:-1]])
+        means[places] = np.add.reduceat(losses, starts) / np.array(batch.tokens_a_row)
+    return means

@@ -1,7 +1,6 @@
 """What a person sees: progress and messages on stderr, results on stdout."""
 
 import contextlib
-import dataclasses
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -29,8 +28,10 @@ def print_error(text: str) -> None:
 
 def print_json(result: object) -> None:
     """One JSON object on stdout."""
-    values = dataclasses.asdict(result)  # type: ignore[call-overload]
-    sys.stdout.write(json.dumps(values, ensure_ascii=False, default=str) + "\n")
+    from pydantic import TypeAdapter
+
+    values = TypeAdapter(type(result)).dump_python(result, mode="json")
+    sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

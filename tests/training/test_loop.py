@@ -18,7 +18,6 @@ from tma_prep.training import (
     evaluation_steps,
     tiny_llama,
     train_order,
-    training_device,
 )
 
 Rows = Sequence[tuple[str, str]]
@@ -197,10 +196,3 @@ def test_the_learning_rate_warms_up_and_stays() -> None:
         0.5,
     ]
     assert replace(settings, warmup_steps=0).learning_rate_at(1) == 0.5
-
-
-def test_an_unknown_device_is_told() -> None:
-    """With what to use instead."""
-    assert training_device("cpu") == torch.device("cpu")
-    with pytest.raises(OptionError, match="device 'abacus' cannot be used .* try cpu"):
-        training_device("abacus")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tma_prep.devices import resolve_device
 from tma_prep.embedding.model import ResolvedModel
 from tma_prep.embedding.unit import unit_vectors
 from tma_prep.errors import DependencyError, OptionError
@@ -181,26 +182,6 @@ class Encoder:
             prompt, add_special_tokens=False, truncation=False, return_offsets_mapping=True
         )["offset_mapping"]
         return prompt[: offsets[room - 1][1]] if len(offsets) > room else prompt
-
-
-def resolve_device(device: str) -> str:
-    """`auto` to the fastest device there is; a named one is checked.
-
-    Raises:
-        OptionError: The named device is not there.
-    """
-    import torch
-
-    there = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if device == "auto":
-        return next(name for name, available in there.items() if available)
-    if not there.get(device.split(":")[0], False):
-        raise OptionError(f"--device {device}: torch sees no such device; use auto or cpu")
-    return device
 
 
 def resolve_dtype(dtype: str, device: str) -> str:

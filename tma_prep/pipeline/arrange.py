@@ -16,15 +16,15 @@ from tma_prep.artifacts import (
     file_entry,
     keep_or_refuse,
     read_manifest,
-    sha256_of,
     staged_folder,
     sync,
     write_manifest,
 )
 from tma_prep.config import ArrangeOptions
-from tma_prep.errors import InputError, OptionError
+from tma_prep.errors import OptionError
 from tma_prep.instances import InstancePool, stored_schema
 from tma_prep.memory import default_budget, input_bytes
+from tma_prep.pipeline.inputs import check_inputs
 from tma_prep.pipeline.libraries import library_versions, tool_version
 from tma_prep.pipeline.ranking import LIBRARIES, REMAKE, Ranking, Sides, load_or_rank, open_sides
 from tma_prep.progress import Progress, Silent, Stopwatch
@@ -168,25 +168,13 @@ def _plan(
 
 def _target_names(source: Source) -> dict[int, str]:
     """What `tma_target` calls each test row: its own `id`, or its row number."""
-    _check_inputs(source)
+    check_inputs(source)
     pool = InstancePool.from_source(source)
     return {
         row.row: row.name if row.name is not None else str(row.row)
         for batch in pool.batches("skip")
         for row in batch.instances
     }
-
-
-def _check_inputs(source: Source) -> None:
-    """Refuse inputs that are not what was embedded."""
-    for file in source.files:
-        path = Path(file.path)
-        if not path.is_file():
-            raise InputError(f"{path}: is not there any more; put it back, or run embed again")
-        if path.stat().st_size != file.bytes or sha256_of(path) != file.sha256:
-            raise InputError(
-                f"{path}: has changed since it was embedded; run embed again with --overwrite"
-            )
 
 
 def _order(
@@ -253,7 +241,7 @@ def _shards(
     progress: Progress,
 ) -> None:
     source = sides.train.manifest.source
-    _check_inputs(source)
+    check_inputs(source)
     pool = InstancePool.from_source(source)
     schema = stored_schema(source)
     with staged_folder(workspace.shards(plan.name)) as folder:

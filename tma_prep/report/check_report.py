@@ -197,7 +197,7 @@ def _repeat(summary: CheckSummary, settings: Mapping[str, object]) -> str:
     return (
         "<p>With <code>WORK</code> the workspace that holds these orders:</p>"
         f"<pre>{escape(' '.join(words))}</pre>"
-        "<p>The same shards, settings and library versions on the same processor give the same "
+        "<p>The same shards, settings, library versions, processor and threads give the same "
         "numbers. An accelerator may add in another order and differ in the last digits.</p>"
     )
 

@@ -15,7 +15,6 @@ from tma_prep.training.loop import (
     TrainSettings,
     evaluation_steps,
     train_order,
-    training_device,
 )
 from tma_prep.training.model import response_losses, tiny_llama
 
@@ -36,5 +35,4 @@ __all__ = [
     "tiny_llama",
     "train_order",
     "train_tokenizer",
-    "training_device",
 ]

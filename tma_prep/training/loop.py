@@ -100,19 +100,6 @@ def evaluation_steps(steps: int) -> list[int]:
     return chosen
 
 
-def training_device(name: str) -> torch.device:
-    """The torch device of that name.
-
-    Raises:
-        OptionError: torch does not know it, or this machine lacks it.
-    """
-    try:
-        return torch.zeros(1, device=name).device
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise OptionError(f"device {name!r} cannot be used ({reason}); try cpu") from error
-
-
 def train_order(
     order: str,
     rows: Iterable[tuple[str, str]],
@@ -143,7 +130,7 @@ def train_order(
     Raises:
         OptionError: The rows end before the steps do, or the loss is no longer a number.
     """
-    device = training_device(settings.device)
+    device = torch.device(settings.device)
     pad_id = int(tokenizer.pad_token_id)
     model = copy.deepcopy(start)
     torch.nn.Module.to(model, device)  # the override of transformers hides its types

@@ -143,30 +143,43 @@ def differences(
     return found + changed
 
 
-def keep_or_refuse(
-    path: Path,
-    existing: AnyManifest | None,
+def find_finished(
+    manifest_path: Path,
+    model: type[AnyManifest],
     config: Mapping[str, Option],
     inputs: Mapping[str, str],
     *,
     overwrite: bool,
 ) -> AnyManifest | None:
-    """The finished artifact if it is the one wanted, None if it is to be made.
+    """The finished artifact if it is the one wanted and whole, None if it is to be made.
+
+    Args:
+        manifest_path: Its manifest; its files lie beside it.
+        model: What the manifest must be.
+        config: The options wanted.
+        inputs: What it must have been made from.
+        overwrite: Make it anew if it is another one or damaged.
 
     Raises:
-        ArtifactError: It was made with other inputs or options and `overwrite` is off.
+        ArtifactError: It is another one or damaged, and `overwrite` is off.
     """
-    if existing is None:
-        return None
-    different = differences(config, inputs, existing)
-    if not different:
-        return existing
-    if overwrite:
-        return None
-    raise ArtifactError(
-        f"{path}: exists and was made differently ({'; '.join(different[:3])}); "
-        "give --overwrite to replace it, or use another name or workspace"
-    )
+    try:
+        existing = read_manifest(manifest_path, model)
+        if existing is None:
+            return None
+        different = differences(config, inputs, existing)
+        if different:
+            raise ArtifactError(
+                f"{manifest_path.parent}: {existing.kind} was made differently "
+                f"({'; '.join(different[:3])}); give --overwrite to replace it, or use another "
+                "name or workspace"
+            )
+        check_files(manifest_path.parent, existing, "make it again with --overwrite")
+    except ArtifactError:
+        if overwrite:
+            return None
+        raise
+    return existing
 
 
 class Workspace:

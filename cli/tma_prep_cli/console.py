@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 Options = TypeVar("Options", bound="BaseModel")
 
+_TYPED_AS = {"orders": "--order", "work": "WORK"}
+"""Fields of the options that a person types under another name."""
+
 
 def error_console() -> "Console":
     """The terminal's stderr."""
@@ -31,7 +34,8 @@ def print_json(result: object) -> None:
     from pydantic import TypeAdapter
 
     values = TypeAdapter(type(result)).dump_python(result, mode="json")
-    sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
+    # ASCII alone: no name from a user's disk can move the cursor, or fail to be encoded.
+    sys.stdout.write(json.dumps(values) + "\n")
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -40,7 +44,9 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    table = Table(
+        title=_plain(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
+    )
     for place, column in enumerate(columns):
         table.add_column(column, justify="left" if place == 0 else "right", overflow="fold")
     for row in rows:
@@ -50,7 +56,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
 
 def print_next(text: str, command: str) -> None:
     """What to run next, on stdout."""
-    sys.stdout.write(f"{text}\n  {command}\n")
+    sys.stdout.write(f"{text}\n  {_printable(command)}\n")
 
 
 def validated(model: type[Options], /, **values: Any) -> Options:  # noqa: ANN401
@@ -67,9 +73,10 @@ def validated(model: type[Options], /, **values: Any) -> Options:  # noqa: ANN40
         return model(**values)
     except ValidationError as error:
         first = error.errors()[0]
-        name = str(first["loc"][0]).replace("_", "-") if first["loc"] else "options"
+        field = str(first["loc"][0]) if first["loc"] else "options"
+        name = _TYPED_AS.get(field, f"--{field.replace('_', '-')}")
         message = first["msg"].removeprefix("Value error, ")
-        raise OptionError(f"--{name} {first['input']!r}: {message}") from error
+        raise OptionError(f"{name} {first['input']!r}: {message}") from error
 
 
 class TerminalProgress:
@@ -166,4 +173,9 @@ def _plain(text: str) -> str:
     """Text that rich prints as it is, with control characters shown instead of obeyed."""
     from rich.markup import escape
 
-    return escape("".join(c if c.isprintable() else repr(c)[1:-1] for c in text))
+    return escape(_printable(text))
+
+
+def _printable(text: str) -> str:
+    """Text with control characters shown instead of obeyed."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

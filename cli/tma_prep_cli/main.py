@@ -72,7 +72,10 @@ def run(arguments: list[str]) -> int:
             print_error("interrupted; nothing half-written counts: run the same command to go on")
         return int(code)
     except TyperException as error:
-        print_error(f"{error.format_message()}; see tma-prep --help")
+        # Without a command the help is shown, and there is nothing to add.
+        message = error.format_message().replace("Value error, ", "").rstrip(".")
+        if message:
+            print_error(f"{message}; see tma-prep --help")
         return USAGE
     except BrokenPipeError:
         # The reader of our output has gone; leave nothing for Python to flush at exit.
@@ -80,7 +83,13 @@ def run(arguments: list[str]) -> int:
         return FAILED
     except Exception as error:  # noqa: BLE001 - the boundary: whatever is left becomes a line
         print_error(_one_line(error))
-        return FAILED
+        return _code(error)
+
+
+def _code(error: Exception) -> int:
+    from tma_prep.errors import OptionError
+
+    return USAGE if isinstance(error, OptionError) else FAILED
 
 
 def _one_line(error: Exception) -> str:

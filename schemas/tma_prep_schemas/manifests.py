@@ -51,6 +51,7 @@ class Manifest(_Strict):
     """What every manifest records."""
 
     format_version: Literal[1] = 1
+    kind: str
     tool_version: str
     libraries: dict[str, str] = Field(description="versions of the libraries that matter")
     config: dict[str, Option] = Field(description="every option, resolved")

@@ -170,7 +170,9 @@ class Encoder:
 
     def _tokens(self, texts: list[str]) -> list[int]:
         """Length of each text in tokens, special ones not counted."""
-        encoded = self._model.tokenizer(texts, add_special_tokens=False, truncation=False)
+        encoded = self._model.tokenizer(
+            texts, add_special_tokens=False, truncation=False, verbose=False
+        )
         return [len(ids) for ids in encoded["input_ids"]]
 
     def _shortened(self, prompt: str, response: str) -> str:
@@ -179,7 +181,11 @@ class Encoder:
         if not prompt:
             return prompt
         offsets = self._model.tokenizer(
-            prompt, add_special_tokens=False, truncation=False, return_offsets_mapping=True
+            prompt,
+            add_special_tokens=False,
+            truncation=False,
+            return_offsets_mapping=True,
+            verbose=False,
         )["offset_mapping"]
         return prompt[: offsets[room - 1][1]] if len(offsets) > room else prompt
 

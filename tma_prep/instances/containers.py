@@ -13,12 +13,16 @@ import pyarrow.parquet as pq
 
 from tma_prep.errors import InputError
 from tma_prep.instances.formats import BadRow
+from tma_prep.instances.json_array import array_elements
 from tma_prep.instances.sources import compression_of, container_of
 
 JsonRow = dict[str, object]
 
 _ROWS_A_BLOCK = 2048
 _BYTES_A_BLOCK = 8 << 20
+_MOST_LEVELS = 32
+"""Lists and objects inside each other: Parquet cannot be read again from 60 lists on, nor Arrow
+files from 64."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +79,21 @@ def columnar_schema(path: Path) -> pa.Schema | None:
     """
     if container_of(path) == "parquet":
         with _reading(path):
-            return pq.read_schema(_seekable(path))
+            return _decoded(pq.read_schema(_seekable(path)))
     if container_of(path) == "arrow":
         with _reading(path), _open_arrow(path) as reader:
-            return reader.schema
+            return _decoded(reader.schema)
     return None
+
+
+def _decoded(schema: pa.Schema) -> pa.Schema:
+    """The schema, once every name in it, at any depth, has been seen to be UTF-8."""
+    fields = list(schema)
+    while fields:
+        field = fields.pop()
+        field.name.encode("utf-8")
+        fields += [field.type.field(place) for place in range(field.type.num_fields)]
+    return schema
 
 
 def read_blocks(path: Path, columns: Sequence[str] | None = None) -> Iterator[Block]:
@@ -119,7 +133,7 @@ class _reading:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, FileNotFoundError):
             raise InputError(f"{self.path}: no such file; check the path") from error
-        if isinstance(error, pa.ArrowException | OSError | EOFError):
+        if isinstance(error, pa.ArrowException | OSError | EOFError | UnicodeDecodeError):
             reason = " ".join(str(error).split())[:200]
             raise InputError(
                 f"{self.path}: cannot be read as {container_of(self.path)} ({reason}); "
@@ -149,6 +163,7 @@ def _parquet(path: Path, columns: Sequence[str] | None) -> Iterator[pa.Table]:
     source = pq.ParquetFile(_seekable(path))
     wanted = None if columns is None else list(columns)
     for batch in source.iter_batches(batch_size=_ROWS_A_BLOCK, columns=wanted):
+        batch.validate(full=True)
         yield pa.Table.from_batches([batch])
 
 
@@ -166,6 +181,8 @@ def _arrow(path: Path, columns: Sequence[str] | None) -> Iterator[pa.Table]:
         else:
             batches = iter(reader)
         for batch in batches:
+            # A file's offsets are followed without a check from here on.
+            batch.validate(full=True)
             table = pa.Table.from_batches([batch])
             if columns is not None:
                 table = table.select(list(columns))
@@ -185,14 +202,10 @@ def _lines(stream: io.BufferedReader) -> Iterator[tuple[int, JsonRow | BadRow]]:
         if not line.strip():
             continue
         try:
-            row = parse_json(line)
+            row = _object(parse_json(line))
         except BadRow as error:
-            yield len(line), BadRow(f"(line {number}) {error}")
-            continue
-        if isinstance(row, dict):
-            yield len(line), row
-        else:
-            yield len(line), BadRow(f"(line {number}) must be a JSON object with named columns")
+            row = error
+        yield len(line), BadRow(f"(line {number}) {row}") if isinstance(row, BadRow) else row
 
 
 def parse_json(data: bytes) -> object:
@@ -220,9 +233,13 @@ def _json(path: Path, columns: Sequence[str] | None) -> Iterator[list[JsonRow | 
         if start == b"[":
             yield from _blocks_of(_array(path, stream))
             return
+        if not start:
+            return
         if start != b"{":
             raise InputError(f"{path}: is not JSON; it must be an array of objects, or lines")
         first = stream.readline()
+        while not first.removeprefix(b"\xef\xbb\xbf").strip():
+            first = stream.readline()
         try:
             whole = parse_json(first.removeprefix(b"\xef\xbb\xbf"))
         except BadRow:
@@ -238,27 +255,36 @@ def _json(path: Path, columns: Sequence[str] | None) -> Iterator[list[JsonRow | 
 
 
 def _array(path: Path, stream: io.BufferedReader) -> Iterator[tuple[int, JsonRow | BadRow]]:
-    import ijson
-
-    if stream.peek(3).startswith(b"\xef\xbb\xbf"):
-        stream.read(3)
-    before = 0
     rows = 0
     try:
-        for row in ijson.items(stream, "item", use_float=True):
+        for size, value in array_elements(stream):
             rows += 1
-            # ijson reads ahead in buffers, so a row's size is the stream's progress.
-            size, before = stream.tell() - before, stream.tell()
-            if isinstance(row, dict):
-                yield size, row
-            else:
-                yield size, BadRow("must be a JSON object with named columns")
-    except (ijson.JSONError, ValueError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())[:120]
+            yield size, _object(value)
+    except (ValueError, RecursionError) as error:
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)[:80]
         raise InputError(
             f"{path}, row {rows}: the array is broken here ({reason}); "
             "nothing after it can be read, so mend it"
         ) from error
+
+
+def _object(value: object) -> JsonRow | BadRow:
+    """The value if it can be a row, else what is wrong with it."""
+    if isinstance(value, BadRow):
+        return value
+    if not isinstance(value, dict):
+        return BadRow("must be a JSON object with named columns")
+    level: list[dict[str, object] | list[object]] = [value]
+    for _ in range(_MOST_LEVELS):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return value
+    return BadRow(f"is nested more than {_MOST_LEVELS} levels deep; flatten it")
 
 
 def _natural_instructions(path: Path, whole: object) -> Iterator[JsonRow | BadRow]:
@@ -274,7 +300,7 @@ def _natural_instructions(path: Path, whole: object) -> Iterator[JsonRow | BadRo
     task = path.name.split(".")[0]
     for row in instances:
         if isinstance(row, dict):
-            yield {**row, "definition": definition, "task": task}
+            yield _object({**row, "definition": definition, "task": task})
         else:
             yield BadRow("must be a JSON object with `input` and `output`")
 

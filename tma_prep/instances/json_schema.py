@@ -45,6 +45,11 @@ class JsonSchema:
                 try:
                     found = pa.schema([pa.field(name, pa.array([value]).type)])
                     pa.unify_schemas([self._schema, found], promote_options="permissive")
+                except UnicodeEncodeError:
+                    shown = name.encode("utf-8", "backslashreplace").decode("utf-8")
+                    return (
+                        f"column `{shown}` holds half a surrogate pair, which is not text; mend it"
+                    )
                 except (pa.ArrowException, TypeError, ValueError, OverflowError):
                     before = self._schema.field(name).type if name in self._schema.names else None
                     kind = f"is {before} in the rows before and here" if before else "holds"
@@ -62,13 +67,16 @@ class JsonSchema:
 
 def table_of(rows: Sequence[JsonRow], schema: pa.Schema) -> pa.Table:
     """Rows as a table of that schema, absent keys as null."""
-    return pa.table(
-        [
-            pa.array([_fitted(row.get(field.name), field.type) for row in rows], type=field.type)
-            for field in schema
-        ],
-        schema=schema,
-    )
+    columns = [_column([row.get(field.name) for row in rows], field.type) for field in schema]
+    return pa.table(columns, schema=schema)
+
+
+def _column(values: Sequence[object], kind: pa.DataType) -> pa.Array:
+    try:
+        return pa.array([_fitted(value, kind, to_floats=False) for value in values], type=kind)
+    except pa.ArrowInvalid:
+        # Arrow makes no float of a whole number above 2**53; JSON knows no such border.
+        return pa.array([_fitted(value, kind, to_floats=True) for value in values], type=kind)
 
 
 def _storable(kind: pa.DataType) -> pa.DataType:
@@ -81,14 +89,22 @@ def _storable(kind: pa.DataType) -> pa.DataType:
     return kind
 
 
-def _fitted(value: object, kind: pa.DataType) -> object:
+def _fitted(value: object, kind: pa.DataType, *, to_floats: bool) -> object:
     """The value with `{}` as null where the schema says null."""
     if pa.types.is_null(kind):
         return None
+    if to_floats and isinstance(value, int) and pa.types.is_floating(kind):
+        return float(value)
     if isinstance(value, dict) and pa.types.is_struct(kind):
-        return {field.name: _fitted(value.get(field.name), field.type) for field in kind}
-    if isinstance(value, list) and pa.types.is_list(kind) and pa.types.is_nested(kind.value_type):
-        return [_fitted(item, kind.value_type) for item in value]
+        return {
+            field.name: _fitted(value.get(field.name), field.type, to_floats=to_floats)
+            for field in kind
+        }
+    if isinstance(value, list) and pa.types.is_list(kind):
+        inner = kind.value_type
+        # A list of plain values, such as a vector, is left to Arrow.
+        if to_floats or pa.types.is_nested(inner) or pa.types.is_null(inner):
+            return [_fitted(item, inner, to_floats=to_floats) for item in value]
     return value
 
 

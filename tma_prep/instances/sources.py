@@ -40,16 +40,28 @@ def find_files(patterns: Sequence[str]) -> list[Path]:
     Raises:
         InputError: A path is missing, unreadable as data, or named twice.
     """
-    files: list[Path] = []
+    files: dict[Path, Path] = {}
     for pattern in patterns:
         for path in _expand(pattern):
-            absolute = path.absolute()
-            if absolute in files:
+            # The folder alone is resolved: two links to one file may be two files on purpose.
+            place = path.parent.resolve() / path.name
+            if place in files:
                 raise InputError(f"{path}: is named twice; name each input once")
-            files.append(absolute)
+            files[place] = path.absolute()
     if not files:
         raise InputError("no input file is named; give at least one file, folder or glob")
-    return files
+    for path in files.values():
+        if _undecodable(path):
+            raise InputError(f"{path}: its name is not UTF-8; rename it")
+    return list(files.values())
+
+
+def _undecodable(path: Path) -> bool:
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _expand(pattern: str) -> list[Path]:
@@ -67,7 +79,8 @@ def _expand(pattern: str) -> list[Path]:
         found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))
         found = [name for name in found if container_of(name) is not None]
         if found:
-            return found
+            # Spark writes a folder `x.parquet`.
+            return [file for name in found for file in (_folder(name) if name.is_dir() else [name])]
         raise InputError(f"{pattern}: no data file fits this pattern; check the folder and ending")
     raise InputError(f"{pattern}: no such file or folder; check the path")
 

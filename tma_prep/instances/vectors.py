@@ -25,11 +25,19 @@ class VectorColumn:
         if not isinstance(value, Sequence) or isinstance(value, str) or not value:
             raise BadRow(f"`{self.name}` must be a list of numbers")
         try:
-            vector = np.asarray(value, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise BadRow(f"`{self.name}` must be a list of numbers") from error
-        if vector.ndim != 1:
+            found = np.asarray(value)
+        except ValueError as error:
+            raise BadRow(f"`{self.name}` must be a flat list of numbers") from error
+        if found.ndim != 1:
             raise BadRow(f"`{self.name}` must be a flat list of numbers")
+        if found.dtype.kind not in "iuf":
+            raise BadRow(f"`{self.name}` must be a list of numbers, and nothing else in it")
+        vector = found.astype(np.float64)
+        if not np.isfinite(vector).all():
+            raise BadRow(f"`{self.name}` holds NaN or infinity; mend the vector or leave it out")
+        if not vector.any():
+            raise BadRow(f"`{self.name}` is all zeros and so has no direction; leave the row out")
+        # Only a vector that can be used has a say in the length.
         if self.dimension is None:
             self.dimension = len(vector)
         if len(vector) != self.dimension:
@@ -37,8 +45,4 @@ class VectorColumn:
                 f"`{self.name}` has {len(vector)} components and the rows before have "
                 f"{self.dimension}; every vector, train and test, must have one length"
             )
-        if not np.isfinite(vector).all():
-            raise BadRow(f"`{self.name}` holds NaN or infinity; mend the vector or leave it out")
-        if not vector.any():
-            raise BadRow(f"`{self.name}` is all zeros and so has no direction; leave the row out")
         return vector

@@ -48,10 +48,10 @@ def nearest_tests(
     similarities = np.empty(vectors.shape[0], dtype=np.float64)
     for numbers, block in remaining_blocks(vectors, None, rows_per_block):
         scores, found = searcher.search(block, distinct, min(2, len(distinct)))
+        scores = np.where(found < 0, -np.inf, scores)
         best = np.take_along_axis(found, scores.argmax(axis=1)[:, None], axis=1)[:, 0]
-        unsure = np.zeros(len(block), dtype=np.bool_)
-        if len(distinct) > 1:
-            unsure = scores.max(axis=1) - scores.min(axis=1) <= 2 * error
+        two_best = np.sort(scores, axis=1)[:, -2:]
+        unsure = two_best[:, -1] - two_best[:, 0] <= 2 * error
         for start in range(0, len(block), _ROWS_AT_ONCE):
             piece = slice(start, start + _ROWS_AT_ONCE)
             rows64 = block[piece].astype(np.float64)

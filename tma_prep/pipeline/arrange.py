@@ -12,10 +12,8 @@ from tma_prep.arrangement import ORDERS, Ranked, order_positions
 from tma_prep.artifacts import (
     MANIFEST,
     Workspace,
-    check_files,
     file_entry,
-    keep_or_refuse,
-    read_manifest,
+    find_finished,
     staged_folder,
     sync,
     write_manifest,
@@ -26,7 +24,7 @@ from tma_prep.instances import InstancePool, stored_schema
 from tma_prep.memory import default_budget, input_bytes
 from tma_prep.pipeline.inputs import check_inputs
 from tma_prep.pipeline.libraries import library_versions, tool_version
-from tma_prep.pipeline.ranking import LIBRARIES, REMAKE, Ranking, Sides, load_or_rank, open_sides
+from tma_prep.pipeline.ranking import LIBRARIES, Ranking, Sides, load_or_rank, open_sides
 from tma_prep.progress import Progress, Silent, Stopwatch
 from tma_prep.shards import write_shards
 from tma_prep_schemas import ORDER, OrderManifest, ShardsManifest, Source
@@ -141,29 +139,27 @@ def _plan(
         "seed": options.seed,
         "within_round": options.within_round,
     }
-    path = workspace.order(name)
-    kept = keep_or_refuse(
-        path,
-        read_manifest(workspace.order_manifest(name), OrderManifest),
+    order_found = find_finished(
+        workspace.order_manifest(name),
+        OrderManifest,
         config,
         sides.inputs,
         overwrite=options.overwrite,
     )
-    if kept is not None:
-        check_files(path.parent, kept, REMAKE)
-    shards = None
-    if options.shards:
-        folder = workspace.shards(name)
-        shards = keep_or_refuse(
-            folder,
-            read_manifest(folder / MANIFEST, ShardsManifest),
-            config | {"rows_per_shard": options.rows_per_shard},
-            sides.inputs,
-            overwrite=options.overwrite,
-        )
-        if shards is not None:
-            check_files(folder, shards, REMAKE)
-    return _Plan(name, order, config, kept is None, options.shards and shards is None)
+    shards_found = options.shards and find_finished(
+        workspace.shards(name) / MANIFEST,
+        ShardsManifest,
+        config | {"rows_per_shard": options.rows_per_shard},
+        sides.inputs,
+        overwrite=options.overwrite,
+    )
+    return _Plan(
+        name,
+        order,
+        config,
+        order_missing=order_found is None,
+        shards_missing=shards_found is None,
+    )
 
 
 def _target_names(source: Source) -> dict[int, str]:

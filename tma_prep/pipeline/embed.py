@@ -12,8 +12,7 @@ from tma_prep.artifacts import (
     MANIFEST,
     Workspace,
     file_entry,
-    keep_or_refuse,
-    read_manifest,
+    find_finished,
     sha256_of,
     staged_folder,
     sync,
@@ -131,12 +130,8 @@ def _plan(side: Side, options: EmbedOptions, workspace: Workspace, progress: Pro
     inputs = {str(path): sha256 for path, (_, sha256) in zip(files, hashes, strict=True)}
     config = options.recorded(*_NOT_RECORDED)
     folder = workspace.embeddings(side)
-    finished = keep_or_refuse(
-        folder,
-        read_manifest(folder / MANIFEST, EmbeddingsManifest),
-        config,
-        inputs,
-        overwrite=options.overwrite,
+    finished = find_finished(
+        folder / MANIFEST, EmbeddingsManifest, config, inputs, overwrite=options.overwrite
     )
     return _Plan(side, folder, pool, hashes, config, inputs, finished)
 

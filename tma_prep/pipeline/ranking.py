@@ -16,7 +16,7 @@ from tma_prep.artifacts import (
     Workspace,
     check_files,
     file_entry,
-    keep_or_refuse,
+    find_finished,
     read_manifest,
     sha256_of,
     staged_folder,
@@ -39,7 +39,6 @@ from tma_prep_schemas import (
 from tma_prep_schemas.manifests import Option
 
 LIBRARIES = ("numpy", "pyarrow", "faiss-cpu", "faiss-gpu")
-REMAKE = "it was damaged or edited: make it again with --overwrite"
 
 _CONFIG = {"ranking": "tma"}
 
@@ -110,16 +109,11 @@ def load_or_rank(
         ArtifactError: One is there that was made from other embeddings, and `overwrite` is off.
     """
     folder = workspace.ranking("tma")
-    manifest = keep_or_refuse(
-        folder,
-        read_manifest(folder / MANIFEST, RankingManifest),
-        _CONFIG,
-        sides.inputs,
-        overwrite=overwrite,
+    manifest = find_finished(
+        folder / MANIFEST, RankingManifest, _CONFIG, sides.inputs, overwrite=overwrite
     )
     if manifest is None:
         return _rank(workspace, sides, device, overwrite, progress)
-    check_files(folder, manifest, REMAKE)
     table = pq.read_table(folder / manifest.files[0].file, schema=RANKING)
     return Ranking(
         manifest,
@@ -188,14 +182,10 @@ def _write_neighbors(
 ) -> None:
     """Write the test → train graph: for every test row the ranks that the search kept."""
     folder = workspace.neighbors
-    kept = keep_or_refuse(
-        folder,
-        read_manifest(folder / MANIFEST, NeighborsManifest),
-        _CONFIG,
-        sides.inputs,
-        overwrite=overwrite,
+    finished = find_finished(
+        folder / MANIFEST, NeighborsManifest, _CONFIG, sides.inputs, overwrite=overwrite
     )
-    if kept is not None:
+    if finished is not None:
         return
     begins = lists.offsets[:-1][list_of_test]
     lengths = np.diff(lists.offsets)[list_of_test]

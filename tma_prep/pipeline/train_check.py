@@ -11,7 +11,7 @@ from tma_prep.artifacts import (
     Workspace,
     check_files,
     file_entry,
-    keep_or_refuse,
+    find_finished,
     read_manifest,
     sha256_of,
     staged_folder,
@@ -64,15 +64,10 @@ def train_check(options: TrainCheckOptions, progress: Progress | None = None) ->
                 "embeddings/test": _sha256(workspace.embeddings("test")),
             }
             config = options.recorded(*_NOT_RECORDED)
-            kept = keep_or_refuse(
-                folder,
-                read_manifest(folder / MANIFEST, CheckManifest),
-                config,
-                inputs,
-                overwrite=options.overwrite,
+            kept = find_finished(
+                folder / MANIFEST, CheckManifest, config, inputs, overwrite=options.overwrite
             )
         if kept is not None:
-            check_files(folder, kept, "make it again with --overwrite")
             text = (folder / "summary.json").read_text(encoding="utf-8")
             summary = CheckSummary.model_validate_json(text)
         else:

@@ -1,0 +1,82 @@
+"""Algorithm 1, row for row, against an independent brute force."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from tests.brute_force import CASES, named_case, rounds_of, similarity_matrix
+from tma_prep.arrangement import Rounds, tma_rounds
+from tma_prep.embedding.unit import unit_vectors
+from tma_prep.neighbors import ArrayVectors, FaissSearcher, NeighborLists, certified_neighbors
+
+
+def engine(
+    train: NDArray[np.float32], tests: NDArray[np.float32], k: int, rows_per_block: int = 50
+) -> Rounds:
+    """Rounds by way of FAISS, lists of about k, and refills."""
+
+    def search(queries: NDArray[np.int64], remaining: NDArray[np.bool_]) -> NeighborLists:
+        return certified_neighbors(
+            FaissSearcher(),
+            tests[queries],
+            ArrayVectors(train),
+            remaining,
+            k=k,
+            rows_per_block=rows_per_block,
+        )
+
+    return tma_rounds(len(train), len(tests), search)
+
+
+@pytest.mark.parametrize("k", [1, 5, 400])
+@pytest.mark.parametrize("case", CASES)
+def test_rounds_equal_brute_force(case: str, k: int) -> None:
+    """For any list length."""
+    train, tests = named_case(case, 150, 12)
+    expected = rounds_of(similarity_matrix(tests, train))
+    found = engine(train, tests, k)
+    assert found.round_of_row.tolist() == expected
+    assert found.count == max(expected)
+
+
+@pytest.mark.parametrize("tests", [1, 2, 300])
+def test_few_tests_and_more_tests_than_rows(tests: int) -> None:
+    """One test makes one row a round; many tests make few rounds."""
+    train, test = named_case("random", 60, tests)
+    found = engine(train, test, 8)
+    assert found.round_of_row.tolist() == rounds_of(similarity_matrix(test, train))
+    if tests == 1:
+        assert found.count == 60
+
+
+vectors = st.lists(
+    st.lists(st.integers(-3, 3), min_size=3, max_size=3).filter(any), min_size=1, max_size=25
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(train=vectors, tests=vectors, k=st.integers(1, 30), rows_per_block=st.integers(1, 30))
+def test_rounds_equal_brute_force_on_anything(
+    train: list[list[int]], tests: list[list[int]], k: int, rows_per_block: int
+) -> None:
+    """Few directions, so ties abound."""
+    rows, wishes = unit_vectors(np.array(train)), unit_vectors(np.array(tests))
+    found = engine(rows, wishes, k, rows_per_block)
+    assert found.round_of_row.tolist() == rounds_of(similarity_matrix(wishes, rows))
+
+
+def test_lists_known_beforehand_save_a_search() -> None:
+    """The first lists serve until one runs out."""
+    train, tests = named_case("random", 40, 4)
+    lists = certified_neighbors(
+        FaissSearcher(), tests, ArrayVectors(train), None, k=40, rows_per_block=40
+    )
+
+    def no_search(queries: NDArray[np.int64], remaining: NDArray[np.bool_]) -> NeighborLists:
+        raise AssertionError("whole lists never run out")
+
+    found = tma_rounds(40, 4, no_search, first=lists)
+    assert found.searches == 0
+    assert found.round_of_row.tolist() == rounds_of(similarity_matrix(tests, train))

@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
-from tma_prep_schemas import EmbeddingsManifest, FileEntry, Source, embeddings_schema
 
 from tma_prep.embedding.store import EmbeddingStore, StoreWriter
 from tma_prep.errors import ArtifactError
+from tma_prep_schemas import EmbeddingsManifest, FileEntry, Source, embeddings_schema
 
 
 def written(

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
-from tma_prep_schemas import ORDER, SHARD_FIELDS
 
 from tma_prep.errors import InputError
 from tma_prep.shards import shard_name, write_shards
 from tma_prep.shards import writer as writer_module
+from tma_prep_schemas import ORDER, SHARD_FIELDS
 
 ROWS = 57
 

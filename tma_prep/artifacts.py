@@ -150,6 +150,7 @@ def find_finished(
     inputs: Mapping[str, str],
     *,
     overwrite: bool,
+    same: Callable[[str, AnyManifest], bool] = lambda option, existing: False,
 ) -> AnyManifest | None:
     """The finished artifact if it is the one wanted and whole, None if it is to be made.
 
@@ -159,6 +160,7 @@ def find_finished(
         config: The options wanted.
         inputs: What it must have been made from.
         overwrite: Make it anew if it is another one or damaged.
+        same: Whether the artifact is the same whatever this option says.
 
     Raises:
         ArtifactError: It is another one or damaged, and `overwrite` is off.
@@ -167,10 +169,15 @@ def find_finished(
         existing = read_manifest(manifest_path, model)
         if existing is None:
             return None
-        different = differences(config, inputs, existing)
+        ignored = {option for option in config if same(option, existing)}
+        wanted = {
+            option: existing.config.get(option) if option in ignored else value
+            for option, value in config.items()
+        }
+        different = differences(wanted, inputs, existing)
         if different:
             raise ArtifactError(
-                f"{manifest_path.parent}: {existing.kind} was made differently "
+                f"{manifest_path.parent}: holds {existing.kind} made differently "
                 f"({'; '.join(different[:3])}); give --overwrite to replace it, or use another "
                 "name or workspace"
             )

@@ -1,14 +1,31 @@
 """The options of every command, validated; unknown ones are refused."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from tma_prep_schemas.manifests import Option
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
-"""A name that becomes a file name: letters, digits, `.`, `_` and `-`, no leading dot."""
+
+def _file_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+        raise ValueError(
+            "becomes a file name: letters, digits, '.', '_' and '-', a letter or digit first, "
+            "100 at most"
+        )
+    return name
+
+
+def _device(name: str) -> str:
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+        raise ValueError("must be auto, cpu, mps, cuda, or cuda:1 and the like")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_file_name)]
+Device = Annotated[str, AfterValidator(_device)]
 
 
 class _Options(BaseModel):
@@ -34,7 +51,7 @@ class EmbedOptions(_Options):
     task_column: str | None = None
     text: Literal["both", "prompt", "response"] = "both"
     model: str = "all-MiniLM-L6-v2"
-    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
+    device: Device = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     batch_size: int | None = Field(None, ge=1)
     max_length: int | None = Field(None, ge=8)
@@ -71,6 +88,6 @@ class TrainCheckOptions(_Options):
     max_tokens: int = Field(160, ge=16)
     vocabulary: int = Field(4096, ge=300)
     seed: int = Field(0, ge=0)
-    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
+    device: Device = "auto"
     name: Name | None = None
     overwrite: bool = False

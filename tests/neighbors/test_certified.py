@@ -12,8 +12,12 @@ from tma_prep.neighbors import (
     FaissSearcher,
     NeighborLists,
     Searcher,
+    both_ways,
     certified_neighbors,
+    distinct_tests,
+    exact_similarities,
     nearest_tests,
+    product,
 )
 from tma_prep.neighbors.searcher import float32_error_bound
 
@@ -71,17 +75,23 @@ SEARCHERS: dict[str, Searcher] = {
 }
 
 
-def lists_of(found: NeighborLists) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
-    """Each list as rows and similarities."""
-    cuts = found.offsets[1:-1]
-    return list(zip(np.split(found.rows, cuts), np.split(found.similarities, cuts), strict=True))
+def check_lists(
+    found: NeighborLists,
+    exact: NDArray[np.float64],
+    rows_left: NDArray[np.int64],
+) -> None:
+    """Every list is a prefix of the brute-force list, and none is empty."""
+    for test, rows in enumerate(np.split(found.rows, found.offsets[1:-1])):
+        assert len(rows) > 0
+        expected = sorted(rows_left, key=lambda row: (-exact[test, row], row))[: len(rows)]
+        assert rows.tolist() == expected
 
 
 @pytest.mark.parametrize("searcher", SEARCHERS)
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("rows_per_block", [7, 1000])
 def test_lists_are_the_brute_force_lists(case: str, searcher: str, rows_per_block: int) -> None:
-    """Every list is a prefix of the exact list, by row and by similarity, and never empty."""
+    """Whoever searches, and in whatever blocks."""
     train, tests = named_case(case, 120, 10)
     remaining = np.random.default_rng(1).random(120) < 0.7
     found = certified_neighbors(
@@ -92,13 +102,41 @@ def test_lists_are_the_brute_force_lists(case: str, searcher: str, rows_per_bloc
         k=12,
         rows_per_block=rows_per_block,
     )
+    check_lists(found, similarity_matrix(tests, train), np.flatnonzero(remaining))
+
+
+@pytest.mark.parametrize("k", [1, 12, 3000])
+@pytest.mark.parametrize("case", CASES)
+def test_both_ways_is_brute_force_twice(case: str, k: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One product gives each test's list and each row's nearest test."""
+    monkeypatch.setattr(product, "_SAMPLE_ROWS", 60)
+    monkeypatch.setattr(product, "_ROWS_PER_BLOCK", 37)
+    train, tests = named_case(case, 300, 20)
+    groups = distinct_tests(tests)
+    lists, nearest = both_ways(groups.vectors, ArrayVectors(train), k=k)
     exact = similarity_matrix(tests, train)
-    rows_left = np.flatnonzero(remaining)
-    for test, (rows, similarities) in enumerate(lists_of(found)):
-        assert len(rows) > 0
-        expected = sorted(rows_left, key=lambda row: (-exact[test, row], row))[: len(rows)]
-        assert rows.tolist() == expected
-        assert similarities.tolist() == exact[test, rows].tolist()
+    check_lists(lists, similarity_matrix(groups.vectors, train), np.arange(300))
+    if k == 3000:
+        assert (np.diff(lists.offsets) == 300).all()
+    assert groups.first[nearest.tests].tolist() == exact.argmax(axis=0).tolist()
+    assert nearest.similarities.tolist() == exact.max(axis=0).tolist()
+
+
+def test_similarities_of_pairs_are_exact() -> None:
+    """As the whole matrix in float64 has them."""
+    train, tests = named_case("clustered", 200, 9, 384)
+    queries, rows = np.divmod(np.arange(1800), 200)
+    found = exact_similarities(tests, ArrayVectors(train), queries, rows)
+    assert found.tolist() == similarity_matrix(tests, train).ravel().tolist()
+
+
+def test_equal_tests_are_found() -> None:
+    """In the order of their first rows."""
+    tests = np.array([[3, 0], [1, 0], [3, 0], [2, 0], [1, 0]], np.float32)
+    groups = distinct_tests(tests)
+    assert groups.vectors[:, 0].tolist() == [3, 1, 2]
+    assert groups.first.tolist() == [0, 1, 3]
+    assert groups.group_of_test.tolist() == [0, 1, 0, 2, 1]
 
 
 def test_a_search_of_everything_is_trusted_to_the_end() -> None:

@@ -11,6 +11,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tma_prep.arrays import ranges
+
 
 class Lists(Protocol):
     """Rows nearest to each test, nearest first; see `neighbors.NeighborLists`."""
@@ -115,7 +117,7 @@ class _Walk:
         """Point the tests at their new lists, and drop what nobody points at."""
         keeping = np.setdiff1d(np.arange(len(self._cursor)), tests)
         lengths = (self._end - self._cursor)[keeping]
-        kept = _ranges(self._cursor[keeping], lengths)
+        kept = ranges(self._cursor[keeping], lengths)
         starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]) if len(keeping) else lengths
         self._rows = np.concatenate([self._rows[kept], lists.rows])
         self._begin[keeping] = starts - (self._cursor - self._begin)[keeping]
@@ -123,11 +125,3 @@ class _Walk:
         self._end[keeping] = starts + lengths
         self._begin[tests] = self._cursor[tests] = len(kept) + lists.offsets[:-1]
         self._end[tests] = len(kept) + lists.offsets[1:]
-
-
-def _ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The numbers start, start + 1, … of every range, one range after the other."""
-    ends = np.cumsum(lengths)
-    shifts = np.repeat(starts - (ends - lengths), lengths)
-    ranges: NDArray[np.int64] = np.arange(ends[-1] if len(ends) else 0) + shifts
-    return ranges

@@ -73,8 +73,8 @@ class _Window:
                 if self._ended or not _may_be_cut(error):
                     raise
             else:
-                # A number that ends with the window may go on behind it.
-                if end < len(self.held) or self._ended:
+                # A number that ends near the window's end may go on behind it.
+                if end + _LONGEST_WORD <= len(self.held) or self._ended:
                     source = self.held[self.place : end]
                     self.place = end
                     if not source.isascii() and _UNDECODED.search(source):

@@ -336,10 +336,12 @@ def _difference(first: pa.Schema, other: pa.Schema) -> str:
     for name in first.names:
         if name not in other.names:
             return f"column `{name}` is missing"
-        if first.field(name).type != other.field(name).type:
-            return (
-                f"column `{name}` is {other.field(name).type} here and "
-                f"{first.field(name).type} there"
-            )
+        here, there = other.field(name), first.field(name)
+        if not here.equals(there):
+            return f"column `{name}` is {_kind(here)} here and {_kind(there)} there"
     extra = [name for name in other.names if name not in first.names]
     return f"column `{extra[0]}` is new" if extra else "the columns stand in another order"
+
+
+def _kind(column: pa.Field) -> str:
+    return f"{column.type}{'' if column.nullable else ' not null'}"

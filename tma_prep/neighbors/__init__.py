@@ -1,18 +1,28 @@
 """Exact nearest neighbours by cosine similarity, certified in float64."""
 
-from tma_prep.neighbors.certified import NeighborLists, certified_neighbors
+from tma_prep.neighbors.certified import NeighborLists, certified_neighbors, exact_similarities
 from tma_prep.neighbors.nearest import NearestTests, nearest_tests
+from tma_prep.neighbors.product import both_ways
 from tma_prep.neighbors.searcher import FaissSearcher, Searcher, open_searcher
-from tma_prep.neighbors.vectors import ArrayVectors, VectorRows
+from tma_prep.neighbors.vectors import (
+    ArrayVectors,
+    DistinctTests,
+    VectorRows,
+    distinct_tests,
+)
 
 __all__ = [
     "ArrayVectors",
+    "DistinctTests",
     "FaissSearcher",
     "NearestTests",
     "NeighborLists",
     "Searcher",
     "VectorRows",
+    "both_ways",
     "certified_neighbors",
+    "distinct_tests",
+    "exact_similarities",
     "nearest_tests",
     "open_searcher",
 ]

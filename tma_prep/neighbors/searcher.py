@@ -89,6 +89,11 @@ class FaissSearcher:
             )
         return scores, rows
 
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the search runs on a GPU."""
+        return self._gpu is not None
+
     def error_bound(self, dimension: int) -> float:
         """See `Searcher.error_bound`; a GPU may multiply in TF32, with 10 bits of mantissa."""
         tf32 = 0.0 if self._gpu is None else 2.0**-9

@@ -1,6 +1,7 @@
 """What the search needs of stored vectors."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -40,6 +41,30 @@ class ArrayVectors:
     def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Copy of the named rows."""
         return self._array[rows]
+
+
+@dataclass(frozen=True)
+class DistinctTests:
+    """Test rows without their doubles: equal tests name the same row in every round.
+
+    Attributes:
+        vectors: float32, shape (groups, d), in the order in which each first occurs.
+        first: int64, shape (groups,); the lowest test row of each.
+        group_of_test: int64, shape (tests,).
+    """
+
+    vectors: NDArray[np.float32]
+    first: NDArray[np.int64]
+    group_of_test: NDArray[np.int64]
+
+
+def distinct_tests(tests: NDArray[np.float32]) -> DistinctTests:
+    """Keep the first of equal rows; shape of `tests` is (m, d)."""
+    _, first, group = np.unique(tests, axis=0, return_index=True, return_inverse=True)
+    by_row = np.argsort(first)
+    rank = np.empty_like(by_row)
+    rank[by_row] = np.arange(len(by_row))
+    return DistinctTests(tests[first[by_row]], first[by_row], rank[group])
 
 
 def remaining_blocks(

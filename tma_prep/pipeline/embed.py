@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from tma_prep.embedding.encoder import Encoder
 
 Side = Literal["train", "test"]
+SIDES: tuple[Side, Side] = ("test", "train")
 
 _NOT_RECORDED = ("train", "test", "out", "overwrite")
 _LIBRARIES = ("numpy", "pyarrow", "torch", "transformers", "tokenizers", "sentence-transformers")
@@ -81,10 +82,11 @@ def embed(options: EmbedOptions, progress: Progress | None = None) -> EmbedResul
     """
     progress = progress or Silent()
     clock = Stopwatch()
+    # The test side first: it is small, and its mistakes show before the hours are spent.
+    pools = {side: _pool(side, options) for side in SIDES}
     workspace = Workspace(options.out)
     with workspace.locked(create=True):
-        # The test side first: it is small, and its mistakes show before the hours are spent.
-        plans = {side: _plan(side, options, workspace, progress) for side in ("test", "train")}
+        plans = {side: _plan(side, pools[side], options, workspace, progress) for side in SIDES}
         source: Encoder | VectorColumn | None = None
         if any(plan.finished is None for plan in plans.values()):
             with clock("load"):
@@ -117,23 +119,38 @@ class _Plan:
     finished: EmbeddingsManifest | None
 
 
-def _plan(side: Side, options: EmbedOptions, workspace: Workspace, progress: Progress) -> _Plan:
+def _pool(side: Side, options: EmbedOptions) -> InstancePool:
     files = find_files(options.train if side == "train" else options.test)
-    pool = InstancePool(
-        files,
-        format_name=options.format,
-        task_column=options.task_column,
-    )
-    total = sum(path.stat().st_size for path in files)
+    return InstancePool(files, format_name=options.format, task_column=options.task_column)
+
+
+def _plan(
+    side: Side,
+    pool: InstancePool,
+    options: EmbedOptions,
+    workspace: Workspace,
+    progress: Progress,
+) -> _Plan:
+    total = sum(path.stat().st_size for path in pool.files)
     with progress.stage(f"Checking {side} files", total, "bytes") as advance:
-        hashes = [(path.stat().st_size, sha256_of(path, on_bytes=advance)) for path in files]
-    inputs = {str(path): sha256 for path, (_, sha256) in zip(files, hashes, strict=True)}
+        hashes = [(path.stat().st_size, sha256_of(path, on_bytes=advance)) for path in pool.files]
+    inputs = {str(path): sha256 for path, (_, sha256) in zip(pool.files, hashes, strict=True)}
     config = options.recorded(*_NOT_RECORDED)
-    folder = workspace.embeddings(side)
+    manifest_path = workspace.embeddings(side) / MANIFEST
     finished = find_finished(
-        folder / MANIFEST, EmbeddingsManifest, config, inputs, overwrite=options.overwrite
+        manifest_path,
+        EmbeddingsManifest,
+        config,
+        inputs,
+        overwrite=options.overwrite,
+        same=_same_embeddings,
     )
-    return _Plan(side, folder, pool, hashes, config, inputs, finished)
+    return _Plan(side, manifest_path.parent, pool, hashes, config, inputs, finished)
+
+
+def _same_embeddings(option: str, existing: EmbeddingsManifest) -> bool:
+    """What was to happen with bad rows does not matter where there were none."""
+    return option == "on_bad_row" and existing.skipped_rows == 0
 
 
 def _vector_source(options: EmbedOptions, progress: Progress) -> "Encoder | VectorColumn":

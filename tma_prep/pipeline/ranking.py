@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tma_prep.arrangement import tma_rounds
+from tma_prep.arrays import ranges
 from tma_prep.artifacts import (
     MANIFEST,
     AnyManifest,
@@ -26,7 +27,16 @@ from tma_prep.artifacts import (
 from tma_prep.embedding.store import EmbeddingStore
 from tma_prep.errors import ArtifactError
 from tma_prep.memory import default_budget
-from tma_prep.neighbors import NeighborLists, certified_neighbors, nearest_tests, open_searcher
+from tma_prep.neighbors import (
+    DistinctTests,
+    NeighborLists,
+    both_ways,
+    certified_neighbors,
+    distinct_tests,
+    exact_similarities,
+    nearest_tests,
+    open_searcher,
+)
 from tma_prep.pipeline.libraries import library_versions, tool_version
 from tma_prep.progress import Progress
 from tma_prep_schemas import (
@@ -41,6 +51,7 @@ from tma_prep_schemas.manifests import Option
 LIBRARIES = ("numpy", "pyarrow", "faiss-cpu", "faiss-gpu")
 
 _CONFIG = {"ranking": "tma"}
+_RANKS_KEPT = 256  # of each test in the graph; the lists that make the rounds are longer
 
 
 @dataclass(frozen=True)
@@ -129,31 +140,27 @@ def _rank(
 ) -> Ranking:
     searcher = open_searcher(device)
     train_rows, dimension = sides.train.shape
-    tests = sides.test.array()
-    # Equal tests name the same row in every round, so one of each is enough.
-    distinct, back = np.unique(tests, axis=0, return_inverse=True)
+    groups = distinct_tests(sides.test.array())
+    tests = groups.vectors
     room = default_budget() // 8
     rows_per_block = max(1024, min(65_536, room // (4 * dimension)))
-    k = max(64, min(4 * train_rows // len(distinct), room // (32 * len(distinct))))
+    k = max(64, min(5 * train_rows // len(tests), room // (64 * len(tests))))
 
-    def search(queries: NDArray[np.int64], remaining: NDArray[np.bool_] | None) -> NeighborLists:
+    def search(queries: NDArray[np.int64], remaining: NDArray[np.bool_]) -> NeighborLists:
         return certified_neighbors(
-            searcher,
-            distinct[queries],
-            sides.train,
-            remaining,
-            k=k,
-            rows_per_block=rows_per_block,
+            searcher, tests[queries], sides.train, remaining, k=k, rows_per_block=rows_per_block
         )
 
-    with progress.stage("Searching neighbours", 0, ""):
-        first = search(np.arange(len(distinct)), None)
-        _write_neighbors(workspace, sides, first, back, overwrite)
+    with progress.stage("Searching neighbours", train_rows, "rows") as advance:
+        if searcher.on_gpu:
+            first = search(np.arange(len(tests)), np.ones(train_rows, np.bool_))
+            nearest = nearest_tests(searcher, tests, sides.train, rows_per_block=rows_per_block)
+        else:
+            first, nearest = both_ways(tests, sides.train, k=k, on_rows=advance)
     with progress.stage("Assigning rounds", train_rows, "rows") as advance:
-        rounds = tma_rounds(train_rows, len(distinct), search, first=first, on_placed=advance)
-    with progress.stage("Finding each row's nearest test", 0, ""):
-        nearest = nearest_tests(searcher, tests, sides.train, rows_per_block=rows_per_block)
-    nearest_rows = sides.test.rows[nearest.tests]
+        rounds = tma_rounds(train_rows, len(tests), search, first=first, on_placed=advance)
+    _write_neighbors(workspace, sides, first, groups, overwrite)
+    nearest_rows = sides.test.rows[groups.first[nearest.tests]]
     table = pa.table(
         [sides.train.rows, rounds.round_of_row, nearest.similarities, nearest_rows], schema=RANKING
     )
@@ -167,7 +174,7 @@ def _rank(
             files=[],
             ranking="tma",
             rounds=rounds.count,
-            shared_winners=rounds.count * len(tests) - train_rows,
+            shared_winners=rounds.count * sides.test.shape[0] - train_rows,
         ),
     )
     return Ranking(manifest, rounds.round_of_row, nearest.similarities, nearest_rows, made=True)
@@ -177,26 +184,29 @@ def _write_neighbors(
     workspace: Workspace,
     sides: Sides,
     lists: NeighborLists,
-    list_of_test: NDArray[np.int64],
+    groups: DistinctTests,
     overwrite: bool,
 ) -> None:
-    """Write the test → train graph: for every test row the ranks that the search kept."""
+    """Write the test → train graph: the first `_RANKS_KEPT` ranks of every test row."""
     folder = workspace.neighbors
     finished = find_finished(
         folder / MANIFEST, NeighborsManifest, _CONFIG, sides.inputs, overwrite=overwrite
     )
     if finished is not None:
         return
-    begins = lists.offsets[:-1][list_of_test]
-    lengths = np.diff(lists.offsets)[list_of_test]
-    ranks = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    places = np.repeat(begins, lengths) + ranks
+    lengths = np.minimum(np.diff(lists.offsets), _RANKS_KEPT)
+    rows = lists.rows[ranges(lists.offsets[:-1], lengths)]
+    queries = np.repeat(np.arange(len(lengths)), lengths)
+    similarities = exact_similarities(groups.vectors, sides.train, queries, rows)
+    begins = np.cumsum(lengths) - lengths
+    of_test = groups.group_of_test
+    edges = ranges(begins[of_test], lengths[of_test])
     table = pa.table(
         [
-            np.repeat(sides.test.rows, lengths),
-            ranks.astype(np.int32),
-            sides.train.rows[lists.rows[places]],
-            lists.similarities[places].astype(np.float32),
+            np.repeat(sides.test.rows, lengths[of_test]),
+            ranges(np.zeros_like(of_test), lengths[of_test]).astype(np.int32),
+            sides.train.rows[rows[edges]],
+            similarities[edges].astype(np.float32),
         ],
         schema=NEIGHBORS,
     )

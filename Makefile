@@ -35,5 +35,8 @@ schemas: $(READY)  ## the JSON Schema of every manifest
 sample: $(READY)  ## sample_data/, from its generator
 	$(BIN)/python sample_data/generate.py
 
+bench: $(READY)  ## every benchmark at full size, one table on stdout: some minutes, 4 GB of disk
+	$(BIN)/python -m benchmarks --full
+
 clean:
 	rm -rf $(DEMO)

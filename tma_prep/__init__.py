@@ -1,3 +1,26 @@
-"""tma-prep: put instruction-tuning data into the order in which a model should see it."""
+"""tma-prep: put instruction-tuning data into the order in which a model should see it.
+
+From Python, with arrays of your own:
+
+    ranking = tma_prep.rank(train_vectors, test_vectors, ranking="tma")
+    rows = tma_prep.order(ranking, "nft", budget="30k")
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tma_prep.ordering import order
+    from tma_prep.ranking import rank
 
 __version__ = "0.1.0"
+__all__ = ["order", "rank"]
+
+_HOMES = {"order": "tma_prep.ordering", "rank": "tma_prep.ranking"}
+
+
+def __getattr__(name: str) -> object:
+    """Load what does the work when it is first asked for."""
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'tma_prep' has no attribute {name!r}")

@@ -85,26 +85,44 @@ def read_manifest(path: Path, model: type[AnyManifest]) -> AnyManifest | None:
 
 @contextlib.contextmanager
 def staged_folder(final: Path) -> Iterator[Path]:
-    """A folder to write into that takes the place of `final` only if all went well.
-
-    What an earlier, killed run left in it is removed first.
-    """
-    partial = final.with_name(f".{final.name}.partial")
-    retired = final.with_name(f".{final.name}.retired")
+    """A folder to write into that takes the place of `final` only if all went well."""
+    partial, retired = _beside(final, "partial"), _beside(final, "retired")
     for leftover in (partial, retired):
-        shutil.rmtree(leftover, ignore_errors=True)
+        _remove(leftover)
     partial.mkdir(parents=True)
     try:
         yield partial
     except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
+        _remove(partial)
         raise
     sync(partial)
-    if final.exists():
+    if final.is_symlink() or final.exists():
         final.rename(retired)
     partial.rename(final)
     sync(final.parent)
-    shutil.rmtree(retired, ignore_errors=True)
+    _remove(retired)
+
+
+def _beside(final: Path, state: str) -> Path:
+    return final.with_name(f".{final.name}.{state}")
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder; of a link to one, the link alone."""
+    if path.is_symlink():
+        path.unlink()
+    else:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _recover(root: Path) -> None:
+    """Put back what a kill between the two renames of `staged_folder` left without a name."""
+    for retired in [*root.glob(".*.retired"), *root.glob("*/.*.retired")]:
+        final = retired.with_name(retired.name.removeprefix(".").removesuffix(".retired"))
+        if not final.exists():
+            # The new one was whole and synced before the old one was retired.
+            partial = _beside(final, "partial")
+            (partial if (partial / MANIFEST).is_file() else retired).rename(final)
 
 
 def check_files(folder: Path, manifest: Manifest, remedy: str) -> None:
@@ -113,7 +131,7 @@ def check_files(folder: Path, manifest: Manifest, remedy: str) -> None:
     Raises:
         ArtifactError: One is missing or differs; the text names it.
     """
-    for entry in manifest.files:
+    for entry in manifest.all_files:
         path = folder / entry.file
         if not path.is_file():
             raise ArtifactError(f"{path}: is missing; {remedy}")
@@ -239,6 +257,11 @@ class Workspace:
             raise ArtifactError(f"{self.root}: is a file; name a folder for the workspace")
         if not create and not self.root.is_dir():
             raise ArtifactError(f"{self.root}: no such workspace; run tma-prep embed first")
+        if not create and not (self.root / "embeddings").is_dir():
+            raise ArtifactError(
+                f"{self.root}: is not a workspace (it holds no embeddings); name the folder that "
+                "tma-prep embed made with --out"
+            )
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             lock = filelock.FileLock(self.root / ".lock")
@@ -252,6 +275,7 @@ class Workspace:
                 f"{self.root}: cannot be written ({error.strerror}); choose another folder"
             ) from error
         try:
+            _recover(self.root)
             yield
         finally:
             lock.release()

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from tma_prep.memory import default_budget
 from tma_prep_schemas.manifests import Option
 
 
@@ -24,6 +25,32 @@ def _device(name: str) -> str:
     return name
 
 
+def _granularity(text: str) -> str:
+    if not re.fullmatch(r"instance|task|kmeans:[1-9]\d*", text):
+        raise ValueError("must be instance, task, or kmeans:K with a number K")
+    return text
+
+
+def size_in_bytes(text: str) -> int:
+    """`4GB`, `500MB`, `1.5GiB` or a plain number, in bytes.
+
+    Raises:
+        ValueError: It is none of these.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kMGT]?)(i?)B?", text)
+    if not found or not float(found[1]):
+        raise ValueError("must be a size such as 4GB, 500MB or 1.5GiB")
+    number, prefix, binary = found.groups()
+    return int(float(number) * (1024 if binary else 1000) ** " kMGT".index(prefix or " "))
+
+
+def _size(text: str) -> str:
+    size_in_bytes(text)
+    return text
+
+
+Granularity = Annotated[str, AfterValidator(_granularity)]
+Size = Annotated[str, AfterValidator(_size)]
 Name = Annotated[str, AfterValidator(_file_name)]
 Device = Annotated[str, AfterValidator(_device)]
 
@@ -53,13 +80,13 @@ class EmbedOptions(_Options):
     model: str = "all-MiniLM-L6-v2"
     device: Device = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    batch_size: int | None = Field(None, ge=1)
-    max_length: int | None = Field(None, ge=8)
+    batch_size: int | None = Field(default=None, ge=1)
+    max_length: int | None = Field(default=None, ge=8)
     prefix: str = ""
     truncate: Literal["text", "prompt"] = "text"
     vectors_column: str | None = None
     on_bad_row: Literal["fail", "skip"] = "fail"
-    rows_per_part: int = Field(8192, ge=1)
+    rows_per_part: int = Field(default=8192, ge=1)
     overwrite: bool = False
 
 
@@ -67,14 +94,38 @@ class ArrangeOptions(_Options):
     """Options of `tma-prep arrange`."""
 
     work: Path
-    orders: list[str] = Field(["nft"], min_length=1)
-    seed: int = Field(0, ge=0)
+    ranking: str = "tma"
+    granularity: Granularity = "instance"
+    select: str = "nearest"
+    budget: str | None = None
+    rounds: str | None = None
+    per_task: int | None = Field(default=None, ge=1)
+    per_task_select: str = "nearest"
+    tests_per_task: int | None = Field(default=None, ge=1)
+    orders: list[str] = Field(default=["nft"], min_length=1)
+    then: Literal["rt"] | None = None
+    after: float | None = Field(default=None, ge=0, le=1)
+    seed: int = Field(default=0, ge=0)
     within_round: Literal["similarity", "index", "shuffle"] = "similarity"
-    rows_per_shard: int = Field(50_000, ge=1)
+    stages: int = Field(default=10, ge=1)
+    tokenizer: Path | None = None
+    rows_per_shard: int = Field(default=50_000, ge=1)
     name: Name | None = None
     shards: bool = True
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    memory_budget: Size | None = None
     overwrite: bool = False
+
+    @property
+    def kmeans_cells(self) -> int | None:
+        """K of `kmeans:K`, None for any other granularity."""
+        _, _, cells = self.granularity.partition(":")
+        return int(cells) if cells else None
+
+    @property
+    def memory_bytes(self) -> int:
+        """The memory budget in bytes."""
+        return default_budget() if self.memory_budget is None else size_in_bytes(self.memory_budget)
 
 
 class TrainCheckOptions(_Options):
@@ -82,12 +133,12 @@ class TrainCheckOptions(_Options):
 
     work: Path
     orders: list[Name] = Field(default_factory=list)
-    steps: int = Field(60, ge=1)
-    batch_size: int = Field(16, ge=1)
-    learning_rate: float = Field(2e-3, gt=0)
-    max_tokens: int = Field(160, ge=16)
-    vocabulary: int = Field(4096, ge=300)
-    seed: int = Field(0, ge=0)
+    steps: int = Field(default=60, ge=1)
+    batch_size: int = Field(default=16, ge=1)
+    learning_rate: float = Field(default=2e-3, gt=0)
+    max_tokens: int = Field(default=160, ge=16)
+    vocabulary: int = Field(default=4096, ge=300)
+    seed: int = Field(default=0, ge=0)
     device: Device = "auto"
     name: Name | None = None
     overwrite: bool = False

@@ -21,5 +21,9 @@ class DependencyError(TmaPrepError):
     """A library or model that this step needs is not there."""
 
 
+class TrainingError(TmaPrepError):
+    """The reference model cannot be trained to the end."""
+
+
 class OrderError(TmaPrepError):
     """Rows arrived in another order than the shards say."""

@@ -1,20 +1,28 @@
-"""How much memory may be used, and how much rows will take."""
+"""How much memory may be used."""
 
 import os
 from pathlib import Path
 
-_UNPACKED = 6  # text that gzip or zstd has packed is about this much larger
+_CONTROL_GROUP_FILES = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
 
 
 def default_budget() -> int:
-    """A quarter of the machine's memory, in bytes."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4
+    """A quarter of the memory this process may have, in bytes."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min([physical, *_container_limits()]) // 4
 
 
-def input_bytes(files: list[Path]) -> int:
-    """About how many bytes the rows of these files take as Arrow tables."""
-    total = 0
-    for path in files:
-        packed = path.suffix.lower() in (".gz", ".zst") or path.suffix.lower() == ".parquet"
-        total += path.stat().st_size * (_UNPACKED if packed else 1)
-    return total
+def _container_limits() -> list[int]:
+    """What a container allows (Linux control groups, version 2 and 1), where it says so."""
+    limits = []
+    for path in _CONTROL_GROUP_FILES:
+        try:
+            text = path.read_text(encoding="ascii").strip()
+        except OSError:
+            continue
+        if text.isdigit():
+            limits.append(int(text))
+    return limits

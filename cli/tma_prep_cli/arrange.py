@@ -1,89 +1,251 @@
 """`tma-prep arrange`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from tma_prep_cli.console import TerminalProgress, print_json, print_next, print_table, show_path
 
+if TYPE_CHECKING:
+    from tma_prep.pipeline.arrange import ArrangePlan, ArrangeResult
+
 HELP = """
 Order the training rows by how near they are to the test rows, and write Parquet shards.
 
-Test-centric Multi-turn Arrangement (arXiv 2406.11721): in every round each test row names its
-nearest remaining training row. One search serves every order.
+Four choices make an order: how near a row is (--ranking), what is ranked (--granularity), which
+rows stay (--select, --budget), and in what sequence (--order). By default: Test-centric Multi-turn
+Arrangement (arXiv 2406.11721), every row, nearest first. One search serves every order.
 
 [bold]Example[/]
 
   tma-prep arrange work --order nft --order fft --order rt
 
-  tma-prep arrange work --order nft --within-round index --name as-published
+  tma-prep arrange work --ranking wsd --granularity task --name coarse
+
+  tma-prep arrange work --select both-ends --budget 30k --name budget --order nft --order rt
 """
+
+_RANK, _STAY, _OUT = "Which rows, how near", "Which rows stay", "What is written"
 
 
 def arrange(
     work: Annotated[Path, typer.Argument(help="The workspace that embed made.")],
+    ranking: Annotated[
+        str,
+        typer.Option(
+            help="tma (rounds), wsd, min, avg, max, centroid (distances), or ot (transport).",
+            rich_help_panel=_RANK,
+        ),
+    ] = "tma",
+    granularity: Annotated[
+        str,
+        typer.Option(help="What is ranked: instance, task, or kmeans:K.", rich_help_panel=_RANK),
+    ] = "instance",
+    tests_per_task: Annotated[
+        int | None,
+        typer.Option(
+            help="Use so many test rows of each task, drawn by --seed.", rich_help_panel=_RANK
+        ),
+    ] = None,
+    select: Annotated[
+        str,
+        typer.Option(
+            help="nearest, farthest (farthest-pick rounds under tma), both-ends or random.",
+            rich_help_panel=_STAY,
+        ),
+    ] = "nearest",
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            help="Rows (30000, 30k) or tokens (2Mtok) that stay; all if not given.",
+            rich_help_panel=_STAY,
+        ),
+    ] = None,
+    rounds: Annotated[
+        str | None,
+        typer.Option(
+            help="A window of rounds, as Python slices count: 2:5 is rounds 3, 4 and 5.",
+            rich_help_panel=_STAY,
+        ),
+    ] = None,
+    per_task: Annotated[
+        int | None,
+        typer.Option(help="Keep so many rows of every task instead.", rich_help_panel=_STAY),
+    ] = None,
+    per_task_select: Annotated[
+        str,
+        typer.Option(
+            help="Of every task: nearest, random, polar (both ends) or uniform.",
+            rich_help_panel=_STAY,
+        ),
+    ] = "nearest",
     order: Annotated[
         list[str] | None,
         typer.Option(
-            help="nft (nearest first), fft (farthest first) or rt (shuffled); repeatable."
+            help="nft (nearest first, the default), fft (farthest first), rt (shuffled), "
+            "round-robin or cluster (by task); repeatable.",
+            rich_help_panel=_OUT,
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="For whatever is shuffled.")] = 0,
     within_round: Annotated[
         Literal["similarity", "index", "shuffle"],
         typer.Option(
             help="Rows inside a round: most similar first, by row number (as the published "
-            "script does), or shuffled."
+            "script does), or shuffled.",
+            rich_help_panel=_OUT,
         ),
     ] = "similarity",
-    rows_per_shard: Annotated[int, typer.Option(help="Rows of every shard but the last.")] = 50_000,
+    then: Annotated[
+        Literal["rt"] | None,
+        typer.Option(help="Shuffle the rest of the order, --after a share.", rich_help_panel=_OUT),
+    ] = None,
+    after: Annotated[
+        float | None,
+        typer.Option(help="Share of the rows that keeps its order: 0.2.", rich_help_panel=_OUT),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(help="Of whatever is drawn or shuffled.", rich_help_panel=_OUT)
+    ] = 0,
+    stages: Annotated[
+        int,
+        typer.Option(help="Stages of schedule.json, of about equal tokens.", rich_help_panel=_OUT),
+    ] = 10,
+    tokenizer: Annotated[
+        Path | None,
+        typer.Option(
+            help="tokenizer.json that counts tokens, or its folder; else the encoder's counts.",
+            rich_help_panel=_OUT,
+        ),
+    ] = None,
+    rows_per_shard: Annotated[
+        int, typer.Option(help="Rows of every shard but the last.", rich_help_panel=_OUT)
+    ] = 50_000,
     name: Annotated[
         str | None,
-        typer.Option(help="Name of the result in place of the order's; a prefix for several."),
+        typer.Option(
+            help="Name of the result in place of the order's; a prefix for several.",
+            rich_help_panel=_OUT,
+        ),
     ] = None,
     shards: Annotated[
-        bool, typer.Option("--shards/--no-shards", help="Write shards, or the order alone.")
+        bool,
+        typer.Option(
+            "--shards/--no-shards",
+            help="Write shards, or the order alone.",
+            rich_help_panel=_OUT,
+        ),
     ] = True,
     device: Annotated[
         Literal["auto", "cpu", "cuda"], typer.Option(help="Where FAISS searches.")
     ] = "auto",
+    memory_budget: Annotated[
+        str | None, typer.Option(help="As in 8GB; a quarter of the memory if not given.")
+    ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Say what it would take, and do nothing.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace what was made differently.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Parse, call, print."""
     from tma_prep.config import ArrangeOptions
     from tma_prep.pipeline.arrange import arrange as run
+    from tma_prep.pipeline.arrange import plan_arrange
     from tma_prep_cli.console import validated
 
     options = validated(
         ArrangeOptions,
         work=work,
+        ranking=ranking,
+        granularity=granularity,
+        tests_per_task=tests_per_task,
+        select=select,
+        budget=budget,
+        rounds=rounds,
+        per_task=per_task,
+        per_task_select=per_task_select,
         orders=order or ["nft"],
-        seed=seed,
         within_round=within_round,
+        then=then,
+        after=after,
+        seed=seed,
+        stages=stages,
+        tokenizer=tokenizer,
         rows_per_shard=rows_per_shard,
         name=name,
         shards=shards,
         device=device,
+        memory_budget=memory_budget,
         overwrite=overwrite,
     )
-    result = run(options, TerminalProgress())
+    progress = TerminalProgress()
+    if plan:
+        planned = plan_arrange(options)
+        print_json(planned) if json else _print_plan(planned)
+        return
+    result = run(options, progress)
     if json:
         print_json(result)
         return
-    print_table(
-        f"{result.train_rows:,} training rows in {result.rounds:,} rounds "
-        f"of up to {result.largest_round:,}, around {result.test_rows:,} test rows",
-        ["order", "rows", "shards", "where", "was there"],
-        [
-            (found.name, found.rows, found.shards, found.folder or "orders only", found.kept)
-            for found in result.orders
-        ],
-    )
+    _print_result(result)
     if options.shards:
         orders = " ".join(f"--order {found.name}" for found in result.orders)
         print_next(
             "Next, see whether the order helps:",
             f"tma-prep train-check {show_path(work)} {orders}",
         )
+    else:
+        print_next("The orders alone are in:", show_path(work / "orders"))
+
+
+def _print_plan(plan: "ArrangePlan") -> None:
+    print_table(
+        f"What --ranking {plan.ranking} over {plan.workspace} would take",
+        ["", ""],
+        [
+            ("training rows", plan.rows),
+            ("distinct test rows", plan.tests),
+            ("neighbours kept a test", plan.list_length),
+            ("rows a block", plan.rows_per_block),
+            ("memory beside the mapped store, MB", plan.memory_bytes / 1e6),
+            ("memory budget, MB", plan.memory_budget / 1e6),
+            ("product of all similarities, GFLOP", plan.operations / 1e9),
+            ("the same in seconds, on this CPU", plan.floor_seconds),
+        ],
+    )
+
+
+def _print_result(result: "ArrangeResult") -> None:
+    facts = result.facts
+    rows: list[tuple[str, object]] = [
+        ("training rows that are no test's nearest", facts.never_first_choice),
+        ("training rows that no test lists among its nearest", facts.never_listed),
+        ("mean similarity of a test's ten nearest", facts.coverage),
+    ]
+    if facts.rounds is not None:
+        rows = [
+            ("rounds", facts.rounds),
+            ("largest round", facts.largest_round),
+            ("share of nominations that were shared", facts.shared_winners),
+            *rows,
+        ]
+    if facts.hubs:
+        hub = facts.hubs[0]
+        rows.append((f"tests that list row {hub.tma_row}, the greatest hub", hub.tests))
+    if facts.transport is not None:
+        rows.append(("exact transport", facts.transport["exact"]))
+        rows.append(("marginal error", f"{facts.transport['marginal_error']:.2e}"))
+    print_table(
+        f"{result.train_rows:,} training rows, {result.test_rows:,} test rows, {result.ranking}",
+        ["what the ranking found", ""],
+        rows,
+    )
+    print_table(
+        "Orders",
+        ["order", "rows", "shards", "where", "was there"],
+        [
+            (found.name, found.rows, found.shards, found.folder or "orders only", found.kept)
+            for found in result.orders
+        ],
+    )

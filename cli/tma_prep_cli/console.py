@@ -44,14 +44,15 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(
-        title=_plain(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
-    )
+    console = Console(highlight=False)
+    # Not as the table's own title, which would be broken at the table's width.
+    console.print(f"[bold]{_plain(title)}[/]", soft_wrap=True)
+    table = Table(box=box.SIMPLE_HEAD)
     for place, column in enumerate(columns):
         table.add_column(column, justify="left" if place == 0 else "right", overflow="fold")
     for row in rows:
         table.add_row(*(_plain(_shown(value)) for value in row))
-    Console(highlight=False).print(table)
+    console.print(table)
 
 
 def print_next(text: str, command: str) -> None:
@@ -75,8 +76,10 @@ def validated(model: type[Options], /, **values: Any) -> Options:  # noqa: ANN40
         first = error.errors()[0]
         field = str(first["loc"][0]) if first["loc"] else "options"
         name = _TYPED_AS.get(field, f"--{field.replace('_', '-')}")
-        message = first["msg"].removeprefix("Value error, ")
-        raise OptionError(f"{name} {first['input']!r}: {message}") from error
+        message = first["msg"].removeprefix("Value error, ").replace("Input should", "it must")
+        given = repr(first["input"])
+        given = given if len(given) <= 60 else f"{given[:57]}…"
+        raise OptionError(f"{name} {given}: {message}") from error
 
 
 class TerminalProgress:
@@ -136,7 +139,10 @@ class TerminalProgress:
                 last = now
                 rate = done / (now - start)
                 left = f", {(total - done) / rate:,.0f} s left" if total and rate else ""
-                self.note(f"{label}: {_count(done)} {unit}, {_count(rate)} {unit}/s{left}")
+                of_total = f" of {_count(total)}" if total else ""
+                self.note(
+                    f"{label}: {_count(done)}{of_total} {unit}, {_count(rate)} {unit}/s{left}"
+                )
 
         yield advance
 

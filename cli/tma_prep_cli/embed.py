@@ -129,6 +129,10 @@ def embed(
             f"{result.train.response_cut_rows:,} training rows are so long that their response "
             "was not read; --truncate prompt shortens the prompt instead"
         )
+    if result.train.skipped_rows or result.test.skipped_rows:
+        TerminalProgress().note(
+            f"the rows that were skipped are listed in {options.out}/embeddings/*/skipped.jsonl"
+        )
     print_next(
         "Next, put them in order:",
         f"tma-prep arrange {show_path(options.out)} --order nft --order rt",

@@ -4,9 +4,9 @@ A manifest is written last: an artifact without one is unfinished. Nothing in it
 time, the host or the number of threads.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -60,8 +60,22 @@ class Manifest(_Strict):
         description="SHA-256 of what this was made from: input files by path, in the order read; "
         "artifacts by name, of their manifests",
     )
-    rows: int = Field(ge=0)
-    files: list[FileEntry]
+    rows: int = Field(ge=1)
+    files: list[FileEntry] = Field(min_length=1)
+
+    @property
+    def all_files(self) -> list[FileEntry]:
+        """Every file of the artifact: `files`, and those that stand apart."""
+        apart = [value for value in self.__dict__.values() if isinstance(value, FileEntry)]
+        return [*self.files, *apart]
+
+    @model_validator(mode="after")
+    def _rows_add_up(self) -> Self:
+        if self.rows != sum(entry.rows for entry in self.files):
+            raise ValueError("the rows of the files do not add up to `rows`")
+        if len({entry.file for entry in self.files}) < len(self.files):
+            raise ValueError("a file is listed twice")
+        return self
 
 
 class EmbeddingsManifest(Manifest):
@@ -71,6 +85,7 @@ class EmbeddingsManifest(Manifest):
     side: Literal["train", "test"]
     source: Source
     dimension: int = Field(ge=1)
+    instances: FileEntry = Field(description="id, task and tokens of every row")
     encoder: dict[str, Option] | None = Field(
         description="how texts were encoded, with no `auto` left; null where vectors were given"
     )
@@ -90,15 +105,42 @@ class NeighborsManifest(Manifest):
     train_rows: int = Field(ge=1)
 
 
+class Hub(_Strict):
+    """A training row that many tests list among their nearest."""
+
+    tma_row: int
+    tests: int = Field(ge=1)
+
+
+class Facts(_Strict):
+    """What a ranking found. "Listed" is: among the nearest rows of a test in `neighbors/`."""
+
+    rounds: int | None = Field(description="how many rounds, null where the ranking has none")
+    largest_round: int | None = Field(description="rows, or units, of the largest round")
+    shared_winners: float | None = Field(
+        description="share of the nominations that named a row another test named in that round"
+    )
+    never_first_choice: int = Field(description="rows that are no test's nearest row")
+    never_listed: int = Field(description="rows that no test lists")
+    hubs: list[Hub] = Field(description="the ten rows that most tests list")
+    coverage: float = Field(
+        description="mean over tests of the mean similarity of their ten nearest rows"
+    )
+    least_covered: dict[str, float] = Field(description="the ten test rows with the lowest")
+    coverage_by_task: dict[str, float]
+    units: int | None = Field(description="tasks or k-means cells ranked, null for instances")
+    searches_again: int = Field(description="searches among what remained, as lists ran out")
+    transport: dict[str, float | bool | None] | None = Field(
+        description="how optimal transport ended: exact, marginal_error, iterations, regularisation"
+    )
+
+
 class RankingManifest(Manifest):
     """`rankings/NAME/manifest.json`."""
 
     kind: Literal["ranking"] = "ranking"
     ranking: str
-    rounds: int | None = Field(description="how many rounds, null where the ranking has none")
-    shared_winners: int | None = Field(
-        description="nominations of a row that another test named in the same round"
-    )
+    facts: Facts
 
 
 class OrderManifest(Manifest):
@@ -108,10 +150,35 @@ class OrderManifest(Manifest):
     order: str
 
 
+class ScheduleStage(_Strict):
+    """Consecutive rows of an order, of about as many tokens as every other stage."""
+
+    first_position: int
+    last_position: int
+    rows: int
+    tokens: int
+    mean_similarity: float
+    first_round: int | None
+    last_round: int | None
+    tasks: list[str] = Field(description="tasks present, sorted; empty where rows name none")
+
+
+class Schedule(_Strict):
+    """`shards/NAME/schedule.json`: an order in stages."""
+
+    format_version: Literal[1] = 1
+    order: str
+    tokens_counted_by: str = Field(
+        description="encoder, words (where vectors were given), or the tokenizer file"
+    )
+    stages: list[ScheduleStage]
+
+
 class ShardsManifest(Manifest):
     """`shards/NAME/manifest.json`."""
 
     kind: Literal["shards"] = "shards"
+    schedule: FileEntry
     order: str
     format: str = Field(description="the instance format of the user's columns")
 
@@ -159,6 +226,7 @@ def manifest_models() -> dict[str, type[BaseModel]]:
         "ranking": RankingManifest,
         "order": OrderManifest,
         "shards": ShardsManifest,
+        "schedule": Schedule,
         "check": CheckManifest,
         "check-summary": CheckSummary,
     }

@@ -32,6 +32,20 @@ def embeddings_schema(dimension: int) -> pa.Schema:
     )
 
 
+INSTANCES = pa.schema(
+    [
+        pa.field(ROW, pa.int64(), nullable=False),
+        pa.field("id", pa.string()),
+        pa.field("task", pa.string()),
+        pa.field("tokens", pa.int64(), nullable=False),
+    ]
+)
+"""`embeddings/*/instances.parquet`: what later steps need of each stored row beside its vector.
+
+`tokens` counts the whole text with the encoder's tokenizer, special tokens and truncation apart;
+words between white space where vectors were given.
+"""
+
 NEIGHBORS = pa.schema(
     [
         pa.field("test_row", pa.int64(), nullable=False),
@@ -46,13 +60,15 @@ RANKING = pa.schema(
     [
         pa.field(ROW, pa.int64(), nullable=False),
         pa.field("round", pa.int32()),
+        pa.field("distance", pa.float64()),
         pa.field("similarity", pa.float64(), nullable=False),
         pa.field("test_row", pa.int64(), nullable=False),
     ]
 )
 """`rankings/NAME/ranking.parquet`: one row a training row, in input order.
 
-`similarity` is the exact cosine similarity to the nearest test row, `test_row`.
+`round` under `tma`, `distance` (smaller is nearer) under the others. `similarity` is the exact
+cosine similarity to the nearest test row, `test_row`.
 """
 
 SHARD_FIELDS = (

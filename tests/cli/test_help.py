@@ -8,7 +8,7 @@ import pytest
 from typer.main import get_command
 
 from tests.cli.terminal import Run
-from tma_prep_cli.main import app
+from tma_prep_cli.app import app
 
 GROUP: Any = get_command(app)
 COMMANDS: dict[str, Any] = dict(GROUP.commands)

@@ -78,14 +78,13 @@ def test_a_missing_workspace(run: Run, tmp_path: Path) -> None:
 
 
 def test_an_empty_workspace(run: Run, tmp_path: Path) -> None:
-    """The message says what is not there yet."""
+    """The message says what is not there yet, and a folder of somebody else stays as it is."""
     (tmp_path / "w").mkdir()
-    result = run("arrange", tmp_path / "w")
-    assert result.code == 1
-    assert "holds no finished embeddings; run tma-prep embed to its end first" in result.error
-    result = run("train-check", tmp_path / "w")
-    assert result.code == 1
-    assert "holds no shards; run tma-prep arrange" in result.error
+    for command in ("arrange", "train-check"):
+        result = run(command, tmp_path / "w")
+        assert result.code == 1
+        assert "is not a workspace (it holds no embeddings)" in result.error
+    assert not list((tmp_path / "w").iterdir())
 
 
 def test_a_missing_input(run: Run, tmp_path: Path) -> None:
@@ -174,7 +173,7 @@ def test_a_defect_is_one_line_too(run: Run, work: Path, monkeypatch: pytest.Monk
     ("error", "message"),
     [
         (MemoryError(), "out of memory; use a machine with more"),
-        (OSError(28, "No space left on device", "/x/y"), "/x/y: No space left on device; check"),
+        (OSError(28, "No space left on device", "/x/y"), "/x/y: the disk is full; make room"),
     ],
 )
 def test_the_machine_is_at_its_end(

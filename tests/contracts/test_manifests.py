@@ -36,12 +36,37 @@ ORDER_SUMMARY: dict[str, Any] = {
     "loss": [2.0, 1.0],
     "token_weighted_loss": [2.0, 1.0],
 }
+FACTS: dict[str, Any] = {
+    "rounds": 1,
+    "largest_round": 1,
+    "shared_winners": 0.0,
+    "never_first_choice": 0,
+    "never_listed": 0,
+    "hubs": [{"tma_row": 0, "tests": 1}],
+    "coverage": 0.5,
+    "least_covered": {"0": 0.5},
+    "coverage_by_task": {},
+    "units": None,
+    "searches_again": 0,
+    "transport": None,
+}
+STAGE: dict[str, Any] = {
+    "first_position": 0,
+    "last_position": 0,
+    "rows": 1,
+    "tokens": 2,
+    "mean_similarity": 0.5,
+    "first_round": 1,
+    "last_round": 1,
+    "tasks": [],
+}
 GOOD: dict[str, dict[str, Any]] = {
     "embeddings": COMMON
     | {
         "side": "train",
         "source": SOURCE,
         "dimension": 3,
+        "instances": FILE | {"file": "instances.parquet"},
         "encoder": None,
         "skipped_rows": 0,
         "skipped": None,
@@ -49,9 +74,11 @@ GOOD: dict[str, dict[str, Any]] = {
         "response_cut_rows": 0,
     },
     "neighbors": COMMON | {"test_rows": 1, "train_rows": 1},
-    "ranking": COMMON | {"ranking": "tma", "rounds": 1, "shared_winners": 0},
+    "ranking": COMMON | {"ranking": "tma", "facts": FACTS},
     "order": COMMON | {"order": "nft"},
-    "shards": COMMON | {"order": "nft", "format": "alpaca"},
+    "shards": COMMON
+    | {"order": "nft", "format": "alpaca", "schedule": FILE | {"file": "schedule.json"}},
+    "schedule": {"order": "nft", "tokens_counted_by": "encoder", "stages": [STAGE]},
     "check": COMMON | {"orders": ["nft"]},
     "check-summary": {
         "test_rows": 1,
@@ -63,6 +90,9 @@ GOOD: dict[str, dict[str, Any]] = {
         "orders": [ORDER_SUMMARY],
     },
 }
+
+
+MANIFESTS = sorted(manifest_models().keys() - {"check-summary", "schedule"})
 
 
 def _model(name: str) -> type[BaseModel]:
@@ -94,7 +124,7 @@ def test_every_key_is_needed(name: str) -> None:
             _model(name).model_validate({k: v for k, v in GOOD[name].items() if k != key})
 
 
-@pytest.mark.parametrize("name", sorted(manifest_models().keys() - {"check-summary"}))
+@pytest.mark.parametrize("name", MANIFESTS)
 def test_a_manifest_is_not_taken_for_another(name: str) -> None:
     """`kind` is fixed."""
     with pytest.raises(ValidationError, match="kind"):
@@ -117,7 +147,7 @@ def test_a_manifest_is_not_taken_for_another(name: str) -> None:
         "C:x",
     ],
 )
-@pytest.mark.parametrize("name", sorted(manifest_models().keys() - {"check-summary"}))
+@pytest.mark.parametrize("name", MANIFESTS)
 def test_a_file_name_with_a_path_in_it_is_refused(name: str, file: str) -> None:
     """No manifest points outside its folder."""
     with pytest.raises(ValidationError, match="file"):

@@ -5,6 +5,7 @@ import pytest
 
 from tma_prep_schemas import (
     CURVES,
+    INSTANCES,
     NEIGHBORS,
     ORDER,
     PREFIX,
@@ -63,8 +64,18 @@ TABLES: dict[str, tuple[pa.Schema, Columns]] = {
         [
             ("tma_row", pa.int64()),
             ("round", pa.int32()),
+            ("distance", pa.float64()),
             ("similarity", pa.float64()),
             ("test_row", pa.int64()),
+        ],
+    ),
+    "instances": (
+        INSTANCES,
+        [
+            ("tma_row", pa.int64()),
+            ("id", pa.string()),
+            ("task", pa.string()),
+            ("tokens", pa.int64()),
         ],
     ),
     "curves": (
@@ -95,7 +106,7 @@ def test_columns(name: str) -> None:
 def test_only_what_may_be_missing_is_nullable(name: str) -> None:
     """A ranking may have no rounds, and a test row no task."""
     nullable = {field.name for field in TABLES[name][0] if field.nullable}
-    assert nullable <= {"tma_round", "round", "task"}
+    assert nullable <= {"tma_round", "round", "distance", "task", "id"}
 
 
 def test_what_stands_beside_the_users_columns_has_the_prefix() -> None:

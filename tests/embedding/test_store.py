@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
-from tma_prep.embedding.store import EmbeddingStore, StoreWriter
+from tma_prep.embedding.store import EmbeddingStore, InstanceWriter, StoreWriter
 from tma_prep.errors import ArtifactError
 from tma_prep_schemas import EmbeddingsManifest, FileEntry, Source, embeddings_schema
 
@@ -34,6 +34,7 @@ def manifest_of(files: list[FileEntry], vectors: NDArray[np.float32]) -> Embeddi
         side="train",
         source=Source(files=[], format="flan", task_column=None, arrow_schema="", columns=[]),
         dimension=vectors.shape[1],
+        instances=FileEntry(file="instances.parquet", rows=1, bytes=0, sha256="0" * 64),
         encoder=None,
         skipped_rows=0,
         skipped=None,
@@ -56,6 +57,22 @@ def test_everything_comes_back(tmp_path: Path, rows_per_part: int) -> None:
     assert store.ids.to_pylist() == [f"{row:032x}" for row in range(11)]
     places = np.array([10, 0, 5, 5, 3])
     assert (store.take(places) == vectors[places]).all()
+
+
+def test_what_goes_with_the_vectors_comes_back(tmp_path: Path) -> None:
+    """Ids, tasks and tokens, missing ones too."""
+    vectors = np.eye(3, dtype=np.float32)
+    manifest = written(tmp_path, vectors, 10, step=3)
+    writer = InstanceWriter(tmp_path)
+    writer.add([0, 3], ["a", None], [None, "t"], [5, 6])
+    writer.add([6], [None], ["u"], [7])
+    assert writer.finish().rows == 3
+    store = EmbeddingStore(tmp_path, manifest)
+    assert store.instances("id", "task", "tokens").to_pydict() == {
+        "id": ["a", None, None],
+        "task": [None, "t", "u"],
+        "tokens": [5, 6, 7],
+    }
 
 
 def test_bytes_do_not_depend_on_how_rows_were_added(tmp_path: Path) -> None:

@@ -12,8 +12,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from tma_prep.errors import InputError
-from tma_prep.instances import Instance, InstancePool, SkippedRow, VectorColumn, find_files
-from tma_prep.instances.pool import OnBadRow
+from tma_prep.instances import (
+    Instance,
+    InstancePool,
+    OnBadRow,
+    SkippedRow,
+    VectorColumn,
+    find_files,
+)
 
 Rows = Sequence[Mapping[str, object]]
 

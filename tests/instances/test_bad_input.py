@@ -53,7 +53,25 @@ BAD_ROWS = {
     ),
     "too large": (
         f'{{"prompt": "p", "response": "r", "big": {2**64}}}',
-        "column `big` holds int 18446744073709551616; give the column one type",
+        r"column `big` holds int 18446744073709551616, and a whole number must lie between "
+        r"-2\*\*63 and 2\*\*63 - 1; write it as text",
+    ),
+    "too large in a list": (
+        f'{{"prompt": "p", "response": "r", "l": [{{"a": [1, {2**63}]}}]}}',
+        "column `l` holds int 9223372036854775808, and a whole number must lie",
+    ),
+    "rounded": (
+        f'{{"prompt": "p", "response": "r", "l": [0.5, {2**53 + 1}]}}',
+        r"mixed schemas: column `l` holds list \[0.5, 9007199254740993\], and a whole number "
+        "beside floats must be one that float64 holds exactly; write the column's numbers as text",
+    ),
+    "true beside a number": (
+        '{"prompt": "p", "response": "r", "n": true}',
+        "mixed schemas: column `n` is int64 in the rows before and here bool True; give the column",
+    ),
+    "true beside a float in a list": (
+        '{"prompt": "p", "response": "r", "l": [0.5, true]}',
+        r"mixed schemas: column `l` holds list \[0.5, True\]; give the column one type",
     ),
     "our column": (
         '{"prompt": "p", "response": "r", "tma_row": 1}',
@@ -246,6 +264,7 @@ def test_a_file_of_no_rows(folder: Folder, name: str, content: bytes | str | pa.
     """It is said to be empty, alone or behind another."""
     path = folder.write(name, content)
     assert "is empty; it must hold at least one row" in folder.error(path)
+    assert "is empty; it must hold at least one row" in folder.error(path, on_bad_row="skip")
     if name.endswith(("json", "jsonl")):
         first = folder.lines("first.jsonl", {"prompt": "p", "response": "r"})
         assert f"{name}: is empty" in folder.error(first, path)
@@ -406,6 +425,8 @@ BAD_VECTORS: dict[str, tuple[object, str]] = {
     "number": (1.5, "must be a list of numbers"),
     "object": ({"a": 1}, "must be a list of numbers"),
     "digits": (["1", "2", "3"], "must be a list of numbers, and nothing else in it"),
+    "a truth among numbers": ([True, 1, 2], "must be a list of numbers, and nothing else in it"),
+    "a truth among floats": ([0.5, 1.0, False], "must be a list of numbers, and nothing else in"),
     "truths": ([True, False, True], "must be a list of numbers, and nothing else in it"),
     "null inside": ([1.0, None, 2.0], "must be a list of numbers, and nothing else in it"),
     "huge": ([10**400, 1, 2], "must be a list of numbers, and nothing else in it"),

@@ -95,7 +95,7 @@ def test_several_files_of_one_schema(folder: Folder) -> None:
         ([1, 2.5, -3], pa.float64(), [1.0, 2.5, -3.0]),
         ([[1], [2.5], []], pa.list_(pa.float64()), [[1.0], [2.5], []]),
         ([{"a": 1}, {"a": 0.5}], pa.struct([("a", pa.float64())]), [{"a": 1.0}, {"a": 0.5}]),
-        ([2**53 + 1, 0.5], pa.float64(), [float(2**53), 0.5]),
+        ([2**53, 0.5, 2**53 + 2], pa.float64(), [float(2**53), 0.5, float(2**53 + 2)]),
         ([[2**60], [0.5]], pa.list_(pa.float64()), [[float(2**60)], [0.5]]),
         ([2**62 + 1, -1], pa.int64(), [2**62 + 1, -1]),
         ([None, "x", None], pa.string(), [None, "x", None]),

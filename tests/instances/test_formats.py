@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 
 import datasets
+import numpy as np
 import pyarrow as pa
 import pyarrow.ipc
 import pytest
@@ -12,7 +13,7 @@ import zstandard
 
 from tests.instances.folder import Folder, Rows, as_table, json_lines, read
 from tma_prep.errors import InputError, OptionError
-from tma_prep.instances import FORMATS
+from tma_prep.instances import FORMATS, InstancePool, find_files
 
 Exchanges = list[tuple[str, str]]
 
@@ -337,3 +338,16 @@ def test_a_named_task_column_must_be_there(folder: Folder) -> None:
     path = folder.lines("x.jsonl", {"prompt": "p", "response": "r"})
     with pytest.raises(InputError, match=r"x\.jsonl: has no column `topic` .* it has 'prompt'"):
         read(path, task_column="topic")
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_an_optional_task_column_may_be_absent(folder: Folder, ending: str) -> None:
+    """There is no task then, nor when the pool is opened again from its manifest."""
+    rows: Rows = [{"prompt": "p", "response": "r", "source": "s"}]
+    content = json_lines(rows) if ending == "jsonl" else as_table(rows)
+    files = find_files([folder.write(f"x.{ending}", content)])
+    for wanted, task in (("topic", None), ("source", "s")):
+        pool = InstancePool(files, format_name=None, task_column=wanted, task_optional=True)
+        assert [row.task for batch in pool.batches() for row in batch.instances] == [task]
+        again = InstancePool.from_source(pool.source([(1, "0" * 64)]))
+        assert [row.task for row in again.instances(np.array([0]))] == [task]

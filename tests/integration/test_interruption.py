@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tma_prep.artifacts import sha256_of
+from tma_prep.artifacts import Workspace, sha256_of
 from tma_prep_schemas import FileEntry
 
 pytestmark = pytest.mark.slow
@@ -97,16 +97,11 @@ def test_kill_and_run_again(
 
 
 def test_a_second_command_on_a_workspace_stops(inputs: Path, tmp_path: Path) -> None:
-    """With one line, and the first goes on."""
+    """With one line."""
     work = tmp_path / "work"
     command = commands(inputs, work)[0]
-    first = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    while not (work / "embeddings").exists():
-        assert first.poll() is None
-        time.sleep(0.01)
-    second = subprocess.run(command, capture_output=True, text=True, check=False)
-    first.communicate()
-    assert first.returncode == 0
+    with Workspace(work).locked(create=True):
+        second = subprocess.run(command, capture_output=True, text=True, check=False)
     assert second.returncode == 1
     assert "another tma-prep is at work in it" in second.stderr
     assert len(second.stderr.splitlines()) == 1

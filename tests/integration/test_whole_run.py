@@ -97,7 +97,7 @@ def test_shards_hold_every_row_of_the_input_in_order(
     manifest = ShardsManifest.model_validate_json((folder / "manifest.json").read_bytes())
     assert [entry.rows for entry in manifest.files] == [400, 400, 400, 305]
     assert sorted(path.name for path in folder.iterdir()) == sorted(
-        [entry.file for entry in manifest.files] + ["manifest.json"]
+        [entry.file for entry in manifest.files] + ["manifest.json", "schedule.json"]
     )
     rows = pa.concat_tables(pq.read_table(folder / entry.file) for entry in manifest.files)
     assert rows.column("tma_position").to_pylist() == list(range(1505))

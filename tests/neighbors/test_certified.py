@@ -1,90 +1,49 @@
 """Neighbour lists equal float64 brute force by row and by similarity, whoever searches."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from tests.brute_force import CASES, named_case, similarity_matrix
+from tests.neighbors.searchers import SEARCHERS
 from tma_prep.neighbors import (
     ArrayVectors,
     FaissSearcher,
     NeighborLists,
-    Searcher,
     both_ways,
     certified_neighbors,
     distinct_tests,
     exact_similarities,
+    nearest_ranks,
     nearest_tests,
     product,
+    settle,
 )
 from tma_prep.neighbors.searcher import float32_error_bound
 
 
-@dataclass
-class Padding:
-    """FAISS, made to answer with fewer neighbours than asked, as a GPU may."""
-
-    inner: FaissSearcher
-    most_neighbors: int | None = 9
-
-    def search(
-        self, queries: NDArray[np.float32], base: NDArray[np.float32], k: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Ask for k, then add three places of padding to every list."""
-        assert self.most_neighbors is None or k <= self.most_neighbors
-        scores, rows = self.inner.search(queries, base, k)
-        pad = ((0, 0), (0, 3))
-        return (
-            np.pad(scores, pad, constant_values=np.finfo(np.float32).min),
-            np.pad(rows, pad, constant_values=-1),
-        )
-
-    def error_bound(self, dimension: int) -> float:
-        """That of FAISS."""
-        return self.inner.error_bound(dimension)
-
-
-@dataclass
-class Perturbing:
-    """A search whose scores are wrong by up to its stated bound, and so are its choices."""
-
-    error: float = 2e-3
-    most_neighbors: int | None = None
-
-    def search(
-        self, queries: NDArray[np.float32], base: NDArray[np.float32], k: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The k best by perturbed scores."""
-        draw = np.random.default_rng(len(base))
-        scores = queries @ base.T
-        scores += draw.uniform(-0.99 * self.error, 0.99 * self.error, scores.shape).astype("f4")
-        rows = np.argsort(-scores, axis=1)[:, :k]
-        return np.take_along_axis(scores, rows, axis=1), rows
-
-    def error_bound(self, dimension: int) -> float:
-        """As stated."""
-        return self.error
-
-
-SEARCHERS: dict[str, Searcher] = {
-    "faiss": FaissSearcher(),
-    "padding": Padding(FaissSearcher()),
-    "perturbing": Perturbing(),
-}
-
-
 def check_lists(
     found: NeighborLists,
-    exact: NDArray[np.float64],
+    tests: NDArray[np.float32],
+    train: NDArray[np.float32],
     rows_left: NDArray[np.int64],
 ) -> None:
-    """Every list is a prefix of the brute-force list, and none is empty."""
-    for test, rows in enumerate(np.split(found.rows, found.offsets[1:-1])):
+    """Once settled every list is a prefix of the brute-force list, and none is empty."""
+    exact = similarity_matrix(tests, train)
+    queries = np.repeat(np.arange(len(tests)), np.diff(found.offsets))
+    settled = found.rows.copy()
+    places = np.arange(len(settled))
+    settle(tests, ArrayVectors(train), queries, settled, places)
+    for test, rows in enumerate(np.split(settled, found.offsets[1:-1])):
         assert len(rows) > 0
         expected = sorted(rows_left, key=lambda row: (-exact[test, row], row))[: len(rows)]
         assert rows.tolist() == expected
+    # Nothing but the order inside runs was open.
+    assert (found.run_ends > places).all()
+    run = np.searchsorted(np.unique(found.run_ends), places, side="right")
+    place_of = {(q, r): p for p, (q, r) in enumerate(zip(queries, found.rows, strict=True))}
+    before = [place_of[q, r] for q, r in zip(queries, settled, strict=True)]
+    assert (run[before] == run).all()
 
 
 @pytest.mark.parametrize("searcher", SEARCHERS)
@@ -102,7 +61,7 @@ def test_lists_are_the_brute_force_lists(case: str, searcher: str, rows_per_bloc
         k=12,
         rows_per_block=rows_per_block,
     )
-    check_lists(found, similarity_matrix(tests, train), np.flatnonzero(remaining))
+    check_lists(found, tests, train, np.flatnonzero(remaining))
 
 
 @pytest.mark.parametrize("k", [1, 12, 3000])
@@ -110,12 +69,12 @@ def test_lists_are_the_brute_force_lists(case: str, searcher: str, rows_per_bloc
 def test_both_ways_is_brute_force_twice(case: str, k: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """One product gives each test's list and each row's nearest test."""
     monkeypatch.setattr(product, "_SAMPLE_ROWS", 60)
-    monkeypatch.setattr(product, "_ROWS_PER_BLOCK", 37)
+    monkeypatch.setattr(product, "_PRODUCTS_PER_BLOCK", 740)
     train, tests = named_case(case, 300, 20)
     groups = distinct_tests(tests)
     lists, nearest = both_ways(groups.vectors, ArrayVectors(train), k=k)
     exact = similarity_matrix(tests, train)
-    check_lists(lists, similarity_matrix(groups.vectors, train), np.arange(300))
+    check_lists(lists, groups.vectors, train, np.arange(300))
     if k == 3000:
         assert (np.diff(lists.offsets) == 300).all()
     assert groups.first[nearest.tests].tolist() == exact.argmax(axis=0).tolist()
@@ -128,6 +87,23 @@ def test_similarities_of_pairs_are_exact() -> None:
     queries, rows = np.divmod(np.arange(1800), 200)
     found = exact_similarities(tests, ArrayVectors(train), queries, rows)
     assert found.tolist() == similarity_matrix(tests, train).ravel().tolist()
+
+
+@pytest.mark.parametrize("ranks", [1, 10, 150])
+@pytest.mark.parametrize("case", CASES)
+def test_ranks_of_the_graph_are_brute_force(case: str, ranks: int) -> None:
+    """Whether a list was long enough or not."""
+    train, tests = named_case(case, 150, 9)
+    groups = distinct_tests(tests)
+    lists = certified_neighbors(
+        FaissSearcher(), groups.vectors, ArrayVectors(train), None, k=30, rows_per_block=64
+    )
+    rows, similarities = nearest_ranks(lists, groups.vectors, ArrayVectors(train), ranks)
+    exact = similarity_matrix(groups.vectors, train)
+    for test in range(len(groups.vectors)):
+        expected = np.lexsort((np.arange(150), -exact[test]))[:ranks]
+        assert rows[test].tolist() == expected.tolist()
+        assert similarities[test].tolist() == exact[test, expected].tolist()
 
 
 def test_equal_tests_are_found() -> None:

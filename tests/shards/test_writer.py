@@ -56,9 +56,11 @@ def order_of(rows: NDArray[np.int64]) -> pa.Table:
 
 
 def stream(table: pa.Table, step: int) -> Iterator[tuple[NDArray[np.int64], pa.Table]]:
-    """The user's rows a few at a time."""
+    """The user's rows a few at a time, each piece with a dictionary of its own."""
     for start in range(0, table.num_rows, step):
         piece = table.slice(start, step)
+        kind = piece.column("kind").cast(pa.string()).combine_chunks().dictionary_encode()
+        piece = piece.set_column(5, table.schema.field("kind"), kind)
         yield np.arange(start, start + piece.num_rows), piece
 
 
@@ -74,7 +76,6 @@ def write(
         stream(table, 7),
         table.schema,
         rows_per_shard=rows_per_shard,
-        input_bytes=table.nbytes,
         memory_bytes=memory,
     )
     assert sorted(path.name for path in folder.iterdir()) == [entry.file for entry in entries]
@@ -112,13 +113,30 @@ def test_shards_are_cut_by_rows_and_sort_by_name(tmp_path: Path, rows_per_shard:
 
 
 def test_bytes_do_not_depend_on_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One bucket in memory, or many spilled to disk."""
+    """One run in memory, or a run for every few rows, spilled to disk."""
     monkeypatch.setattr(writer_module, "ROWS_PER_GROUP", 3)
+    spilled = []
+    spill = writer_module._Runs._spilled
+
+    def counted(runs: writer_module._Runs, table: pa.Table) -> pa.Table:
+        spilled.append(table)
+        return spill(runs, table)
+
+    monkeypatch.setattr(writer_module._Runs, "_spilled", counted)
     order = order_of(np.random.default_rng(1).permutation(ROWS))
     roomy = write(tmp_path / "roomy", order)
-    tight = write(tmp_path / "tight", order, memory=1)
-    assert len(writer_module._buckets(writer_module._groups(ROWS, 20), ROWS, 10**6, 1)) > 10
-    assert roomy == tight
+    assert not spilled
+    assert write(tmp_path / "tight", order, memory=1) == roomy
+    assert len(spilled) == 9
+
+
+def test_wide_rows_make_short_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that no group grows beyond what can be held."""
+    monkeypatch.setattr(writer_module, "BYTES_PER_GROUP", 1000)
+    write(tmp_path / "s", order_of(np.arange(ROWS)), rows_per_shard=40)
+    metadata = pq.read_metadata(tmp_path / "s" / shard_name(0, 2))
+    assert metadata.num_rows == 40
+    assert metadata.num_row_groups > 3
 
 
 def test_rows_that_are_not_in_the_order_are_left_out(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from tests.training.conftest import sums
-from tma_prep.errors import OptionError
+from tma_prep.errors import OptionError, TrainingError
 from tma_prep.training import (
     Evaluation,
     ScoredTest,
@@ -55,7 +55,7 @@ def _train(
     tokenizer: PreTrainedTokenizerFast,
     settings: TrainSettings = _SETTINGS,
 ) -> list[Evaluation]:
-    return train_order("x", rows, tests, start, tokenizer, settings, lambda *_: None)
+    return train_order("x", rows, tests, start, tokenizer, settings, lambda: None)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 9, 60, 63, 1790])
@@ -128,11 +128,9 @@ def test_rows_tokens_and_progress_are_counted(
 ) -> None:
     """A smaller last batch counts its rows; empty responses are seen and teach nothing."""
     rows = [*sums(0, 3), ("No answer.", "")] + [("Nothing.", "")] * 4 + sums(10, 2)
-    seen: list[tuple[int, int, float]] = []
+    seen: list[int] = []
     settings = replace(_SETTINGS, steps=3)
-    found = train_order(
-        "x", iter(rows), tests, start, tokenizer, settings, lambda *step: seen.append(step)
-    )
+    found = train_order("x", iter(rows), tests, start, tokenizer, settings, lambda: seen.append(1))
     [*_, middle, last] = found
     learned = [row for row in rows if row[1]]
     encoded = encode_tests(tokenizer, [(0, None, *row) for row in learned], settings.max_tokens)
@@ -142,9 +140,7 @@ def test_rows_tokens_and_progress_are_counted(
         sum(tokens[:3]),
         sum(tokens),
     )
-    assert [step[:2] for step in seen] == [(1, 3), (2, 3), (3, 3)]
-    assert seen[0][2] > 1
-    assert seen[1][2] == 0
+    assert len(seen) == 3
     assert np.isfinite(last.losses).all()
 
 
@@ -163,9 +159,9 @@ def test_too_few_rows_and_divergence_are_told(
     start: LlamaForCausalLM, tests: list[ScoredTest], tokenizer: PreTrainedTokenizerFast
 ) -> None:
     """Each with the remedy."""
-    with pytest.raises(OptionError, match="has 5 rows, which is 2 steps of 4 rows and not 6"):
+    with pytest.raises(TrainingError, match="has 5 rows, which is 2 steps of 4 rows and not 6"):
         _train(sums(0, 5), tests, start, tokenizer)
-    with pytest.raises(OptionError, match="is no number after 2 steps .* ask for a lower one"):
+    with pytest.raises(TrainingError, match="is no number after 2 steps .* ask for a lower one"):
         _train(sums(0, 24), tests, start, tokenizer, replace(_SETTINGS, learning_rate=1e30))
 
 

@@ -15,7 +15,7 @@ from tma_prep.arrays import ranges
 
 
 class Lists(Protocol):
-    """Rows nearest to each test, nearest first; see `neighbors.NeighborLists`."""
+    """Rows nearest to each test, nearest first but for runs; see `neighbors.NeighborLists`."""
 
     @property
     def offsets(self) -> NDArray[np.int64]:
@@ -25,10 +25,26 @@ class Lists(Protocol):
     def rows(self) -> NDArray[np.int64]:
         """All lists one after the other."""
 
+    @property
+    def run_ends(self) -> NDArray[np.int64]:
+        """For each entry the end of its run, whose order is not settled."""
 
-Search = Callable[[NDArray[np.int64], NDArray[np.bool_]], Lists]
-"""Given tests and a mask of the rows that remain: a list for each of those tests that begins with
-exactly its nearest remaining rows, at least one."""
+
+class Nearness(Protocol):
+    """What the rounds need to know of tests and rows."""
+
+    def lists(self, tests: NDArray[np.int64], remaining: NDArray[np.bool_]) -> Lists:
+        """For each of these tests a list that begins with its nearest remaining rows, at least one.
+
+        Args:
+            tests: Which.
+            remaining: Mask of the rows; at least one is set.
+        """
+
+    def similarities(
+        self, tests: NDArray[np.int64], rows: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """The exact similarity of each pair of a test and a row."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +65,11 @@ class Rounds:
 def tma_rounds(
     train_rows: int,
     tests: int,
-    search: Search,
+    nearness: Nearness,
     *,
     first: Lists | None = None,
+    remaining: NDArray[np.bool_] | None = None,
+    enough: Callable[[NDArray[np.int64]], bool] = lambda _: False,
     on_placed: Callable[[int], None] = lambda _: None,
 ) -> Rounds:
     """Run Algorithm 1 along certified lists, asking for new ones where a list runs out.
@@ -59,31 +77,43 @@ def tma_rounds(
     Args:
         train_rows: How many rows there are.
         tests: How many tests there are; equal ones may be left out, since they name the same row.
-        search: Makes lists among the rows that remain.
+        nearness: Makes lists among the rows that remain, and settles what is close.
         first: Lists of all tests among all rows, where they are known already.
+        remaining: Mask of the rows that take part, None for all.
+        enough: Told the rows of each round, ascending; True stops after it.
         on_placed: Told how many more rows have a round.
+
+    Returns:
+        The rounds; 0 for a row that has none.
     """
-    walk = _Walk(train_rows, tests, search, first)
+    left = np.ones(train_rows, np.bool_) if remaining is None else remaining.copy()
+    taking_part = int(np.count_nonzero(left))
+    walk = _Walk(left, tests, nearness, first)
     round_of_row = np.zeros(train_rows, dtype=np.int32)
     placed = count = 0
-    while placed < train_rows:
+    while placed < taking_part:
         count += 1
         winners = np.unique(walk.nearest_remaining())
         round_of_row[winners] = count
         walk.remaining[winners] = False
         placed += len(winners)
         on_placed(len(winners))
+        if enough(winners):
+            break
     return Rounds(round_of_row, count, walk.searches)
 
 
 class _Walk:
     """A cursor into each test's list, which only moves forward."""
 
-    def __init__(self, train_rows: int, tests: int, search: Search, first: Lists | None) -> None:
-        self.remaining = np.ones(train_rows, dtype=np.bool_)
+    def __init__(
+        self, remaining: NDArray[np.bool_], tests: int, nearness: Nearness, first: Lists | None
+    ) -> None:
+        self.remaining = remaining
         self.searches = 0
-        self._search = search
+        self._nearness = nearness
         self._rows = np.empty(0, dtype=np.int64)
+        self._run_ends = np.empty(0, dtype=np.int64)
         self._cursor = np.zeros(tests, dtype=np.int64)
         self._begin = np.zeros(tests, dtype=np.int64)
         self._end = np.zeros(tests, dtype=np.int64)
@@ -94,13 +124,29 @@ class _Walk:
         """The row each test names now."""
         moving = np.arange(len(self._cursor))
         while len(moving):
-            exhausted = moving[self._cursor[moving] >= self._end[moving]]
-            if len(exhausted):
+            if (self._cursor[moving] >= self._end[moving]).any():
                 self._refill()
             taken = ~self.remaining[self._rows[self._cursor[moving]]]
             moving = moving[taken]
             self._cursor[moving] += 1
+        self._settle(np.flatnonzero(self._run_ends[self._cursor] > self._cursor + 1))
         return self._rows[self._cursor]
+
+    def _settle(self, tests: NDArray[np.int64]) -> None:
+        """Put the rest of the runs that these tests stand in into exact order."""
+        if not len(tests):
+            return
+        begins = self._cursor[tests]
+        lengths = self._run_ends[begins] - begins
+        places = ranges(begins, lengths)
+        owners = np.repeat(tests, lengths)
+        rows = self._rows[places]
+        similarity = np.full(len(rows), -np.inf)
+        # What is taken already goes to the end of its run, unscored.
+        there = np.flatnonzero(self.remaining[rows])
+        similarity[there] = self._nearness.similarities(owners[there], rows[there])
+        self._rows[places] = rows[np.lexsort((rows, -similarity, owners))]
+        self._run_ends[places] = places + 1
 
     def _refill(self) -> None:
         """New lists for the tests that have used up most of theirs, those at the end included.
@@ -110,7 +156,7 @@ class _Walk:
         """
         left = self._end - self._cursor
         wanting = np.flatnonzero(4 * left <= self._end - self._begin)
-        self._adopt(wanting, self._search(wanting, self.remaining))
+        self._adopt(wanting, self._nearness.lists(wanting, self.remaining))
         self.searches += 1
 
     def _adopt(self, tests: NDArray[np.int64], lists: Lists) -> None:
@@ -118,8 +164,10 @@ class _Walk:
         keeping = np.setdiff1d(np.arange(len(self._cursor)), tests)
         lengths = (self._end - self._cursor)[keeping]
         kept = ranges(self._cursor[keeping], lengths)
-        starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]) if len(keeping) else lengths
+        starts = np.cumsum(lengths) - lengths
+        moved = np.repeat(starts - self._cursor[keeping], lengths)
         self._rows = np.concatenate([self._rows[kept], lists.rows])
+        self._run_ends = np.concatenate([self._run_ends[kept] + moved, lists.run_ends + len(kept)])
         self._begin[keeping] = starts - (self._cursor - self._begin)[keeping]
         self._cursor[keeping] = starts
         self._end[keeping] = starts + lengths

@@ -51,11 +51,13 @@ class Encoded:
 
     Attributes:
         vectors: float32, shape (instances, d), unit rows on the grid.
+        tokens: Of each whole text, special ones not counted.
         truncated: Instances of which something was cut.
         response_cut: Of those, the ones whose whole response was cut.
     """
 
     vectors: NDArray[np.float32]
+    tokens: list[int]
     truncated: int
     response_cut: int
 
@@ -154,7 +156,7 @@ class Encoder:
             on_done(len(places))
         in_order = np.empty_like(by_length)
         in_order[by_length] = np.arange(len(by_length))
-        return Encoded(np.concatenate(vectors)[in_order], len(long), response_cut)
+        return Encoded(np.concatenate(vectors)[in_order], lengths, len(long), response_cut)
 
     @property
     def _texts_a_call(self) -> int:
@@ -234,6 +236,7 @@ def _quiet() -> Iterator[None]:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     from transformers.utils import logging as transformers_logging
 
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     level = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity(logging.ERROR)
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]

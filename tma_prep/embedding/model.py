@@ -48,6 +48,8 @@ def resolve_model(name: str) -> ResolvedModel:
         return ResolvedModel(DEFAULT_MODEL, str(folder), sha256)
     folder = Path(name).expanduser()
     if not folder.is_dir():
+        if name.startswith((".", "/", "~")) or name.count("/") > 1:
+            raise DependencyError(f"--model {name}: no such folder; check the path")
         return ResolvedModel(name, name, "")
     weights = sorted(folder.rglob("*.safetensors"))
     if not weights:

@@ -6,11 +6,19 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.ipc
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tma_prep.artifacts import file_entry, sync
 from tma_prep.errors import ArtifactError
-from tma_prep_schemas import ROW, ROW_ID, EmbeddingsManifest, FileEntry, embeddings_schema
+from tma_prep_schemas import (
+    INSTANCES,
+    ROW,
+    ROW_ID,
+    EmbeddingsManifest,
+    FileEntry,
+    embeddings_schema,
+)
 
 
 class StoreWriter:
@@ -60,6 +68,33 @@ class StoreWriter:
         self._vectors = [vectors[count:]]
 
 
+class InstanceWriter:
+    """Writes what later steps need of each row beside its vector; see `INSTANCES`."""
+
+    def __init__(self, folder: Path) -> None:
+        """Write into an existing folder."""
+        self._path = folder / "instances.parquet"
+        self._writer = pq.ParquetWriter(self._path, INSTANCES, compression="zstd")
+        self._rows = 0
+
+    def add(
+        self,
+        rows: Sequence[int],
+        ids: Sequence[str | None],
+        tasks: Sequence[str | None],
+        tokens: Sequence[int],
+    ) -> None:
+        """Append rows, as a row group."""
+        self._writer.write_table(pa.table([rows, ids, tasks, tokens], schema=INSTANCES))
+        self._rows += len(rows)
+
+    def finish(self) -> FileEntry:
+        """Close the file."""
+        self._writer.close()
+        sync(self._path)
+        return file_entry(self._path, self._rows)
+
+
 class EmbeddingStore:
     """Reads a finished store without copying it; satisfies `neighbors.VectorRows`."""
 
@@ -70,6 +105,7 @@ class EmbeddingStore:
             ArtifactError: A part does not hold what the manifest says.
         """
         self.manifest = manifest
+        self._instances = folder / manifest.instances.file
         self._batches: list[pa.RecordBatch] = []
         self._slices: list[NDArray[np.float32]] = []
         expected = embeddings_schema(manifest.dimension)
@@ -105,6 +141,10 @@ class EmbeddingStore:
     def ids(self) -> pa.ChunkedArray:
         """`tma_id` of every stored row."""
         return pa.chunked_array([batch.column(ROW_ID) for batch in self._batches], pa.string())
+
+    def instances(self, *columns: str) -> pa.Table:
+        """These columns of `INSTANCES`, one row a stored row."""
+        return pq.read_table(self._instances, columns=list(columns))
 
     def slices(self) -> Iterator[NDArray[np.float32]]:
         """All vectors in order, as mapped arrays."""

@@ -32,5 +32,10 @@ def unit_vectors(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
         raise ValueError(f"{bad[0]} {'is all zeros' if zero else 'holds NaN or infinity'}")
     wide = wide / largest
     wide /= np.sqrt(np.einsum("rd,rd->r", wide, wide))[:, None]
-    rounded: NDArray[np.float32] = (np.round(wide / GRID) * GRID).astype(np.float32)
+    return on_grid(wide)
+
+
+def on_grid(vectors: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Round the components of rows of length 1 to multiples of 2**-26."""
+    rounded: NDArray[np.float32] = (np.round(vectors / GRID) * GRID).astype(np.float32)
     return rounded

@@ -1,9 +1,11 @@
 """Instances: JSONL, JSON, Parquet and Arrow files to validated prompt/response rows."""
 
 from tma_prep.instances.formats import FORMATS, BadRow, InstanceFormat, recognise_format
-from tma_prep.instances.pool import Batch, Instance, InstancePool, SkippedRow, stored_schema
+from tma_prep.instances.instance import Instance
+from tma_prep.instances.pool import InstancePool, stored_schema
 from tma_prep.instances.render import TextPart, render, text_id
 from tma_prep.instances.sources import find_files
+from tma_prep.instances.validation import Batch, OnBadRow, SkippedRow
 from tma_prep.instances.vectors import VectorColumn
 
 __all__ = [
@@ -13,6 +15,7 @@ __all__ = [
     "Instance",
     "InstanceFormat",
     "InstancePool",
+    "OnBadRow",
     "SkippedRow",
     "TextPart",
     "VectorColumn",

@@ -180,13 +180,23 @@ def format_named(name: str) -> InstanceFormat:
     return FORMATS[name]
 
 
-def task_column_of(columns: Collection[str], wanted: str | None, *, where: str) -> str | None:
+def task_column_of(
+    columns: Collection[str], wanted: str | None, *, optional: bool, where: str
+) -> str | None:
     """The column that names the task: `wanted`, or the first of `TASK_COLUMNS` that is there.
 
+    Args:
+        columns: Column names of the input.
+        wanted: The column that the user names, if any.
+        optional: Whether `wanted` may be absent; there is no task then.
+        where: The file, for the message.
+
     Raises:
-        InputError: `wanted` is given and absent.
+        InputError: `wanted` is given and absent, and is not optional.
     """
     if wanted is not None:
+        if wanted not in columns and optional:
+            return None
         if wanted not in columns:
             raise InputError(
                 f"{where}: has no column `{wanted}` (--task-column); it has {_listed(columns)}"

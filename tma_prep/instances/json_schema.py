@@ -4,65 +4,100 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from tma_prep.instances.containers import JsonRow
 from tma_prep.instances.formats import BadRow
+from tma_prep.instances.json_container import JsonRow
+from tma_prep.instances.json_shapes import (
+    MOST_LEVELS,
+    NULL,
+    Clash,
+    ObjectOf,
+    Rounded,
+    TooDeep,
+    TooLarge,
+    arrow_type,
+    merged,
+    shape_of,
+)
 from tma_prep_schemas import PREFIX
+
+_MOST_SHAPES_KNOWN = 4096
 
 
 class JsonSchema:
     """The schema that fits every row added so far.
 
-    Keys may be absent (null) and whole numbers may widen to floats; any other change of type makes
-    the row that changes it a bad row.
+    Keys may be absent (null) and whole numbers may widen to floats that hold them exactly; any
+    other change of type makes the row that changes it a bad row.
     """
 
     def __init__(self) -> None:
         """Start with no column."""
-        self._schema = pa.schema([])
+        self._shape = ObjectOf(())
+        self._known: set[object] = set()
 
-    def add(self, rows: Sequence[JsonRow]) -> None:
-        """Widen the schema to hold the rows; it is unchanged if they do not fit.
+    def add(self, row: JsonRow) -> None:
+        """Widen the schema to hold the row; it is unchanged if the row does not fit.
 
         Raises:
-            BadRow: A row does not fit; the text names the column.
+            BadRow: The row does not fit; the text names the column.
         """
         try:
-            found = pa.schema(list(pa.array(rows).type)) if rows else pa.schema([])
-            merged = pa.unify_schemas([self._schema, found], promote_options="permissive")
-        except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-            raise BadRow(self._misfit(rows, error)) from error
-        for name in merged.names:
+            shape = shape_of(row)
+            if shape in self._known:
+                return
+            widened = merged(self._shape, shape)
+        except (Clash, UnicodeEncodeError) as error:
+            raise BadRow(self._misfit(row)) from error
+        for name in row:
             if name.startswith(PREFIX):
                 raise BadRow(
                     f"column `{name}` begins with {PREFIX}, which is kept for tma-prep's own; "
                     "rename it"
                 )
-        self._schema = merged
+        if isinstance(widened, ObjectOf):
+            self._shape = widened
+        if len(self._known) == _MOST_SHAPES_KNOWN:
+            self._known.clear()
+        self._known.add(shape)
 
-    def _misfit(self, rows: Sequence[JsonRow], error: Exception) -> str:
-        for row in rows:
-            for name, value in row.items():
-                try:
-                    found = pa.schema([pa.field(name, pa.array([value]).type)])
-                    pa.unify_schemas([self._schema, found], promote_options="permissive")
-                except UnicodeEncodeError:
-                    shown = name.encode("utf-8", "backslashreplace").decode("utf-8")
-                    return (
-                        f"column `{shown}` holds half a surrogate pair, which is not text; mend it"
-                    )
-                except (pa.ArrowException, TypeError, ValueError, OverflowError):
-                    before = self._schema.field(name).type if name in self._schema.names else None
-                    kind = f"is {before} in the rows before and here" if before else "holds"
-                    return (
-                        f"mixed schemas: column `{name}` {kind} {_shown(value)}; "
-                        "give the column one type"
-                    )
-        return f"has mixed types ({' '.join(str(error).split())[:120]}); give each column one type"
+    def _misfit(self, row: JsonRow) -> str:
+        columns = dict(self._shape.fields)
+        inside = MOST_LEVELS - 1
+        for name, value in row.items():
+            before = columns.get(name, NULL)
+            kind = "holds"
+            if before != NULL:
+                kind = f"is {arrow_type(before)} in the rows before and here"
+            try:
+                name.encode("utf-8")
+                merged(before, shape_of(value, inside))
+            except UnicodeEncodeError:
+                shown = name.encode("utf-8", "backslashreplace").decode("utf-8")
+                return f"column `{shown}` holds half a surrogate pair, which is not text; mend it"
+            except TooDeep:
+                return f"is nested more than {MOST_LEVELS} levels deep; flatten it"
+            except TooLarge as error:
+                return (
+                    f"column `{name}` holds int {_cut(str(error))}, and a whole number must lie "
+                    "between -2**63 and 2**63 - 1; write it as text"
+                )
+            except Rounded:
+                return (
+                    f"mixed schemas: column `{name}` {kind} {_shown(value)}, and a whole number "
+                    "beside floats must be one that float64 holds exactly; write the column's "
+                    "numbers as text, or all of them whole"
+                )
+            except Clash:
+                return (
+                    f"mixed schemas: column `{name}` {kind} {_shown(value)}; "
+                    "give the column one type"
+                )
+        raise AssertionError("a row that does not fit has a column that does not")
 
     @property
     def schema(self) -> pa.Schema:
         """The schema, as Parquet can store it: an object that never has a key becomes null."""
-        return pa.schema([pa.field(f.name, _storable(f.type)) for f in self._schema])
+        return pa.schema([pa.field(name, arrow_type(kind)) for name, kind in self._shape.fields])
 
 
 def table_of(rows: Sequence[JsonRow], schema: pa.Schema) -> pa.Table:
@@ -72,21 +107,13 @@ def table_of(rows: Sequence[JsonRow], schema: pa.Schema) -> pa.Table:
 
 
 def _column(values: Sequence[object], kind: pa.DataType) -> pa.Array:
+    if pa.types.is_string(kind):
+        return pa.array(values, type=kind)
     try:
         return pa.array([_fitted(value, kind, to_floats=False) for value in values], type=kind)
     except pa.ArrowInvalid:
-        # Arrow makes no float of a whole number above 2**53; JSON knows no such border.
+        # Arrow makes no float of any whole number above 2**53, though some are floats exactly.
         return pa.array([_fitted(value, kind, to_floats=True) for value in values], type=kind)
-
-
-def _storable(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_struct(kind):
-        if kind.num_fields == 0:
-            return pa.null()
-        return pa.struct([pa.field(field.name, _storable(field.type)) for field in kind])
-    if pa.types.is_list(kind):
-        return pa.list_(_storable(kind.value_type))
-    return kind
 
 
 def _fitted(value: object, kind: pa.DataType, *, to_floats: bool) -> object:
@@ -109,5 +136,8 @@ def _fitted(value: object, kind: pa.DataType, *, to_floats: bool) -> object:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
-    return f"{type(value).__name__} {text if len(text) <= 40 else text[:39] + '…'}"
+    return f"{type(value).__name__} {_cut(repr(value))}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 40 else text[:39] + "…"

@@ -10,16 +10,16 @@ def render(prompt: str, response: str, part: TextPart) -> tuple[str, str]:
     """The text of an instance, in two pieces that make it when joined.
 
     By default prompt and response joined by one space (arXiv 2406.11721); an empty response gives
-    the prompt alone.
+    the prompt alone, whichever part is asked for.
 
     Returns:
         What of the text is prompt, and what is response with the space before it.
     """
-    if part == "prompt":
+    if part == "prompt" or not response:
         return prompt, ""
     if part == "response":
         return "", response
-    return prompt, f" {response}" if response else ""
+    return prompt, f" {response}"
 
 
 def text_id(text: str) -> str:

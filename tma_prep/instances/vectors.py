@@ -30,7 +30,8 @@ class VectorColumn:
             raise BadRow(f"`{self.name}` must be a flat list of numbers") from error
         if found.ndim != 1:
             raise BadRow(f"`{self.name}` must be a flat list of numbers")
-        if found.dtype.kind not in "iuf":
+        # NumPy makes numbers of true and false where numbers stand beside them.
+        if found.dtype.kind not in "iuf" or bool in map(type, value):
             raise BadRow(f"`{self.name}` must be a list of numbers, and nothing else in it")
         vector = found.astype(np.float64)
         if not np.isfinite(vector).all():

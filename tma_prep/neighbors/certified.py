@@ -6,9 +6,10 @@ whatever order they are added. Similarity is therefore one number, on any machin
 
 A float32 search returns candidates with scores that are off by at most `error`, and leaves out only
 rows that scored no more than some `floor`. Two facts make its lists exact. Candidates whose scores
-differ by more than 2 · error stand in their true order already; only runs of closer ones are scored
-again in float64. And a row left out has a similarity of at most floor + error: a candidate that is
-certainly above that is nearer than all of them. The list is trusted down to there and cut.
+differ by more than 2 · error stand in their true order already; closer ones form a run, whose order
+is settled by float64 when somebody comes to it. And a row left out has a similarity of at most
+floor + error: a candidate that is certainly above that is nearer than all of them. The list is
+trusted down to there and cut.
 """
 
 import concurrent.futures
@@ -24,20 +25,24 @@ from tma_prep.neighbors.vectors import VectorRows, remaining_blocks
 
 _PAIRS_AT_ONCE = 4096
 _ROWS_SCANNED_AT_ONCE = 4096
-_SCANNED_ROWS = 1024
+_SCANNED_ROWS = 1024  # of each test
+_SCANNED_PAIRS = 1 << 22  # of all tests together, where that is more
 
 
 @dataclass(frozen=True)
 class NeighborLists:
-    """For each query the rows nearest to it, nearest first, equal ones by lower row.
+    """For each test the rows nearest to it, nearest first, but for the order inside runs.
 
     Attributes:
-        offsets: int64, shape (queries + 1,): list q is `offsets[q]:offsets[q + 1]`.
+        offsets: int64, shape (tests + 1,): list t is `offsets[t]:offsets[t + 1]`.
         rows: int64, all lists one after the other.
+        run_ends: int64, for each entry the end of its run: the entries up to there are too close
+            for float32 to tell apart. An entry that is settled is a run of its own.
     """
 
     offsets: NDArray[np.int64]
     rows: NDArray[np.int64]
+    run_ends: NDArray[np.int64]
 
 
 def certified_neighbors(
@@ -63,6 +68,8 @@ def certified_neighbors(
     k = min(k, total, searcher.most_neighbors or total)
     scores, rows = _candidates(searcher, tests, vectors, remaining, k, rows_per_block)
     found = rows >= 0
+    # A search that returned too few has left rows out that nothing is known of: trust none of it.
+    floors = np.where(found.all(axis=1), scores.min(axis=1), np.float32(np.inf))
     return certify(
         tests,
         vectors,
@@ -70,7 +77,7 @@ def certified_neighbors(
         queries=np.repeat(np.arange(len(tests)), found.sum(axis=1)),
         rows=rows[found],
         scores=scores[found],
-        floors=scores.min(axis=1) if k < total else np.full(len(tests), -np.inf, np.float32),
+        floors=floors if k < total else np.full(len(tests), -np.inf, np.float32),
         error=searcher.error_bound(vectors.shape[1]),
     )
 
@@ -100,25 +107,83 @@ def certify(
     """
     order = np.argsort(_by_query_then_score(queries, scores))
     queries, rows = queries[order], rows[order]
-    similarity = scores[order].astype(np.float64)
-    close = (queries[1:] == queries[:-1]) & (similarity[:-1] - similarity[1:] <= 2 * error)
-    unsettled = np.zeros(len(rows), dtype=np.bool_)
-    unsettled[1:] |= close
-    unsettled[:-1] |= close
-    places = np.flatnonzero(unsettled)
-    similarity[places] = exact_similarities(tests, vectors, queries[places], rows[places])
-    run = np.cumsum(~np.concatenate([[False], close]))[places]
-    settled = places[np.lexsort((rows[places], -similarity[places], run))]
-    rows[places], similarity[places] = rows[settled], similarity[settled]
-    least = np.where(unsettled, similarity, similarity - error)
-    doubtful = np.flatnonzero(least <= floors[queries].astype(np.float64) + error)
+    score = scores[order].astype(np.float64)
+    apart = (queries[1:] != queries[:-1]) | (score[:-1] - score[1:] > 2 * error)
+    run_starts = np.flatnonzero(np.concatenate([[True], apart])) if len(rows) else order
+    run_stops = np.append(run_starts, len(rows))[1:]
+    run_ends = np.repeat(run_stops, run_stops - run_starts)
     begins, ends = np.searchsorted(queries, [np.arange(len(tests)), np.arange(1, len(tests) + 1)])
-    cut_queries, first = np.unique(queries[doubtful], return_index=True)
-    ends[cut_queries] = doubtful[first]
+    doubtful = np.flatnonzero(score <= floors[queries].astype(np.float64) + 2 * error)
+    cut, first = np.unique(queries[doubtful], return_index=True)
+    ends[cut] = doubtful[first]
+    # Where the cut falls into a run, float64 tells which of the run can be trusted.
+    of_run = np.searchsorted(run_starts, ends[cut], side="right") - 1
+    starts, stops = run_starts[of_run], run_stops[of_run]
+    inside = np.flatnonzero(starts < ends[cut])
+    places = ranges(starts[inside], (stops - starts)[inside])
+    similarity = settle(tests, vectors, queries, rows, places)
+    run_ends[places] = places + 1
+    ends[cut[inside]] = starts[inside]
+    trusted = similarity > floors[queries[places]].astype(np.float64) + error
+    np.add.at(ends, queries[places[trusted]], 1)
     empty = np.flatnonzero(begins == ends)
     # More rows tie, or nearly, than there are candidates: look at all of them.
-    scanned = [_scanned(tests[query], vectors, remaining, _SCANNED_ROWS) for query in empty]
-    return _joined(rows, begins, ends, empty, scanned)
+    room = max(_SCANNED_ROWS, _SCANNED_PAIRS // max(1, len(empty)))
+    scanned = exact_neighbors(tests[empty], vectors, remaining, room) if len(empty) else []
+    return _joined(rows, run_ends, begins, ends, empty, scanned)
+
+
+def settle(
+    tests: NDArray[np.float32],
+    vectors: VectorRows,
+    queries: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    places: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Put the entries at these places in their exact order, in place.
+
+    Args:
+        tests: Shape (m, d).
+        vectors: The rows searched.
+        queries: Of each entry, which test it is for; ascending.
+        rows: Of each entry, its row; the ones at `places` are reordered test by test.
+        places: Ascending; of each test one piece without gaps.
+
+    Returns:
+        The similarities of the entries at `places`, as they stand then.
+    """
+    similarity = exact_similarities(tests, vectors, queries[places], rows[places])
+    order = np.lexsort((rows[places], -similarity, queries[places]))
+    rows[places] = rows[places[order]]
+    return similarity[order]
+
+
+def nearest_ranks(
+    lists: NeighborLists, tests: NDArray[np.float32], vectors: VectorRows, ranks: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The nearest rows of each test in exact order, and their similarities, shapes (m, ranks).
+
+    Args:
+        lists: Of these tests, among all rows.
+        tests: Shape (m, d).
+        vectors: All rows.
+        ranks: How many, at most as many as there are rows.
+    """
+    lengths = np.diff(lists.offsets)
+    short = np.flatnonzero(lengths < ranks)
+    rows = np.empty((len(tests), ranks), dtype=np.int64)
+    long = np.flatnonzero(lengths >= ranks)
+    begins = lists.offsets[long]
+    widths = lists.run_ends[begins + ranks - 1] - begins
+    queries = np.repeat(long, widths)
+    candidates = lists.rows[ranges(begins, widths)]
+    settle(tests, vectors, queries, candidates, np.arange(len(candidates)))
+    firsts = np.cumsum(widths) - widths
+    rows[long] = candidates[firsts[:, None] + np.arange(ranks)]
+    if len(short):
+        rows[short] = exact_neighbors(tests[short], vectors, None, ranks)
+    pairs = np.repeat(np.arange(len(tests)), ranks)
+    return rows, exact_similarities(tests, vectors, pairs, rows.ravel()).reshape(rows.shape)
 
 
 def exact_similarities(
@@ -159,22 +224,24 @@ def _by_query_then_score(
 
 def _joined(
     rows: NDArray[np.int64],
+    run_ends: NDArray[np.int64],
     begins: NDArray[np.int64],
     ends: NDArray[np.int64],
     replaced: NDArray[np.int64],
     replacements: list[NDArray[np.int64]],
 ) -> NeighborLists:
     """The lists `begins:ends` of rows, some of them replaced, one after the other."""
-    lengths = ends - begins
-    starts = begins.copy()
+    starts, lengths = begins.copy(), ends - begins
     extra = len(rows)
     for query, found in zip(replaced, replacements, strict=True):
         starts[query], lengths[query] = extra, len(found)
         extra += len(found)
-    pool = np.concatenate([rows, *replacements])
-    return NeighborLists(
-        np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), pool[ranges(starts, lengths)]
-    )
+    places = ranges(starts, lengths)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    moved = np.repeat(offsets[:-1] - starts, lengths)
+    all_rows = np.concatenate([rows, *replacements])
+    all_ends = np.concatenate([run_ends, np.arange(len(rows), extra) + 1])
+    return NeighborLists(offsets, all_rows[places], all_ends[places] + moved)
 
 
 def _candidates(
@@ -201,19 +268,30 @@ def _candidates(
     return best_scores, best_rows
 
 
-def _scanned(
-    test: NDArray[np.float32],
+def exact_neighbors(
+    tests: NDArray[np.float32],
     vectors: VectorRows,
     remaining: NDArray[np.bool_] | None,
     k: int,
-) -> NDArray[np.int64]:
-    """The k nearest rows of one test by exact similarity over all rows that remain."""
-    best_rows = np.empty(0, dtype=np.int64)
-    best = np.empty(0, dtype=np.float64)
-    test64 = test.astype(np.float64)
+) -> list[NDArray[np.int64]]:
+    """The k nearest rows of each test, by exact similarity to every row that remains: slow."""
+    best_rows = [np.empty(0, dtype=np.int64) for _ in tests]
+    best = [np.empty(0, dtype=np.float64) for _ in tests]
+    tests64 = tests.T.astype(np.float64)
     for numbers, block in remaining_blocks(vectors, remaining, _ROWS_SCANNED_AT_ONCE):
-        rows = np.concatenate([best_rows, numbers])
-        similarities = np.concatenate([best, block.astype(np.float64) @ test64])
-        nearest_first = np.lexsort((rows, -similarities))[:k]
-        best_rows, best = rows[nearest_first], similarities[nearest_first]
+        products = block.astype(np.float64) @ tests64
+        for test in range(len(tests)):
+            similarities = products[:, test]
+            if len(best[test]) == k:
+                # Rows come in order, so a later one that ties with the last of the list loses.
+                nearer = similarities > best[test][-1]
+                if not nearer.any():
+                    continue
+                rows, similarities = numbers[nearer], similarities[nearer]
+            else:
+                rows = numbers
+            rows = np.concatenate([best_rows[test], rows])
+            similarities = np.concatenate([best[test], similarities])
+            nearest_first = np.lexsort((rows, -similarities))[:k]
+            best_rows[test], best[test] = rows[nearest_first], similarities[nearest_first]
     return best_rows

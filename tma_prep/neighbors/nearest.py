@@ -54,10 +54,11 @@ def nearest_tests(
             rows64 = block[piece].astype(np.float64)
             exact = np.einsum("rd,rd->r", rows64, tests64[best[piece]])
             doubtful = np.flatnonzero(unsure[piece])
-            if len(doubtful):
-                products = rows64[doubtful] @ tests64.T
-                best[start + doubtful] = products.argmax(axis=1)
-                exact[doubtful] = products.max(axis=1)
+            for some in np.array_split(doubtful, -(-len(doubtful) // 256) or 1):
+                if len(some):
+                    products = rows64[some] @ tests64.T
+                    best[start + some] = products.argmax(axis=1)
+                    exact[some] = products.max(axis=1)
             nearest[numbers[piece]] = best[piece]
             similarities[numbers[piece]] = exact
     return NearestTests(nearest, similarities)

@@ -26,7 +26,9 @@ _Given = TypeVar("_Given")
 _Done = TypeVar("_Done")
 
 _SAMPLE_ROWS = 8192
-_ROWS_PER_BLOCK = 2048  # with a thousand tests, a block of products is 8 MB
+_PRODUCTS_PER_BLOCK = 1 << 21  # 8 MB of them: with a thousand tests, two thousand rows
+_MOST_DOUBTS = 4  # tests in doubt for a row that are settled pair by pair; more, by a product
+_ROWS_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,9 @@ def both_ways(
     """
     rows, dimension = vectors.shape
     error = float32_error_bound(dimension)
-    floors = _floors(tests, vectors, min(k, rows))
+    floors = _floors(tests, vectors, min(k, rows), error)
     columns = np.ascontiguousarray(tests.T)
+    rows_per_block = max(16, _PRODUCTS_PER_BLOCK // len(tests))
     nearest = NearestTests(np.empty(rows, np.int64), np.empty(rows, np.float64))
     found: list[_Block] = []
 
@@ -72,7 +75,7 @@ def both_ways(
         threadpoolctl.threadpool_limits(1, user_api="blas"),
         concurrent.futures.ThreadPoolExecutor(threads) as workers,
     ):
-        for done in _in_turn(workers, one, _blocks(vectors), ahead=2 * threads):
+        for done in _in_turn(workers, one, _blocks(vectors, rows_per_block), ahead=2 * threads):
             here = slice(done.first_row, done.first_row + len(done.nearest))
             nearest.tests[here] = done.nearest
             nearest.similarities[here] = done.similarities
@@ -91,7 +94,9 @@ def both_ways(
     return lists, nearest
 
 
-def _floors(tests: NDArray[np.float32], vectors: VectorRows, k: int) -> NDArray[np.float32]:
+def _floors(
+    tests: NDArray[np.float32], vectors: VectorRows, k: int, error: float
+) -> NDArray[np.float32]:
     """For each test a score that about k rows exceed, judged by a sample; -inf to take all."""
     rows = vectors.shape[0]
     sample = min(rows, _SAMPLE_ROWS)
@@ -102,14 +107,16 @@ def _floors(tests: NDArray[np.float32], vectors: VectorRows, k: int) -> NDArray[
     chosen = np.sort(np.random.default_rng(0).choice(rows, sample, replace=False))
     scores = tests @ vectors.take(chosen).T
     floors = np.partition(scores, sample - rank, axis=1)[:, sample - rank]
-    return np.ascontiguousarray(floors)
+    # Rows that tie with the one at the threshold may score a little more than it did in the
+    # sample; left out together, they cannot flood the lists.
+    return np.ascontiguousarray(floors + np.float32(2 * error))
 
 
-def _blocks(vectors: VectorRows) -> Iterator[tuple[int, NDArray[np.float32]]]:
+def _blocks(vectors: VectorRows, rows_per_block: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
     first_row = 0
     for part in vectors.slices():
-        for start in range(0, len(part), _ROWS_PER_BLOCK):
-            yield first_row + start, part[start : start + _ROWS_PER_BLOCK]
+        for start in range(0, len(part), rows_per_block):
+            yield first_row + start, part[start : start + rows_per_block]
         first_row += len(part)
 
 
@@ -122,16 +129,7 @@ def _of_block(
     error: float,
 ) -> _Block:
     scores = block @ columns
-    # Whatever is within twice the error of a row's best score may be its nearest test. Rounding
-    # the bound to float32 moves it by less than the last term.
-    bound = scores.max(axis=1) - np.float32(2 * error + 2.0**-22)
-    rows, found = np.divmod(np.flatnonzero(scores >= bound[:, None]), len(tests))
-    exact = pair_products(block[rows], tests[found])
-    begins = np.searchsorted(rows, np.arange(len(block)))
-    similarities = np.maximum.reduceat(exact, begins)
-    # Of equal tests the first, which is the lowest: pairs stand in the order of the tests.
-    winners = np.flatnonzero(exact == similarities[rows])
-    nearest = found[winners[np.searchsorted(rows[winners], np.arange(len(block)))]]
+    nearest, similarities = _nearest(block, scores, tests, error)
     above = np.flatnonzero(scores > floors)
     candidates, queries = np.divmod(above, len(tests))
     return _Block(
@@ -142,6 +140,40 @@ def _of_block(
         tests=queries,
         scores=scores.ravel()[above],
     )
+
+
+def _nearest(
+    block: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    tests: NDArray[np.float32],
+    error: float,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The nearest test of each row of the block, and its exact similarity."""
+    # Whatever is within twice the error of a row's best score may be its nearest test. Rounding
+    # the bound to float32 moves it by less than the last term.
+    bound = scores.max(axis=1) - np.float32(2 * error + 2.0**-22)
+    doubted = scores >= bound[:, None]
+    doubts = np.count_nonzero(doubted, axis=1)
+    nearest = np.empty(len(block), dtype=np.int64)
+    similarities = np.empty(len(block), dtype=np.float64)
+    few = np.flatnonzero(doubts <= _MOST_DOUBTS)
+    if len(few):
+        pairs = np.flatnonzero(doubted if len(few) == len(block) else doubted[few])
+        places, found = np.divmod(pairs, len(tests))
+        exact = pair_products(block[few[places]], tests[found])
+        begins = np.cumsum(doubts[few]) - doubts[few]
+        similarities[few] = np.maximum.reduceat(exact, begins)
+        # Pairs stand in the order of the tests: of equally near ones the first is the lowest.
+        best = np.flatnonzero(exact == similarities[few[places]])
+        nearest[few] = found[best[np.searchsorted(places[best], np.arange(len(few)))]]
+    many = np.flatnonzero(doubts > _MOST_DOUBTS)
+    tests64 = tests.T.astype(np.float64) if len(many) else np.empty((0, 0))
+    for start in range(0, len(many), _ROWS_AT_ONCE):
+        rows = many[start : start + _ROWS_AT_ONCE]
+        products = block[rows].astype(np.float64) @ tests64
+        nearest[rows] = products.argmax(axis=1)
+        similarities[rows] = products.max(axis=1)
+    return nearest, similarities
 
 
 def _in_turn(

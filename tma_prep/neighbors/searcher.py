@@ -21,6 +21,10 @@ class Searcher(Protocol):
 
     most_neighbors: int | None
 
+    @property
+    def on_gpu(self) -> bool:
+        """Whether both directions are searched by it; on a CPU one matrix product serves both."""
+
     def search(
         self, queries: NDArray[np.float32], base: NDArray[np.float32], k: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

@@ -64,7 +64,7 @@ def distinct_tests(tests: NDArray[np.float32]) -> DistinctTests:
     by_row = np.argsort(first)
     rank = np.empty_like(by_row)
     rank[by_row] = np.arange(len(by_row))
-    return DistinctTests(tests[first[by_row]], first[by_row], rank[group])
+    return DistinctTests(tests[first[by_row]], first[by_row], rank[group.reshape(-1)])
 
 
 def remaining_blocks(

@@ -1,6 +1,9 @@
 """`tma-prep arrange`: embeddings to a ranking, orders and shards."""
 
-from dataclasses import dataclass
+import functools
+import math
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +11,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tma_prep.arrangement import ORDERS, Ranked, order_positions
+from tma_prep.arrangement import (
+    ORDERS,
+    PER_TASK,
+    SELECTIONS,
+    Ranked,
+    keep_per_task,
+    order_positions,
+    parse_budget,
+    parse_rounds,
+    select,
+    stages,
+    then_shuffle,
+)
 from tma_prep.artifacts import (
     MANIFEST,
     Workspace,
@@ -17,18 +32,33 @@ from tma_prep.artifacts import (
     staged_folder,
     sync,
     write_manifest,
+    write_text,
 )
 from tma_prep.config import ArrangeOptions
-from tma_prep.errors import OptionError
+from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.instances import InstancePool, stored_schema
-from tma_prep.memory import default_budget, input_bytes
 from tma_prep.pipeline.inputs import check_inputs
 from tma_prep.pipeline.libraries import library_versions, tool_version
-from tma_prep.pipeline.ranking import LIBRARIES, Ranking, Sides, load_or_rank, open_sides
+from tma_prep.pipeline.ranking import LIBRARIES, RankedPool, Ranker, load_or_rank
+from tma_prep.pipeline.sides import Sides, Tasks, open_sides, tasks_of
+from tma_prep.pipeline.tokens import counted_by, tokens_of_rows
 from tma_prep.progress import Progress, Silent, Stopwatch
+from tma_prep.ranking import RANKINGS, Plan
 from tma_prep.shards import write_shards
-from tma_prep_schemas import ORDER, OrderManifest, ShardsManifest, Source
+from tma_prep_schemas import (
+    ORDER,
+    ROUND,
+    ROW,
+    Facts,
+    FileEntry,
+    OrderManifest,
+    Schedule,
+    ScheduleStage,
+    ShardsManifest,
+)
 from tma_prep_schemas.manifests import Option
+
+_BY_TASK = ("round-robin", "cluster")
 
 
 @dataclass(frozen=True)
@@ -48,19 +78,66 @@ class ArrangeResult:
     """What `arrange` did.
 
     Attributes:
-        shared_winners: Nominations of a row that another test named in the same round.
         searched: False where the ranking was there already.
     """
 
     workspace: str
     train_rows: int
     test_rows: int
-    rounds: int
-    shared_winners: int
-    largest_round: int
+    ranking: str
+    facts: Facts
     searched: bool
     orders: list[OrderResult]
     seconds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class ArrangePlan:
+    """What `arrange` would do, with `--plan`.
+
+    Attributes:
+        ranking_finished: Whether the ranking is there already, so that nothing is searched.
+        floor_seconds: The product of all similarities at the speed just measured; a ranking by
+            rounds takes two to three times as long.
+    """
+
+    workspace: str
+    ranking: str
+    orders: list[str]
+    rows: int
+    tests: int
+    list_length: int
+    rows_per_block: int
+    memory_bytes: int
+    memory_budget: int
+    operations: int
+    floor_seconds: float
+
+
+def plan_arrange(options: ArrangeOptions) -> ArrangePlan:
+    """Say what `arrange` would do, without doing it.
+
+    Raises:
+        TmaPrepError: In one line: what is wrong, and the remedy.
+    """
+    check_options(options)
+    workspace = Workspace(options.work)
+    with workspace.locked():
+        sides = open_sides(workspace)
+        plan = Ranker(sides, options, Silent()).engine.plan
+    return ArrangePlan(
+        workspace=str(options.work),
+        ranking=options.ranking,
+        orders=list(_names(options)),
+        rows=plan.rows,
+        tests=plan.tests,
+        list_length=plan.list_length,
+        rows_per_block=plan.rows_per_block,
+        memory_bytes=plan.memory_bytes,
+        memory_budget=options.memory_bytes,
+        operations=plan.operations,
+        floor_seconds=_floor_seconds(plan, sides.train.shape[1]),
+    )
 
 
 def arrange(options: ArrangeOptions, progress: Progress | None = None) -> ArrangeResult:
@@ -71,52 +148,100 @@ def arrange(options: ArrangeOptions, progress: Progress | None = None) -> Arrang
     """
     progress = progress or Silent()
     clock = Stopwatch()
-    names = _names(options)
+    check_options(options)
     workspace = Workspace(options.work)
     with workspace.locked():
         with clock("open"):
             sides = open_sides(workspace)
-            plans = [_plan(workspace, sides, name, order, options) for name, order in names.items()]
+            ranker = Ranker(sides, options, progress)
+            plans = [
+                _plan(workspace, sides, name, order, ranker, options)
+                for name, order in _names(options).items()
+            ]
         with clock("rank"):
-            ranking = load_or_rank(
-                workspace,
-                sides,
-                device=options.device,
-                overwrite=options.overwrite,
-                progress=progress,
-            )
-        targets = _target_names(sides.test.manifest.source)
+            pool = load_or_rank(workspace, sides, ranker, overwrite=options.overwrite)
+        work = _Work(workspace, sides, ranker, pool, options, progress)
+        rows = {}
         for plan in plans:
             with clock("order"):
-                table = _order(workspace, plan, sides, ranking, targets, options)
+                table = work.order(plan)
+            rows[plan.name] = table.num_rows
             if plan.shards_missing:
                 with clock("shards"):
-                    _shards(workspace, plan, table, sides, options, progress)
+                    work.shards(plan, table)
     return ArrangeResult(
         workspace=str(options.work),
         train_rows=sides.train.shape[0],
-        test_rows=sides.test.shape[0],
-        rounds=ranking.manifest.rounds or 0,
-        shared_winners=ranking.manifest.shared_winners or 0,
-        largest_round=int(np.bincount(ranking.round_of_row).max()),
-        searched=ranking.made,
-        orders=[_result(workspace, plan, sides, options) for plan in plans],
+        test_rows=len(ranker.test_places),
+        ranking=options.ranking,
+        facts=pool.manifest.facts,
+        searched=pool.made,
+        orders=[_result(workspace, plan, rows[plan.name], options) for plan in plans],
         seconds=clock.seconds,
     )
 
 
-def _names(options: ArrangeOptions) -> dict[str, str]:
-    """Artifact name → order, for every order asked for."""
-    for order in options.orders:
-        if order not in ORDERS:
-            raise OptionError(f"--order {order} is not known; it is one of {', '.join(ORDERS)}")
+def check_options(options: ArrangeOptions) -> None:
+    """Refuse what is not known, and combinations that have no meaning.
+
+    Raises:
+        OptionError: With the reason.
+    """
+    known: list[tuple[str, str, Collection[str]]] = [
+        ("ranking", options.ranking, RANKINGS),
+        ("select", options.select, SELECTIONS),
+        ("per-task-select", options.per_task_select, PER_TASK),
+        *(("order", order, ORDERS) for order in options.orders),
+    ]
+    for option, value, registry in known:
+        if value not in registry:
+            raise OptionError(
+                f"--{option} {value} is not known; it is one of {', '.join(registry)}"
+            )
     if len(set(options.orders)) < len(options.orders):
         raise OptionError("an --order is named twice; name each once")
+    if options.budget is not None:
+        parse_budget(options.budget)
+    if options.rounds is not None:
+        parse_rounds(options.rounds)
+        if options.ranking != "tma":
+            raise OptionError(
+                f"--rounds needs rounds, and --ranking {options.ranking} has none; use --budget"
+            )
+    if options.per_task is not None and (
+        options.budget is not None or options.rounds is not None or options.select != "nearest"
+    ):
+        raise OptionError(
+            "--per-task chooses rows task by task, and --select, --budget and --rounds over the "
+            "whole pool; use one or the other"
+        )
+    if options.per_task is None and options.per_task_select != "nearest":
+        raise OptionError("--per-task-select needs --per-task N, the rows to keep of each task")
+    if (options.then is None) != (options.after is None):
+        raise OptionError("--then and --after go together, as in --then rt --after 0.2")
+    if options.then is not None and "rt" in options.orders:
+        raise OptionError("--then rt shuffles the rest of an order, and --order rt is shuffled")
+
+
+def _names(options: ArrangeOptions) -> dict[str, str]:
+    """Artifact name → order, for every order asked for."""
     if options.name is None:
         return {order: order for order in options.orders}
     if len(options.orders) == 1:
         return {options.name: options.orders[0]}
     return {f"{options.name}-{order}": order for order in options.orders}
+
+
+def _floor_seconds(plan: Plan, dimension: int) -> float:
+    """How long the product of all similarities takes, by a small piece of it."""
+    rows = min(plan.rows, 2048)
+    piece = np.ones((rows, dimension), dtype=np.float32)
+    tests = np.ones((dimension, min(plan.tests, 1024)), dtype=np.float32)
+    clock = Stopwatch()
+    piece @ tests
+    with clock("product"):
+        piece @ tests
+    return plan.operations / (2 * rows * dimension * tests.shape[1]) * clock.seconds["product"]
 
 
 @dataclass(frozen=True)
@@ -126,18 +251,39 @@ class _Plan:
     name: str
     order: str
     config: dict[str, Option]
+    shards_config: dict[str, Option]
     order_missing: bool
     shards_missing: bool
 
 
 def _plan(
-    workspace: Workspace, sides: Sides, name: str, order: str, options: ArrangeOptions
+    workspace: Workspace,
+    sides: Sides,
+    name: str,
+    order: str,
+    ranker: Ranker,
+    options: ArrangeOptions,
 ) -> _Plan:
+    counted = options.budget is not None and parse_budget(options.budget).unit == "tokens"
+    tokenizer = None if options.tokenizer is None else str(options.tokenizer)
     config: dict[str, Option] = {
-        "ranking": "tma",
+        **ranker.config,
         "order": order,
         "seed": options.seed,
         "within_round": options.within_round,
+        "select": options.select,
+        "budget": options.budget,
+        "budget_tokenizer": tokenizer if counted else None,
+        "rounds": options.rounds,
+        "per_task": options.per_task,
+        "per_task_select": options.per_task_select,
+        "then": options.then,
+        "after": options.after,
+    }
+    shards_config = config | {
+        "rows_per_shard": options.rows_per_shard,
+        "stages": options.stages,
+        "tokenizer": tokenizer,
     }
     order_found = find_finished(
         workspace.order_manifest(name),
@@ -146,10 +292,14 @@ def _plan(
         sides.inputs,
         overwrite=options.overwrite,
     )
+    if order_found is not None and order_found.files[0].file != workspace.order(name).name:
+        raise ArtifactError(
+            f"{workspace.order_manifest(name)}: names another file; make it again with --overwrite"
+        )
     shards_found = options.shards and find_finished(
         workspace.shards(name) / MANIFEST,
         ShardsManifest,
-        config | {"rows_per_shard": options.rows_per_shard},
+        shards_config,
         sides.inputs,
         overwrite=options.overwrite,
     )
@@ -157,124 +307,190 @@ def _plan(
         name,
         order,
         config,
+        shards_config,
         order_missing=order_found is None,
         shards_missing=shards_found is None,
     )
 
 
-def _target_names(source: Source) -> dict[int, str]:
-    """What `tma_target` calls each test row: its own `id`, or its row number."""
-    check_inputs(source)
-    pool = InstancePool.from_source(source)
-    return {
-        row.row: row.name if row.name is not None else str(row.row)
-        for batch in pool.batches("skip")
-        for row in batch.instances
-    }
+class _Work:
+    """The steps from a ranking to orders and shards; each thing is made when first needed."""
 
+    def __init__(
+        self,
+        workspace: Workspace,
+        sides: Sides,
+        ranker: Ranker,
+        pool: RankedPool,
+        options: ArrangeOptions,
+        progress: Progress,
+    ) -> None:
+        self._workspace = workspace
+        self._sides = sides
+        self._ranker = ranker
+        self._pool = pool
+        self._options = options
+        self._progress = progress
 
-def _order(
-    workspace: Workspace,
-    plan: _Plan,
-    sides: Sides,
-    ranking: Ranking,
-    targets: dict[int, str],
-    options: ArrangeOptions,
-) -> pa.Table:
-    """The order as a table by position, written where it is not there yet."""
-    path = workspace.order(plan.name)
-    if not plan.order_missing:
-        return pq.read_table(path, schema=ORDER)
-    places = order_positions(
-        plan.order,
-        Ranked(ranking.round_of_row, ranking.similarities, options.within_round, options.seed),
-    )
-    table = _order_table(places, sides, ranking, targets)
-    path.parent.mkdir(exist_ok=True)
-    # The manifest goes first, so that an order under way never looks whole.
-    workspace.order_manifest(plan.name).unlink(missing_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    pq.write_table(table, partial, compression="zstd")
-    sync(partial)
-    partial.replace(path)
-    manifest = OrderManifest(
-        tool_version=tool_version(),
-        libraries=library_versions(*LIBRARIES),
-        config=plan.config,
-        inputs=sides.inputs,
-        rows=table.num_rows,
-        files=[file_entry(path, table.num_rows)],
-        order=plan.order,
-    )
-    write_manifest(workspace.order_manifest(plan.name), manifest)
-    return table
+    @functools.cached_property
+    def _tasks(self) -> Tasks | None:
+        """The tasks, None where nothing asks for them and no row names one."""
+        needing = [f"--order {order}" for order in self._options.orders if order in _BY_TASK]
+        needing += ["--per-task"] if self._options.per_task is not None else []
+        if needing:
+            return tasks_of(self._sides.train, needing[0])
+        column = self._sides.train.instances("task").column("task")
+        return None if column.null_count == len(column) else tasks_of(self._sides.train, "")
 
+    @functools.cached_property
+    def _tokens(self) -> NDArray[np.int64]:
+        return tokens_of_rows(self._sides.train, self._options.tokenizer, self._progress)
 
-def _order_table(
-    places: NDArray[np.int64], sides: Sides, ranking: Ranking, targets: dict[int, str]
-) -> pa.Table:
-    test_rows, of_row = np.unique(ranking.tests[places], return_inverse=True)
-    names = pa.array([targets[int(row)] for row in test_rows], pa.string())
-    return pa.table(
-        [
-            np.arange(len(places)),
-            sides.train.rows[places],
-            sides.train.ids.take(pa.array(places)),
-            ranking.round_of_row[places],
-            ranking.similarities[places].astype(np.float32),
-            names.take(pa.array(of_row)),
-        ],
-        schema=ORDER,
-    )
+    @functools.cached_property
+    def _selected(self) -> Ranked:
+        """The rows that stay, for all orders."""
+        options, pool = self._options, self._pool
+        whole = Ranked(
+            rows=np.arange(self._sides.train.shape[0]),
+            similarity=pool.similarity,
+            rounds=pool.rounds,
+            distance=pool.distance,
+            task=None if self._tasks is None else self._tasks.of_row,
+            within_round=options.within_round,
+            seed=options.seed,
+        )
+        if options.per_task is not None:
+            return keep_per_task(whole, options.per_task, options.per_task_select)
+        budget = None if options.budget is None else parse_budget(options.budget)
+        return select(
+            options.select,
+            whole,
+            budget=budget,
+            tokens_of_row=self._tokens if budget and budget.unit == "tokens" else None,
+            window=None if options.rounds is None else parse_rounds(options.rounds),
+            farthest_rounds=self._ranker.farthest_rounds,
+        )
 
-
-def _shards(
-    workspace: Workspace,
-    plan: _Plan,
-    order: pa.Table,
-    sides: Sides,
-    options: ArrangeOptions,
-    progress: Progress,
-) -> None:
-    source = sides.train.manifest.source
-    check_inputs(source)
-    pool = InstancePool.from_source(source)
-    schema = stored_schema(source)
-    with staged_folder(workspace.shards(plan.name)) as folder:
-        with progress.stage(f"Writing shards of {plan.name}", order.num_rows, "rows") as advance:
-            files = write_shards(
-                folder,
-                order,
-                pool.tables(schema, sides.train.rows),
-                schema,
-                rows_per_shard=options.rows_per_shard,
-                input_bytes=input_bytes([Path(file.path) for file in source.files]),
-                memory_bytes=default_budget(),
-                on_written=advance,
-            )
-        manifest = ShardsManifest(
+    def order(self, plan: _Plan) -> pa.Table:
+        """The order as a table by position, written where it is not there yet."""
+        path = self._workspace.order(plan.name)
+        if not plan.order_missing:
+            return pq.read_table(path, schema=ORDER)
+        selected = self._selected
+        sequence = order_positions(plan.order, selected)
+        if self._options.after is not None:
+            sequence = then_shuffle(sequence, self._options.after, self._options.seed)
+        table = self._order_table(selected, sequence)
+        path.parent.mkdir(exist_ok=True)
+        # The manifest goes first, so that an order under way never looks whole.
+        self._workspace.order_manifest(plan.name).unlink(missing_ok=True)
+        partial = path.with_name(f".{path.name}.partial")
+        pq.write_table(table, partial, compression="zstd")
+        sync(partial)
+        partial.replace(path)
+        manifest = OrderManifest(
             tool_version=tool_version(),
             libraries=library_versions(*LIBRARIES),
-            config=plan.config | {"rows_per_shard": options.rows_per_shard},
-            inputs=sides.inputs,
-            rows=order.num_rows,
-            files=files,
+            config=plan.config,
+            inputs=self._sides.inputs,
+            rows=table.num_rows,
+            files=[file_entry(path, table.num_rows)],
             order=plan.order,
-            format=source.format,
         )
-        write_manifest(folder / MANIFEST, manifest)
+        write_manifest(self._workspace.order_manifest(plan.name), manifest)
+        return table
+
+    def _order_table(self, selected: Ranked, sequence: NDArray[np.int64]) -> pa.Table:
+        train, places = self._sides.train, selected.rows[sequence]
+        rounds = None if selected.rounds is None else selected.rounds[sequence]
+        test_rows, of_row = np.unique(self._pool.tests[places], return_inverse=True)
+        names = self._target_names.take(np.searchsorted(self._sides.test.rows, test_rows))
+        return pa.table(
+            [
+                np.arange(len(places)),
+                train.rows[places],
+                train.ids.take(pa.array(places)),
+                pa.nulls(len(places), pa.int32()) if rounds is None else rounds,
+                selected.similarity[sequence].astype(np.float32),
+                names.take(pa.array(of_row)),
+            ],
+            schema=ORDER,
+        )
+
+    @functools.cached_property
+    def _target_names(self) -> pa.ChunkedArray:
+        """What `tma_target` calls each test row: its own `id`, or its row number."""
+        test = self._sides.test
+        names = test.instances("id").column("id").to_pylist()
+        return pa.array(
+            [
+                str(row) if name is None else name
+                for name, row in zip(names, test.rows, strict=True)
+            ],
+            pa.string(),
+        )
+
+    def shards(self, plan: _Plan, order: pa.Table) -> None:
+        """Write the shards and the schedule of an order."""
+        train = self._sides.train
+        source = train.manifest.source
+        check_inputs(source)
+        schema = stored_schema(source)
+        # Every row is read once and written once.
+        label = f"Writing shards of {plan.name}"
+        with staged_folder(self._workspace.shards(plan.name)) as folder:
+            with self._progress.stage(label, 2 * order.num_rows, "rows") as advance:
+                files = write_shards(
+                    folder,
+                    order,
+                    InstancePool.from_source(source).tables(schema, train.rows),
+                    schema,
+                    rows_per_shard=self._options.rows_per_shard,
+                    memory_bytes=self._options.memory_bytes,
+                    on_rows=advance,
+                )
+            manifest = ShardsManifest(
+                tool_version=tool_version(),
+                libraries=library_versions(*LIBRARIES),
+                config=plan.shards_config,
+                inputs=self._sides.inputs,
+                rows=order.num_rows,
+                files=files,
+                schedule=self._schedule(folder, plan, order),
+                order=plan.order,
+                format=source.format,
+            )
+            write_manifest(folder / MANIFEST, manifest)
+
+    def _schedule(self, folder: Path, plan: _Plan, order: pa.Table) -> FileEntry:
+        train, tasks = self._sides.train, self._tasks
+        places = np.searchsorted(train.rows, order.column(ROW).to_numpy())
+        rounds = order.column(ROUND)
+        found = stages(
+            self._tokens[places],
+            self._pool.similarity[places],
+            rounds=None if rounds.null_count else rounds.to_numpy(),
+            task=None if tasks is None else tasks.of_row[places],
+            task_names=[] if tasks is None else tasks.names,
+            count=self._options.stages,
+        )
+        schedule = Schedule(
+            order=plan.order,
+            tokens_counted_by=counted_by(train, self._options.tokenizer),
+            stages=[ScheduleStage(**asdict(stage)) for stage in found],
+        )
+        path = folder / "schedule.json"
+        write_text(path, schedule.model_dump_json(indent=2) + "\n")
+        return file_entry(path, order.num_rows)
 
 
-def _result(
-    workspace: Workspace, plan: _Plan, sides: Sides, options: ArrangeOptions
-) -> OrderResult:
-    rows = sides.train.shape[0]
+def _result(workspace: Workspace, plan: _Plan, rows: int, options: ArrangeOptions) -> OrderResult:
     folder = workspace.shards(plan.name)
     return OrderResult(
         name=plan.name,
         order=plan.order,
         rows=rows,
-        shards=-(-rows // options.rows_per_shard) if options.shards else 0,
+        shards=math.ceil(rows / options.rows_per_shard) if options.shards else 0,
         folder=str(folder) if options.shards else None,
         kept=not plan.order_missing and not plan.shards_missing,
     )

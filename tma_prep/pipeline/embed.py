@@ -19,7 +19,8 @@ from tma_prep.artifacts import (
     write_manifest,
 )
 from tma_prep.config import EmbedOptions
-from tma_prep.embedding.store import StoreWriter
+from tma_prep.embedding.model import ResolvedModel, resolve_model
+from tma_prep.embedding.store import InstanceWriter, StoreWriter
 from tma_prep.embedding.unit import unit_vectors
 from tma_prep.errors import InputError
 from tma_prep.instances import (
@@ -86,16 +87,20 @@ def embed(options: EmbedOptions, progress: Progress | None = None) -> EmbedResul
     pools = {side: _pool(side, options) for side in SIDES}
     workspace = Workspace(options.out)
     with workspace.locked(create=True):
-        plans = {side: _plan(side, pools[side], options, workspace, progress) for side in SIDES}
+        model = None if options.vectors_column else resolve_model(options.model)
+        plans = {
+            side: _plan(side, pools[side], options, model, workspace, progress) for side in SIDES
+        }
         source: Encoder | VectorColumn | None = None
         if any(plan.finished is None for plan in plans.values()):
             with clock("load"):
-                source = _vector_source(options, progress)
-        manifests = {}
+                source = _vector_source(options, model, progress)
+        manifests: dict[Side, EmbeddingsManifest] = {}
         for side, plan in plans.items():
             with clock(side):
-                manifests[side] = plan.finished or _embed_side(plan, options, source, progress)
-    _check_dimensions(manifests["train"], manifests["test"])
+                manifests[side] = plan.finished or _embed_side(
+                    plan, options, source, manifests.get("test"), progress
+                )
     results = {side: _result(manifests[side], plans[side]) for side in plans}
     return EmbedResult(
         workspace=str(options.out),
@@ -108,11 +113,17 @@ def embed(options: EmbedOptions, progress: Progress | None = None) -> EmbedResul
 
 @dataclass(frozen=True)
 class _Plan:
-    """One side, before any work on it."""
+    """One side, before any work on it.
+
+    Attributes:
+        states: Size and time of change (nanoseconds) of each file, before it was read.
+        hashes: Size and SHA-256 of each file.
+    """
 
     side: Side
     folder: Path
     pool: InstancePool
+    states: list[tuple[int, int]]
     hashes: list[tuple[int, str]]
     config: dict[str, Option]
     inputs: dict[str, str]
@@ -121,21 +132,28 @@ class _Plan:
 
 def _pool(side: Side, options: EmbedOptions) -> InstancePool:
     files = find_files(options.train if side == "train" else options.test)
-    return InstancePool(files, format_name=options.format, task_column=options.task_column)
+    return InstancePool(
+        files,
+        format_name=options.format,
+        task_column=options.task_column,
+        task_optional=side == "test",
+    )
 
 
 def _plan(
     side: Side,
     pool: InstancePool,
     options: EmbedOptions,
+    model: ResolvedModel | None,
     workspace: Workspace,
     progress: Progress,
 ) -> _Plan:
-    total = sum(path.stat().st_size for path in pool.files)
+    states = [(path.stat().st_size, path.stat().st_mtime_ns) for path in pool.files]
+    total = sum(size for size, _ in states)
     with progress.stage(f"Checking {side} files", total, "bytes") as advance:
         hashes = [(path.stat().st_size, sha256_of(path, on_bytes=advance)) for path in pool.files]
     inputs = {str(path): sha256 for path, (_, sha256) in zip(pool.files, hashes, strict=True)}
-    config = options.recorded(*_NOT_RECORDED)
+    config = options.recorded(*_NOT_RECORDED) | {"model_sha256": model.sha256 if model else None}
     manifest_path = workspace.embeddings(side) / MANIFEST
     finished = find_finished(
         manifest_path,
@@ -145,7 +163,7 @@ def _plan(
         overwrite=options.overwrite,
         same=_same_embeddings,
     )
-    return _Plan(side, manifest_path.parent, pool, hashes, config, inputs, finished)
+    return _Plan(side, manifest_path.parent, pool, states, hashes, config, inputs, finished)
 
 
 def _same_embeddings(option: str, existing: EmbeddingsManifest) -> bool:
@@ -153,15 +171,16 @@ def _same_embeddings(option: str, existing: EmbeddingsManifest) -> bool:
     return option == "on_bad_row" and existing.skipped_rows == 0
 
 
-def _vector_source(options: EmbedOptions, progress: Progress) -> "Encoder | VectorColumn":
-    if options.vectors_column is not None:
-        return VectorColumn(options.vectors_column)
+def _vector_source(
+    options: EmbedOptions, model: ResolvedModel | None, progress: Progress
+) -> "Encoder | VectorColumn":
+    if model is None:
+        return VectorColumn(str(options.vectors_column))
     with progress.stage("Loading the model", 0, ""):
         from tma_prep.embedding.encoder import Encoder
-        from tma_prep.embedding.model import resolve_model
 
         return Encoder(
-            resolve_model(options.model),
+            model,
             device=options.device,
             dtype=options.dtype,
             batch_size=options.batch_size,
@@ -172,7 +191,11 @@ def _vector_source(options: EmbedOptions, progress: Progress) -> "Encoder | Vect
 
 
 def _embed_side(
-    plan: _Plan, options: EmbedOptions, source: "Encoder | VectorColumn | None", progress: Progress
+    plan: _Plan,
+    options: EmbedOptions,
+    source: "Encoder | VectorColumn | None",
+    test: EmbeddingsManifest | None,
+    progress: Progress,
 ) -> EmbeddingsManifest:
     column = source if isinstance(source, VectorColumn) else None
     encoder = None if isinstance(source, VectorColumn) else source
@@ -181,6 +204,7 @@ def _embed_side(
     skipped: list[SkippedRow] = []
     with staged_folder(plan.folder) as folder:
         writer = StoreWriter(folder, options.rows_per_part)
+        instances = InstanceWriter(folder)
         with progress.stage(f"Embedding {plan.side}", total, "rows") as advance:
             for batch in plan.pool.batches(options.on_bad_row, column):
                 skipped += batch.skipped
@@ -189,19 +213,34 @@ def _embed_side(
                 texts = [render(row.prompt, row.response, options.text) for row in batch.instances]
                 if encoder is None:
                     vectors = unit_vectors(np.stack(batch.vectors))
+                    tokens = [len((prompt + response).split()) for prompt, response in texts]
                     advance(len(vectors))
                 else:
                     encoded = encoder.encode(texts, on_done=advance)
-                    vectors = encoded.vectors
+                    vectors, tokens = encoded.vectors, encoded.tokens
                     truncated += encoded.truncated
                     response_cut += encoded.response_cut
+                if test is not None and vectors.shape[1] != test.dimension:
+                    raise InputError(
+                        f"train vectors have {vectors.shape[1]} components and test vectors "
+                        f"{test.dimension}; embed both with one model, or give vectors of one "
+                        "length"
+                    )
                 ids = [text_id(prompt + response) for prompt, response in texts]
-                writer.add([row.row for row in batch.instances], ids, vectors)
+                numbers = [row.row for row in batch.instances]
+                writer.add(numbers, ids, vectors)
+                instances.add(
+                    numbers,
+                    [row.name for row in batch.instances],
+                    [row.task for row in batch.instances],
+                    tokens,
+                )
                 rows += len(ids)
         if rows == 0:
             raise InputError(
                 f"--{plan.side}: no usable row is left ({len(skipped)} skipped); check the input"
             )
+        _check_unchanged(plan)
         manifest = EmbeddingsManifest(
             tool_version=tool_version(),
             libraries=library_versions(*_LIBRARIES),
@@ -209,6 +248,7 @@ def _embed_side(
             inputs=plan.inputs,
             rows=rows,
             files=writer.finish(),
+            instances=instances.finish(),
             side=plan.side,
             source=plan.pool.source(plan.hashes),
             dimension=vectors.shape[1],
@@ -245,12 +285,12 @@ def _write_skipped(folder: Path, skipped: Sequence[SkippedRow]) -> FileEntry | N
     return file_entry(path, len(skipped))
 
 
-def _check_dimensions(train: EmbeddingsManifest, test: EmbeddingsManifest) -> None:
-    if train.dimension != test.dimension:
-        raise InputError(
-            f"train vectors have {train.dimension} components and test vectors {test.dimension}; "
-            "embed both with one model, or give vectors of one length"
-        )
+def _check_unchanged(plan: _Plan) -> None:
+    """Refuse inputs that were written to while they were read."""
+    for path, (size, modified) in zip(plan.pool.files, plan.states, strict=True):
+        found = path.stat()
+        if (found.st_size, found.st_mtime_ns) != (size, modified):
+            raise InputError(f"{path}: changed while it was embedded; run embed again")
 
 
 def _result(manifest: EmbeddingsManifest, plan: _Plan) -> SideResult:

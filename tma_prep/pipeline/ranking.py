@@ -1,5 +1,8 @@
 """From both embedding stores to a finished ranking, made once and kept."""
 
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -9,216 +12,288 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tma_prep.arrangement import tma_rounds
+from tma_prep.arrangement import unit_means
 from tma_prep.arrays import ranges
 from tma_prep.artifacts import (
     MANIFEST,
     AnyManifest,
     Workspace,
-    check_files,
     file_entry,
     find_finished,
-    read_manifest,
-    sha256_of,
     staged_folder,
     sync,
     write_manifest,
 )
-from tma_prep.embedding.store import EmbeddingStore
-from tma_prep.errors import ArtifactError
-from tma_prep.memory import default_budget
-from tma_prep.neighbors import (
-    DistinctTests,
-    NeighborLists,
-    both_ways,
-    certified_neighbors,
-    distinct_tests,
-    exact_similarities,
-    nearest_tests,
-    open_searcher,
-)
+from tma_prep.config import ArrangeOptions
+from tma_prep.embedding.unit import on_grid
+from tma_prep.neighbors import ArrayVectors, VectorRows, kmeans_cells
+from tma_prep.pipeline.facts import facts_of
 from tma_prep.pipeline.libraries import library_versions, tool_version
+from tma_prep.pipeline.sides import Sides, tasks_of
 from tma_prep.progress import Progress
-from tma_prep_schemas import (
-    NEIGHBORS,
-    RANKING,
-    EmbeddingsManifest,
-    NeighborsManifest,
-    RankingManifest,
-)
+from tma_prep.ranking import Engine, Ranking, rank_with
+from tma_prep_schemas import NEIGHBORS, RANKING, FileEntry, NeighborsManifest, RankingManifest
 from tma_prep_schemas.manifests import Option
 
-LIBRARIES = ("numpy", "pyarrow", "faiss-cpu", "faiss-gpu")
+LIBRARIES = ("numpy", "pyarrow", "faiss-cpu", "faiss-gpu", "POT")
+RANKS = 256
+"""Nearest rows of each test that the graph keeps."""
 
-_CONFIG = {"ranking": "tma"}
-_RANKS_KEPT = 256  # of each test in the graph; the lists that make the rounds are longer
-
-
-@dataclass(frozen=True)
-class Sides:
-    """Both stores.
-
-    Attributes:
-        inputs: SHA-256 of their manifests, by artifact.
-    """
-
-    train: EmbeddingStore
-    test: EmbeddingStore
-    inputs: dict[str, str]
+_NEIGHBORS_CONFIG: dict[str, Option] = {"ranks": RANKS}
 
 
 @dataclass(frozen=True)
-class Ranking:
+class RankedPool:
     """A finished ranking; arrays have one entry a training row, in store order.
 
     Attributes:
-        round_of_row: int32, from 1.
-        similarities: float64, exact, to the nearest test row.
+        rounds: int32, from 1, under `tma`; None under the others.
+        distance: float64, smaller is nearer; None under `tma`.
+        similarity: float64, exact, to the nearest test row.
         tests: int64, `tma_row` of that test row.
         made: False where it was found on disk.
     """
 
     manifest: RankingManifest
-    round_of_row: NDArray[np.int32]
-    similarities: NDArray[np.float64]
+    rounds: NDArray[np.int32] | None
+    distance: NDArray[np.float64] | None
+    similarity: NDArray[np.float64]
     tests: NDArray[np.int64]
     made: bool
 
 
-def open_sides(workspace: Workspace) -> Sides:
-    """Map both stores and check every byte against their manifests.
+@dataclass(frozen=True)
+class Units:
+    """What is ranked in place of rows.
 
-    Raises:
-        ArtifactError: One is missing, unfinished or damaged.
+    Attributes:
+        engine: Searches among units.
+        of_row: int64, the unit of each row.
+        count: How many there are.
     """
-    stores = {}
-    inputs = {}
-    for side in ("train", "test"):
-        folder = workspace.embeddings(side)
-        manifest = read_manifest(folder / MANIFEST, EmbeddingsManifest)
-        if manifest is None:
-            raise ArtifactError(
-                f"{folder}: holds no finished embeddings; run tma-prep embed to its end first"
-            )
-        check_files(folder, manifest, "its embeddings are damaged: run embed with --overwrite")
-        stores[side] = EmbeddingStore(folder, manifest)
-        inputs[f"embeddings/{side}"] = sha256_of(folder / MANIFEST)
-    if stores["train"].shape[1] != stores["test"].shape[1]:
-        raise ArtifactError(
-            f"{workspace.root}: train and test embeddings differ in length; "
-            "run embed with --overwrite"
+
+    engine: Engine
+    of_row: NDArray[np.int64]
+    count: int
+
+
+class Ranker:
+    """Makes what the options ask for; nothing is searched before it is needed."""
+
+    def __init__(self, sides: Sides, options: ArrangeOptions, progress: Progress) -> None:
+        """Take both stores and the options.
+
+        Raises:
+            OptionError: The options ask for tasks, and the rows name none.
+        """
+        self._sides = sides
+        self._options = options
+        self._progress = progress
+        self.test_places = _test_places(sides, options)
+
+    @property
+    def config(self) -> dict[str, Option]:
+        """The options that bear on the ranking."""
+        options = self._options
+        seeded = options.tests_per_task is not None or options.kmeans_cells is not None
+        return {
+            "ranking": options.ranking,
+            "granularity": options.granularity,
+            "tests_per_task": options.tests_per_task,
+            "seed": options.seed if seeded else None,
+        }
+
+    @property
+    def name(self) -> str:
+        """Folder of the ranking: its name, and what is not the default."""
+        granularity, capped = self._options.granularity, self._options.tests_per_task
+        parts = [self._options.ranking]
+        parts += [] if granularity == "instance" else [granularity.replace(":", "-")]
+        parts += [] if capped is None else [f"tests-{capped}"]
+        return ".".join(parts)
+
+    @functools.cached_property
+    def engine(self) -> Engine:
+        """Searches among rows."""
+        return self._engine_of(self._sides.train)
+
+    @functools.cached_property
+    def units(self) -> Units | None:
+        """Tasks or k-means cells, None where rows themselves are ranked."""
+        train, cells = self._sides.train, self._options.kmeans_cells
+        if self._options.granularity == "instance":
+            return None
+        if cells is None:
+            tasks = tasks_of(train, "--granularity task")
+            names, of_row = tasks.names, tasks.of_row
+        else:
+            with self._progress.stage("Clustering by k-means", 0, ""):
+                of_row = kmeans_cells(train, cells, self._options.seed)
+            names = [f"cell {cell}" for cell in range(int(of_row.max()) + 1)]
+        means = ArrayVectors(on_grid(unit_means(train.slices(), of_row, names)))
+        return Units(self._engine_of(means), of_row, len(names))
+
+    def rank(self) -> Ranking:
+        """The ranking, one entry a row; rows take the place of their unit."""
+        if self.units is None:
+            return rank_with(self._options.ranking, self.engine)
+        of_unit = rank_with(self._options.ranking, self.units.engine)
+        of_row = self.units.of_row
+        _, nearest = self.engine.first_search()
+        return dataclasses.replace(
+            of_unit,
+            rounds=None if of_unit.rounds is None else of_unit.rounds[of_row],
+            distance=None if of_unit.distance is None else of_unit.distance[of_row],
+            similarity=nearest.similarities,
+            nearest_test=self.engine.groups.first[nearest.tests],
         )
-    return Sides(stores["train"], stores["test"], inputs)
+
+    def farthest_rounds(
+        self, remaining: NDArray[np.bool_], enough: Callable[[NDArray[np.int64]], bool]
+    ) -> NDArray[np.int32]:
+        """Farthest-pick rounds over the rows that remain; see `Engine.farthest_rounds`."""
+        if self.units is None:
+            return self.engine.farthest_rounds(remaining, enough)
+        units = np.zeros(self.units.count, dtype=np.bool_)
+        units[self.units.of_row[remaining]] = True
+        rounds = self.units.engine.farthest_rounds(units)[self.units.of_row]
+        return np.where(remaining, rounds, 0).astype(np.int32)
+
+    def _engine_of(self, vectors: VectorRows) -> Engine:
+        return Engine(
+            vectors,
+            self._sides.test.take(self.test_places),
+            device=self._options.device,
+            memory_bytes=self._options.memory_bytes,
+            progress=self._progress,
+        )
+
+
+def _test_places(sides: Sides, options: ArrangeOptions) -> NDArray[np.int64]:
+    """Places of the test rows that are used: all, or so many of each task, drawn by the seed."""
+    rows = sides.test.shape[0]
+    if options.tests_per_task is None:
+        return np.arange(rows)
+    tasks = tasks_of(sides.test, "--tests-per-task")
+    drawn = np.random.default_rng([options.seed, 4]).permutation(rows)
+    by_task = drawn[np.argsort(tasks.of_row[drawn], kind="stable")]
+    sizes = np.bincount(tasks.of_row)
+    rank_in_task = ranges(np.zeros_like(sizes), sizes)
+    return np.sort(by_task[rank_in_task < options.tests_per_task])
 
 
 def load_or_rank(
-    workspace: Workspace, sides: Sides, *, device: str, overwrite: bool, progress: Progress
-) -> Ranking:
+    workspace: Workspace, sides: Sides, ranker: Ranker, *, overwrite: bool
+) -> RankedPool:
     """The ranking: from disk where it is finished, else made and written with its neighbours.
 
     Raises:
         ArtifactError: One is there that was made from other embeddings, and `overwrite` is off.
     """
-    folder = workspace.ranking("tma")
+    folder = workspace.ranking(ranker.name)
     manifest = find_finished(
-        folder / MANIFEST, RankingManifest, _CONFIG, sides.inputs, overwrite=overwrite
+        folder / MANIFEST, RankingManifest, ranker.config, sides.inputs, overwrite=overwrite
     )
-    if manifest is None:
-        return _rank(workspace, sides, device, overwrite, progress)
-    table = pq.read_table(folder / manifest.files[0].file, schema=RANKING)
-    return Ranking(
+    neighbors = find_finished(
+        workspace.neighbors / MANIFEST,
+        NeighborsManifest,
+        _NEIGHBORS_CONFIG,
+        sides.inputs,
+        overwrite=overwrite,
+    )
+    whole = len(ranker.test_places) == sides.test.shape[0]
+    if manifest is None or (neighbors is None and whole):
+        return _rank(workspace, sides, ranker, write_neighbors=whole and neighbors is None)
+    table = pq.read_table(folder / "ranking.parquet", schema=RANKING)
+    has_rounds = manifest.facts.rounds is not None
+    return RankedPool(
         manifest,
-        table.column("round").to_numpy(),
-        table.column("similarity").to_numpy(),
-        table.column("test_row").to_numpy(),
+        rounds=table.column("round").to_numpy() if has_rounds else None,
+        distance=None if has_rounds else table.column("distance").to_numpy(),
+        similarity=table.column("similarity").to_numpy(),
+        tests=table.column("test_row").to_numpy(),
         made=False,
     )
 
 
 def _rank(
-    workspace: Workspace, sides: Sides, device: str, overwrite: bool, progress: Progress
-) -> Ranking:
-    searcher = open_searcher(device)
-    train_rows, dimension = sides.train.shape
-    groups = distinct_tests(sides.test.array())
-    tests = groups.vectors
-    room = default_budget() // 8
-    rows_per_block = max(1024, min(65_536, room // (4 * dimension)))
-    k = max(64, min(5 * train_rows // len(tests), room // (64 * len(tests))))
-
-    def search(queries: NDArray[np.int64], remaining: NDArray[np.bool_]) -> NeighborLists:
-        return certified_neighbors(
-            searcher, tests[queries], sides.train, remaining, k=k, rows_per_block=rows_per_block
-        )
-
-    with progress.stage("Searching neighbours", train_rows, "rows") as advance:
-        if searcher.on_gpu:
-            first = search(np.arange(len(tests)), np.ones(train_rows, np.bool_))
-            nearest = nearest_tests(searcher, tests, sides.train, rows_per_block=rows_per_block)
-        else:
-            first, nearest = both_ways(tests, sides.train, k=k, on_rows=advance)
-    with progress.stage("Assigning rounds", train_rows, "rows") as advance:
-        rounds = tma_rounds(train_rows, len(tests), search, first=first, on_placed=advance)
-    _write_neighbors(workspace, sides, first, groups, overwrite)
-    nearest_rows = sides.test.rows[groups.first[nearest.tests]]
-    table = pa.table(
-        [sides.train.rows, rounds.round_of_row, nearest.similarities, nearest_rows], schema=RANKING
+    workspace: Workspace, sides: Sides, ranker: Ranker, *, write_neighbors: bool
+) -> RankedPool:
+    found = ranker.rank()
+    nearest, similarities = ranker.engine.neighbors(min(RANKS, sides.train.shape[0]))
+    groups = ranker.engine.groups.group_of_test
+    test_rows = sides.test.rows[ranker.test_places]
+    units = ranker.units
+    facts = facts_of(
+        found,
+        nearest[groups],
+        similarities[groups],
+        sides,
+        ranker.test_places,
+        ranked=_round_of_each(found, units),
+        units=None if units is None else units.count,
     )
+    if write_neighbors:
+        _write_neighbors(workspace, sides, nearest[groups], similarities[groups])
+    count = sides.train.shape[0]
+    tests = test_rows[found.nearest_test]
+    columns: list[object] = [
+        sides.train.rows,
+        pa.nulls(count, pa.int32()) if found.rounds is None else found.rounds,
+        pa.nulls(count, pa.float64()) if found.distance is None else found.distance,
+        found.similarity,
+        tests,
+    ]
     manifest = _write_table(
-        workspace.ranking("tma"),
+        workspace.ranking(ranker.name),
         "ranking.parquet",
-        table,
-        RankingManifest(
-            **_manifest_head(sides),
-            rows=train_rows,
-            files=[],
-            ranking="tma",
-            rounds=rounds.count,
-            shared_winners=rounds.count * sides.test.shape[0] - train_rows,
+        pa.table(columns, schema=RANKING),
+        lambda entry: RankingManifest(
+            **_manifest_head(sides, ranker.config),
+            rows=count,
+            files=[entry],
+            ranking=found.ranking,
+            facts=facts,
         ),
     )
-    return Ranking(manifest, rounds.round_of_row, nearest.similarities, nearest_rows, made=True)
+    return RankedPool(manifest, found.rounds, found.distance, found.similarity, tests, made=True)
+
+
+def _round_of_each(found: Ranking, units: Units | None) -> NDArray[np.int32] | None:
+    """Round of each row, or of each unit where those were ranked."""
+    if found.rounds is None or units is None:
+        return found.rounds
+    rounds = np.empty(units.count, dtype=np.int32)
+    rounds[units.of_row] = found.rounds
+    return rounds
 
 
 def _write_neighbors(
     workspace: Workspace,
     sides: Sides,
-    lists: NeighborLists,
-    groups: DistinctTests,
-    overwrite: bool,
+    nearest: NDArray[np.int64],
+    similarities: NDArray[np.float64],
 ) -> None:
-    """Write the test → train graph: the first `_RANKS_KEPT` ranks of every test row."""
-    folder = workspace.neighbors
-    finished = find_finished(
-        folder / MANIFEST, NeighborsManifest, _CONFIG, sides.inputs, overwrite=overwrite
-    )
-    if finished is not None:
-        return
-    lengths = np.minimum(np.diff(lists.offsets), _RANKS_KEPT)
-    rows = lists.rows[ranges(lists.offsets[:-1], lengths)]
-    queries = np.repeat(np.arange(len(lengths)), lengths)
-    similarities = exact_similarities(groups.vectors, sides.train, queries, rows)
-    begins = np.cumsum(lengths) - lengths
-    of_test = groups.group_of_test
-    edges = ranges(begins[of_test], lengths[of_test])
+    """Write the test → train graph; arrays of shape (test rows, ranks)."""
+    tests, ranks = nearest.shape
     table = pa.table(
         [
-            np.repeat(sides.test.rows, lengths[of_test]),
-            ranges(np.zeros_like(of_test), lengths[of_test]).astype(np.int32),
-            sides.train.rows[rows[edges]],
-            similarities[edges].astype(np.float32),
+            np.repeat(sides.test.rows, ranks),
+            np.tile(np.arange(ranks, dtype=np.int32), tests),
+            sides.train.rows[nearest.ravel()],
+            similarities.ravel().astype(np.float32),
         ],
         schema=NEIGHBORS,
     )
     _write_table(
-        folder,
+        workspace.neighbors,
         "part-00000.parquet",
         table,
-        NeighborsManifest(
-            **_manifest_head(sides),
+        lambda entry: NeighborsManifest(
+            **_manifest_head(sides, _NEIGHBORS_CONFIG),
             rows=table.num_rows,
-            files=[],
-            test_rows=sides.test.shape[0],
+            files=[entry],
+            test_rows=tests,
             train_rows=sides.train.shape[0],
         ),
     )
@@ -231,21 +306,23 @@ class _Head(TypedDict):
     inputs: dict[str, str]
 
 
-def _manifest_head(sides: Sides) -> _Head:
+def _manifest_head(sides: Sides, config: Mapping[str, Option]) -> _Head:
     return {
         "tool_version": tool_version(),
         "libraries": library_versions(*LIBRARIES),
-        "config": dict(_CONFIG),
+        "config": dict(config),
         "inputs": sides.inputs,
     }
 
 
-def _write_table(folder: Path, name: str, table: pa.Table, manifest: AnyManifest) -> AnyManifest:
+def _write_table(
+    folder: Path, name: str, table: pa.Table, manifest_of: Callable[[FileEntry], AnyManifest]
+) -> AnyManifest:
     """Write one table and its manifest as a finished artifact."""
     with staged_folder(folder) as partial:
         path = partial / name
         pq.write_table(table, path, compression="zstd")
         sync(path)
-        finished = manifest.model_copy(update={"files": [file_entry(path, table.num_rows)]})
-        write_manifest(partial / MANIFEST, finished)
-    return finished
+        manifest = manifest_of(file_entry(path, table.num_rows))
+        write_manifest(partial / MANIFEST, manifest)
+    return manifest

@@ -1,6 +1,6 @@
 """`tma-prep train-check`: shards to test-loss curves and a report."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from tma_prep.artifacts import (
     write_text,
 )
 from tma_prep.config import TrainCheckOptions
+from tma_prep.embedding.store import EmbeddingStore
 from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.instances import FORMATS, InstancePool
 from tma_prep.pipeline.inputs import check_inputs
@@ -55,8 +56,8 @@ def train_check(options: TrainCheckOptions, progress: Progress | None = None) ->
     workspace = Workspace(options.work)
     with workspace.locked():
         with clock("open"):
+            stores = {side: _embedded(workspace, side) for side in ("train", "test")}
             shards = _open_shards(workspace, options)
-            embedded = {side: _embedded(workspace, side) for side in ("train", "test")}
             options = options.model_copy(update={"orders": list(shards)})
             folder = workspace.check(options.name or "-".join(shards))
             inputs = {
@@ -73,7 +74,7 @@ def train_check(options: TrainCheckOptions, progress: Progress | None = None) ->
         else:
             with staged_folder(folder) as partial:
                 with clock("train"):
-                    summary = _measure(partial, workspace, shards, embedded, options, progress)
+                    summary = _measure(partial, workspace, shards, stores, options, progress)
                 names = ("curves.parquet", "summary.json", "report.html")
                 rows = {"curves.parquet": pq.read_metadata(partial / "curves.parquet").num_rows}
                 manifest = CheckManifest(
@@ -110,27 +111,29 @@ def _open_shards(workspace: Workspace, options: TrainCheckOptions) -> dict[str, 
     for name in options.orders or there:
         manifest = read_manifest(workspace.shards(name) / MANIFEST, ShardsManifest)
         if manifest is None:
-            raise OptionError(
+            raise ArtifactError(
                 f"--order {name}: {workspace.shards(name)} holds no finished shards; "
                 f"there are {', '.join(there)}"
             )
         check_files(workspace.shards(name), manifest, "run arrange again with --overwrite")
         opened[name] = manifest
-    sources = {manifest.inputs["embeddings/train"] for manifest in opened.values()}
-    if len(sources) > 1:
-        raise ArtifactError(
-            "the orders were made from different embeddings; run arrange again with --overwrite"
-        )
+    for name, manifest in opened.items():
+        for side in ("train", "test"):
+            if manifest.inputs[f"embeddings/{side}"] != _sha256(workspace.embeddings(side)):
+                raise ArtifactError(
+                    f"{workspace.shards(name)}: was arranged from other {side} embeddings than the "
+                    "workspace holds now; run arrange again with --overwrite"
+                )
     return opened
 
 
-def _embedded(workspace: Workspace, side: str) -> EmbeddingsManifest:
+def _embedded(workspace: Workspace, side: str) -> EmbeddingStore:
     folder = workspace.embeddings(side)
     manifest = read_manifest(folder / MANIFEST, EmbeddingsManifest)
     if manifest is None:
         raise ArtifactError(f"{folder}: holds no finished embeddings; run tma-prep embed first")
     check_inputs(manifest.source)
-    return manifest
+    return EmbeddingStore(folder, manifest)
 
 
 def _sha256(folder: Path) -> str:
@@ -141,7 +144,7 @@ def _measure(
     folder: Path,
     workspace: Workspace,
     shards: dict[str, ShardsManifest],
-    embedded: dict[str, EmbeddingsManifest],
+    stores: dict[str, EmbeddingStore],
     options: TrainCheckOptions,
     progress: Progress,
 ) -> CheckSummary:
@@ -154,8 +157,8 @@ def _measure(
         from tma_prep.training.model import tiny_llama
 
     with progress.stage("Training the tokenizer", 0, ""):
-        tokenizer = train_tokenizer(_sample(embedded["train"]), options.vocabulary)
-    tests = encode_tests(tokenizer, _test_rows(embedded["test"]), options.max_tokens)
+        tokenizer = train_tokenizer(_sample(stores["train"]), options.vocabulary)
+    tests = encode_tests(tokenizer, _test_rows(stores["test"]), options.max_tokens)
     start = tiny_llama(len(tokenizer), options.max_tokens, options.seed)
     rows = min(manifest.rows for manifest in shards.values())
     settings = TrainSettings(
@@ -178,7 +181,7 @@ def _measure(
                 start,
                 tokenizer,
                 settings,
-                on_step=_told(advance),
+                on_step=lambda: advance(1),
             )
     curves = curves_table(evaluations, tests.scored)
     summary = check_summary(
@@ -195,35 +198,24 @@ def _measure(
     return summary
 
 
-def _told(advance: Callable[[int], None]) -> Callable[[int, int, float], None]:
-    def on_step(step: int, steps: int, loss: float) -> None:
-        advance(1)
-
-    return on_step
-
-
 def _device(name: str) -> str:
     from tma_prep.devices import resolve_device
 
     return resolve_device(name)
 
 
-def _sample(manifest: EmbeddingsManifest) -> Iterator[str]:
+def _sample(train: EmbeddingStore) -> Iterator[str]:
     """Prompts and responses of up to `_TOKENIZER_ROWS` rows, evenly spaced over the pool."""
-    stride = max(1, manifest.rows // _TOKENIZER_ROWS)
-    pool = InstancePool.from_source(manifest.source)
-    for batch in pool.batches("skip"):
-        for row in batch.instances:
-            if row.row % stride == 0:
-                yield row.prompt
-                yield f" {row.response}"
+    stride = -(-train.shape[0] // _TOKENIZER_ROWS)
+    pool = InstancePool.from_source(train.manifest.source)
+    for row in pool.instances(train.rows[::stride]):
+        yield row.prompt
+        yield f" {row.response}"
 
 
-def _test_rows(manifest: EmbeddingsManifest) -> Iterator[tuple[int, str | None, str, str]]:
-    pool = InstancePool.from_source(manifest.source)
-    for batch in pool.batches("skip"):
-        for row in batch.instances:
-            yield row.row, row.task, row.prompt, row.response
+def _test_rows(test: EmbeddingStore) -> Iterator[tuple[int, str | None, str, str]]:
+    for row in InstancePool.from_source(test.manifest.source).instances(test.rows):
+        yield row.row, row.task, row.prompt, row.response
 
 
 def _exchanges(folder: Path, manifest: ShardsManifest) -> Iterator[tuple[str, str]]:

@@ -1,14 +1,13 @@
 """Gather the user's rows into the order, in bounded memory, and write them as Parquet shards.
 
-The input is read once, front to back. Each row goes to the bucket of its place in the order; a
-bucket is a run of whole row groups, small enough to be sorted in memory. With more than one bucket
-they are spilled to disk beside the shards.
+An external merge sort by position: the input is read once, front to back; what fits into a part of
+the memory is sorted into a run, and runs are kept in memory if there is room, else on disk beside
+the shards. Every run then gives its next rows to each row group in turn.
 """
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,23 +21,15 @@ from tma_prep.errors import InputError
 from tma_prep_schemas import ROW, SHARD_FIELDS, FileEntry
 
 ROWS_PER_GROUP = 8192
-"""Rows of a Parquet row group; fixed, so that no memory setting changes a shard's bytes."""
+BYTES_PER_GROUP = 64 << 20
+"""A row group ends at either; both are fixed, so that no memory setting changes a shard's bytes."""
 
-_MOST_BUCKET_BYTES = 1 << 30  # Arrow's `string` holds 2 GiB, and a bucket is taken in one piece
+_MOST_RUN_BYTES = 1 << 30  # Arrow's `string` holds 2 GiB, and a run is taken in one piece
 
 
 def shard_name(number: int, count: int) -> str:
     """File name of a shard; zero-padded, so that sorting by name is sorting by position."""
     return f"part-{number:05d}-of-{count:05d}.parquet"
-
-
-@dataclass(frozen=True)
-class _Group:
-    """A row group: positions `start` to `stop` of the order, in shard `shard`."""
-
-    shard: int
-    start: int
-    stop: int
 
 
 def write_shards(
@@ -48,9 +39,8 @@ def write_shards(
     schema: pa.Schema,
     *,
     rows_per_shard: int,
-    input_bytes: int,
     memory_bytes: int,
-    on_written: Callable[[int], None] = lambda _: None,
+    on_rows: Callable[[int], None] = lambda _: None,
 ) -> list[FileEntry]:
     """Write the ordered rows.
 
@@ -60,126 +50,124 @@ def write_shards(
         rows: The user's rows: their `tma_row`, ascending over the whole stream, and a table.
         schema: The user's columns.
         rows_per_shard: Rows of every shard but the last.
-        input_bytes: About how large the rows are in memory.
         memory_bytes: About how much memory may be used.
-        on_written: Told how many more rows are written.
+        on_rows: Told how many more rows are done; every row is read once and written once.
 
     Raises:
         InputError: A row of the order did not come.
     """
-    groups = _groups(order.num_rows, rows_per_shard)
-    buckets = _buckets(groups, order.num_rows, input_bytes, memory_bytes)
     numbers = order.column(ROW).to_numpy()
     position_by_row = np.argsort(numbers, kind="stable")
     sorted_rows = numbers[position_by_row]
-    edges = np.array([bucket[0].start for bucket in buckets[1:]], dtype=np.int64)
+    bytes_of_row = np.zeros(len(numbers), dtype=np.float32)
     with contextlib.ExitStack() as stack:
-        spill = _Spill(len(buckets), folder, stack)
+        runs = _Runs(schema, memory_bytes, folder, stack)
         for found, table in rows:
             places = np.searchsorted(sorted_rows, found)
             places[places == len(sorted_rows)] = 0
-            ordered = sorted_rows[places] == found
-            positions = np.where(ordered, position_by_row[places], -1)
-            bucket_of_row = np.where(ordered, np.searchsorted(edges, positions, "right"), -1)
-            for bucket in np.unique(bucket_of_row[ordered]):
-                mine = np.flatnonzero(bucket_of_row == bucket)
-                spill.add(int(bucket), positions[mine], table.take(pa.array(mine)))
-        files = _ShardFiles(
-            folder,
-            pa.schema([*schema, *SHARD_FIELDS], schema.metadata),
-            count=groups[-1].shard + 1,
-        )
-        return _write_buckets(files, order, schema, buckets, spill, on_written)
-
-
-def _groups(rows: int, rows_per_shard: int) -> list[_Group]:
-    return [
-        _Group(shard, start, min(start + ROWS_PER_GROUP, rows, (shard + 1) * rows_per_shard))
-        for shard in range(-(-rows // rows_per_shard))
-        for start in range(
-            shard * rows_per_shard, min((shard + 1) * rows_per_shard, rows), ROWS_PER_GROUP
-        )
-    ]
-
-
-def _buckets(
-    groups: Sequence[_Group], rows: int, input_bytes: int, memory_bytes: int
-) -> list[list[_Group]]:
-    """Runs of row groups of about equal rows, each small enough to be held and copied once."""
-    bucket_bytes = max(1, min(memory_bytes // 3, _MOST_BUCKET_BYTES))
-    count = min(len(groups), -(-input_bytes // bucket_bytes) or 1)
-    rows_per_bucket = -(-rows // count)
-    buckets: list[list[_Group]] = []
-    for group in groups:
-        if not buckets or group.stop - buckets[-1][0].start > rows_per_bucket:
-            buckets.append([])
-        buckets[-1].append(group)
-    return buckets
-
-
-class _Spill:
-    """Rows by bucket: in memory if there is one bucket, else in Arrow files that go away."""
-
-    def __init__(self, buckets: int, folder: Path, stack: contextlib.ExitStack) -> None:
-        self._positions: list[list[NDArray[np.int64]]] = [[] for _ in range(buckets)]
-        self._tables: list[pa.Table] = []
-        self._stack = stack
-        self._folder: Path | None = None
-        self._writers: dict[int, pa.ipc.RecordBatchStreamWriter] = {}
-        if buckets > 1:
-            self._folder = Path(
-                stack.enter_context(tempfile.TemporaryDirectory(prefix=".spill-", dir=folder))
-            )
-
-    def add(self, bucket: int, positions: NDArray[np.int64], table: pa.Table) -> None:
-        self._positions[bucket].append(positions)
-        if self._folder is None:
-            self._tables.append(table)
-            return
-        if bucket not in self._writers:
-            sink = self._stack.enter_context(pa.OSFile(str(self._folder / str(bucket)), "wb"))
-            self._writers[bucket] = self._stack.enter_context(pa.ipc.new_stream(sink, table.schema))
-        self._writers[bucket].write_table(table)
-
-    def bucket(self, bucket: int, schema: pa.Schema) -> tuple[NDArray[np.int64], pa.Table]:
-        """Positions and rows of one bucket, as they came."""
-        positions = np.concatenate([np.empty(0, np.int64), *self._positions[bucket]])
-        if self._folder is None:
-            table = pa.concat_tables([schema.empty_table(), *self._tables])
-            self._tables = []
-        elif bucket in self._writers:
-            self._writers[bucket].close()
-            with pa.OSFile(str(self._folder / str(bucket))) as source:
-                table = pa.ipc.open_stream(source).read_all()
-            (self._folder / str(bucket)).unlink()
-        else:
-            table = schema.empty_table()
-        return positions, table
-
-
-def _write_buckets(
-    files: "_ShardFiles",
-    order: pa.Table,
-    schema: pa.Schema,
-    buckets: Sequence[Sequence[_Group]],
-    spill: _Spill,
-    on_written: Callable[[int], None],
-) -> list[FileEntry]:
-    for number, bucket in enumerate(buckets):
-        positions, table = spill.bucket(number, schema)
-        if len(positions) != bucket[-1].stop - bucket[0].start:
+            wanted = np.flatnonzero(sorted_rows[places] == found)
+            positions = position_by_row[places[wanted]]
+            bytes_of_row[positions] = table.nbytes / max(1, table.num_rows)
+            runs.add(positions, table if len(wanted) == len(found) else table.take(wanted))
+            on_rows(len(wanted))
+        runs.finish()
+        if runs.rows != len(numbers):
             raise InputError(
-                f"{len(positions)} of {bucket[-1].stop - bucket[0].start} rows came back from the "
-                "input; it has changed since it was embedded: run embed again"
+                f"{runs.rows} of {len(numbers)} rows came back from the input; it has changed "
+                "since it was embedded: run embed again"
             )
-        place_by_position = np.argsort(positions)
-        for group in bucket:
-            here = slice(group.start - bucket[0].start, group.stop - bucket[0].start)
-            taken = table.take(pa.array(place_by_position[here]))
-            added = order.slice(group.start, group.stop - group.start)
-            files.write(group.shard, taken, added)
-            on_written(taken.num_rows)
-    return files.finish()
+        shards = -(-len(numbers) // rows_per_shard)
+        files = _ShardFiles(folder, pa.schema([*schema, *SHARD_FIELDS], schema.metadata), shards)
+        for start, stop in _groups(bytes_of_row, rows_per_shard):
+            files.write(
+                start // rows_per_shard, runs.rows_at(start, stop), order.slice(start, stop - start)
+            )
+            on_rows(stop - start)
+        return files.finish()
+
+
+def _groups(bytes_of_row: NDArray[np.float32], rows_per_shard: int) -> Iterator[tuple[int, int]]:
+    """First position and end of each row group; none reaches over the end of a shard."""
+    start = 0
+    while start < len(bytes_of_row):
+        shard_end = (start // rows_per_shard + 1) * rows_per_shard
+        stop = min(start + ROWS_PER_GROUP, shard_end, len(bytes_of_row))
+        held = np.cumsum(bytes_of_row[start:stop], dtype=np.float64)
+        stop = start + max(1, int(np.searchsorted(held, BYTES_PER_GROUP, side="right")))
+        yield start, stop
+        start = stop
+
+
+def _without_dictionary(column: pa.Field) -> pa.Field:
+    if pa.types.is_dictionary(column.type):
+        return column.with_type(column.type.value_type)
+    return column
+
+
+class _Runs:
+    """Tables sorted by position, in memory or in Arrow files that go away with the stack."""
+
+    def __init__(
+        self, schema: pa.Schema, memory_bytes: int, folder: Path, stack: contextlib.ExitStack
+    ) -> None:
+        self._run_bytes = max(1, min(memory_bytes // 6, _MOST_RUN_BYTES))
+        # A run is held twice while it is sorted, and a row group after it.
+        self._room = memory_bytes - 3 * self._run_bytes
+        # Dictionaries of several files would be merged in an order that memory settings change.
+        self._plain = pa.schema([_without_dictionary(column) for column in schema])
+        self._folder = folder
+        self._stack = stack
+        self._held: list[tuple[NDArray[np.int64], pa.Table]] = []
+        self._held_bytes = 0
+        self._runs: list[tuple[NDArray[np.int64], pa.Table]] = []
+        self.rows = 0
+
+    def add(self, positions: NDArray[np.int64], table: pa.Table) -> None:
+        """Take rows in; a run is sorted whenever enough are held."""
+        if self._held and self._held_bytes + table.nbytes > self._run_bytes:
+            self._sort()
+        self._held.append((positions, table.cast(self._plain)))
+        self._held_bytes += table.nbytes
+        self.rows += len(positions)
+
+    def finish(self) -> None:
+        """Sort what is held still."""
+        self._sort()
+
+    def rows_at(self, start: int, stop: int) -> pa.Table:
+        """The rows of these positions, in order."""
+        pieces = []
+        positions = []
+        for run_positions, table in self._runs:
+            low, high = np.searchsorted(run_positions, [start, stop])
+            if low < high:
+                pieces.append(table.slice(low, high - low))
+                positions.append(run_positions[low:high])
+        if len(pieces) == 1:
+            return pieces[0]
+        order = np.argsort(np.concatenate(positions))
+        return pa.concat_tables(pieces).take(pa.array(order))
+
+    def _sort(self) -> None:
+        if not self._held:
+            return
+        positions = np.concatenate([found for found, _ in self._held])
+        order = np.argsort(positions)
+        table = pa.concat_tables([found for _, found in self._held]).take(pa.array(order))
+        self._held, self._held_bytes = [], 0
+        if table.nbytes <= self._room:
+            self._room -= table.nbytes
+        else:
+            table = self._spilled(table)
+        self._runs.append((positions[order], table))
+
+    def _spilled(self, table: pa.Table) -> pa.Table:
+        """The same table, mapped from a file."""
+        spill = tempfile.NamedTemporaryFile(prefix=".run-", dir=self._folder)  # noqa: SIM115
+        self._stack.enter_context(spill)
+        with pa.OSFile(spill.name, "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table, max_chunksize=ROWS_PER_GROUP)
+        return pa.ipc.open_file(pa.memory_map(spill.name)).read_all()
 
 
 class _ShardFiles:
@@ -201,7 +189,8 @@ class _ShardFiles:
             self._writer = pq.ParquetWriter(
                 self._folder / shard_name(shard, self._count), self._schema, compression="zstd"
             )
-        columns = [*rows.columns, *(added.column(field.name) for field in SHARD_FIELDS)]
+        own = pa.schema(list(self._schema)[: rows.num_columns])
+        columns = [*rows.cast(own).columns, *(added.column(field.name) for field in SHARD_FIELDS)]
         table = pa.table(columns, schema=self._schema)
         self._writer.write_table(table, row_group_size=ROWS_PER_GROUP)
         self._rows += table.num_rows

@@ -14,12 +14,12 @@ import torch
 from numpy.typing import NDArray
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from tma_prep.errors import OptionError
+from tma_prep.errors import OptionError, TrainingError
 from tma_prep.training.data import ScoredTest, TokenBatch, collate, encode
 from tma_prep.training.model import response_losses
 
-OnStep = Callable[[int, int, float], None]
-"""Called after every step with its number from 1, how many there are, and its training loss."""
+OnStep = Callable[[], None]
+"""Called after every step."""
 
 _TEST_ROWS_A_BATCH = 32
 _EVALUATION_GAPS = ((10, 2), (50, 5), (100, 10), (200, 20), (500, 50))
@@ -128,7 +128,7 @@ def train_order(
         One evaluation at each of `evaluation_steps(settings.steps)`.
 
     Raises:
-        OptionError: The rows end before the steps do, or the loss is no longer a number.
+        TrainingError: The rows end before the steps do, or the loss is no longer a number.
     """
     device = torch.device(settings.device)
     pad_id = int(tokenizer.pad_token_id)
@@ -147,25 +147,24 @@ def train_order(
         if step > 0:
             batch_rows = list(itertools.islice(rows_left, settings.batch_size))
             if not batch_rows:
-                raise OptionError(
+                raise TrainingError(
                     f"order {order} has {rows_seen} rows, which is {step - 1} steps of "
                     f"{settings.batch_size} rows and not {settings.steps}; ask for fewer steps"
                 )
             examples = [encode(tokenizer, *row, settings.max_tokens) for row in batch_rows]
             learned = [example for example in examples if example.response_tokens]
-            loss = 0.0
             # A batch of empty responses alone holds nothing to learn: the weights stay.
             if learned:
                 batch = collate(learned, pad_id, device)
-                loss = _update(model, optimizer, batch, settings.learning_rate_at(step))
+                _update(model, optimizer, batch, settings.learning_rate_at(step))
             rows_seen += len(examples)
             response_tokens_seen += sum(example.response_tokens for example in learned)
-            on_step(step, settings.steps, loss)
+            on_step()
 
         if step in evaluate_at:
             losses = _test_losses(model, test_batches, len(tests))
             if not np.isfinite(losses).all():
-                raise OptionError(
+                raise TrainingError(
                     f"order {order}: the test loss is no number after {step} steps at learning "
                     f"rate {settings.learning_rate}; ask for a lower one"
                 )
@@ -180,8 +179,8 @@ def _update(
     optimizer: torch.optim.Optimizer,
     batch: TokenBatch,
     learning_rate: float,
-) -> float:
-    """One step down the mean loss of the batch's response tokens; that loss, before it."""
+) -> None:
+    """One step down the mean loss of the batch's response tokens."""
     for group in optimizer.param_groups:
         group["lr"] = learning_rate
     loss = response_losses(model, batch).mean()
@@ -189,7 +188,6 @@ def _update(
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
     optimizer.zero_grad()
-    return loss.item()
 
 
 def _test_batches(

@@ -1,0 +1,7 @@
+"""All benchmarks in one table: `python -m benchmarks --full`, or `make bench`."""
+
+from benchmarks import orders, ranking, scale, shards
+from benchmarks.measure import main
+
+if __name__ == "__main__":
+    main("All benchmarks.", ranking.run, scale.run, orders.run, shards.run)

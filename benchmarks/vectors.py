@@ -1,0 +1,94 @@
+"""Clustered vectors, as a workspace that `tma-prep arrange` takes.
+
+Rows are drawn around 300 centres: a centre has components of standard deviation 1, and a row adds
+noise of 0.8 to the centre it is of. Train and test rows come from the same centres. Written block
+by block, so that a million rows need no more memory than one block does.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.measure import say
+from tma_prep.artifacts import MANIFEST, Workspace, read_manifest, write_manifest
+from tma_prep.embedding.store import EmbeddingStore, InstanceWriter, StoreWriter
+from tma_prep.embedding.unit import unit_vectors
+from tma_prep_schemas import EmbeddingsManifest, Source
+
+CENTRES = 300
+NOISE = 0.8
+DIMENSION = 384
+
+Side = Literal["train", "test"]
+_SEED_OF_SIDE: dict[Side, int] = {"train": 1, "test": 2}
+_ROWS_PER_PART = 8192  # what `tma-prep embed` writes
+
+
+def clustered(side: Side, rows: int) -> Iterator[NDArray[np.float32]]:
+    """Stored unit vectors of one side, block by block; the same in every run."""
+    centres = np.random.default_rng(0).standard_normal((CENTRES, DIMENSION), dtype=np.float32)
+    rng = np.random.default_rng([0, _SEED_OF_SIDE[side]])
+    for start in range(0, rows, _ROWS_PER_PART):
+        count = min(_ROWS_PER_PART, rows - start)
+        block = rng.standard_normal((count, DIMENSION), dtype=np.float32)
+        block *= np.float32(NOISE)
+        block += centres[rng.integers(CENTRES, size=count)]
+        yield unit_vectors(block)
+
+
+def workspace(folder: Path, rows: int, tests: int) -> Path:
+    """A workspace with embeddings of so many rows; made if it is not in the folder."""
+    work = folder / f"clustered-{rows}-{tests}"
+    sides: tuple[tuple[Side, int], ...] = (("train", rows), ("test", tests))
+    for side, count in sides:
+        at = Workspace(work).embeddings(side)
+        if not (at / MANIFEST).is_file():
+            say(f"making {count:,} {side} vectors")
+            at.mkdir(parents=True, exist_ok=True)
+            _write(at, side, count)
+    return work
+
+
+def open_store(work: Path, side: Side) -> EmbeddingStore:
+    """Map one side of a workspace.
+
+    Raises:
+        FileNotFoundError: It is not there.
+    """
+    folder = Workspace(work).embeddings(side)
+    manifest = read_manifest(folder / MANIFEST, EmbeddingsManifest)
+    if manifest is None:
+        raise FileNotFoundError(folder)
+    return EmbeddingStore(folder, manifest)
+
+
+def _write(folder: Path, side: Side, rows: int) -> None:
+    store = StoreWriter(folder, _ROWS_PER_PART)
+    instances = InstanceWriter(folder)
+    first = 0
+    for block in clustered(side, rows):
+        numbers = list(range(first, first + len(block)))
+        nothing = [None] * len(block)
+        store.add(numbers, [f"{number:032x}" for number in numbers], block)
+        instances.add(numbers, nothing, nothing, [1] * len(block))
+        first += len(block)
+    manifest = EmbeddingsManifest(
+        tool_version="0",
+        libraries={},
+        config={},
+        rows=rows,
+        files=store.finish(),
+        instances=instances.finish(),
+        side=side,
+        source=Source(files=[], format="flan", task_column=None, arrow_schema="", columns=[]),
+        dimension=DIMENSION,
+        encoder=None,
+        skipped_rows=0,
+        skipped=None,
+        truncated_rows=0,
+        response_cut_rows=0,
+    )
+    write_manifest(folder / MANIFEST, manifest)

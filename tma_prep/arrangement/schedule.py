@@ -1,0 +1,129 @@
+"""A progressive schedule: an order cut into stages of about equal tokens."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tma_prep.errors import OptionError
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Consecutive rows of an order.
+
+    Attributes:
+        first_position: Of the stage's first row, from 0 over the whole order.
+        last_position: Of its last row, which belongs to it.
+        rows: How many rows it has.
+        tokens: Of all its rows together.
+        mean_similarity: Mean over its rows of the cosine to the nearest test.
+        first_round: Round of the first row, None where the order has no rounds.
+        last_round: Round of the last row.
+        tasks: Names of the tasks present, sorted; empty where rows name none.
+    """
+
+    first_position: int
+    last_position: int
+    rows: int
+    tokens: int
+    mean_similarity: float
+    first_round: int | None
+    last_round: int | None
+    tasks: list[str]
+
+
+def stages(
+    tokens: NDArray[np.int64],
+    similarity: NDArray[np.float64],
+    *,
+    rounds: NDArray[np.int32] | None,
+    task: NDArray[np.int64] | None,
+    task_names: Sequence[str],
+    count: int,
+) -> list[Stage]:
+    """Merge the rows of an order into stages of about equal tokens.
+
+    A stage is closed where it comes nearest to its share of the tokens that are left, the earlier
+    place of two as near. A round whose rows stand together stays whole; one that the order
+    scatters may be cut between any two rows.
+
+    Args:
+        tokens: int64, shape (rows,), by position, none negative.
+        similarity: float64, shape (rows,), by position.
+        rounds: int32, shape (rows,), by position, or None.
+        task: int64, shape (rows,), by position: numbers into `task_names`; or None.
+        task_names: Name of each task.
+        count: How many stages to make; there are fewer where there are fewer places to cut.
+
+    Raises:
+        OptionError: The count is below 1.
+    """
+    if count < 1:
+        raise OptionError(f"--stages is a number of stages; got {count}, ask for 1 or more")
+    if not len(tokens):
+        return []
+    ends = [*_cuts(tokens, _borders(len(tokens), rounds), count), len(tokens)]
+    return [
+        _stage(slice(start, end), tokens, similarity, rounds, task, task_names)
+        for start, end in pairwise([0, *ends])
+    ]
+
+
+def _borders(rows: int, rounds: NDArray[np.int32] | None) -> NDArray[np.int64]:
+    """Positions, ascending, before which a stage may be closed."""
+    if rounds is None:
+        return np.arange(1, rows)
+    changing = rounds[1:] != rounds[:-1]
+    run_starts = np.concatenate([[0], np.flatnonzero(changing) + 1])
+    values, runs = np.unique(rounds[run_starts], return_counts=True)
+    scattered = np.isin(rounds[1:], values[runs > 1])
+    return np.flatnonzero(changing | scattered) + 1
+
+
+def _cuts(tokens: NDArray[np.int64], borders: NDArray[np.int64], count: int) -> list[int]:
+    """The borders that close all stages but the last."""
+    before = np.cumsum(tokens)
+    total = int(before[-1])
+    before = before[borders - 1]
+    count = min(count, len(borders) + 1)
+    cuts: list[int] = []
+    used = low = 0
+    for left in range(count, 1, -1):
+        # Every later stage needs a border of its own.
+        high = len(borders) - (left - 1)
+        places = before[low:high]
+        # Times the stages left, so that the comparison is one of whole numbers.
+        aim = used * left + (total - used)
+        at = low + int(np.searchsorted(places, -(-aim // left)))
+        if at > low and aim - left * int(before[at - 1]) <= left * int(before[at]) - aim:
+            at -= 1
+        # Rows without tokens leave several places equally near.
+        at = low + int(np.searchsorted(places, before[at]))
+        cuts.append(int(borders[at]))
+        used, low = int(before[at]), at + 1
+    return cuts
+
+
+def _stage(
+    span: slice,
+    tokens: NDArray[np.int64],
+    similarity: NDArray[np.float64],
+    rounds: NDArray[np.int32] | None,
+    task: NDArray[np.int64] | None,
+    task_names: Sequence[str],
+) -> Stage:
+    return Stage(
+        first_position=span.start,
+        last_position=span.stop - 1,
+        rows=span.stop - span.start,
+        tokens=int(tokens[span].sum()),
+        mean_similarity=float(similarity[span].mean()),
+        first_round=None if rounds is None else int(rounds[span.start]),
+        last_round=None if rounds is None else int(rounds[span.stop - 1]),
+        tasks=[]
+        if task is None
+        else sorted(task_names[number] for number in np.unique(task[span])),
+    )

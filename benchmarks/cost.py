@@ -112,7 +112,7 @@ def main() -> None:
     options = parser.parse_args()
     _table(
         ["rows", "vectors", *(f"product, {tests:,} tests" for tests in TESTS)]
-        + [f"budget, {entries} entries a row" for entries in (8, 1)],
+        + [f"budget for lists of {entries} × rows" for entries in (8, 1)],
         [
             [
                 f"{rows:,}",

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tma_prep.arrangement.distances import DISTANCES, TestDistances
-from tma_prep.arrangement.rounds import tma_rounds
+from tma_prep.arrangement.rounds import FEW_PAIRS, tma_rounds
 from tma_prep.arrangement.transport import Transport, transport_costs
 from tma_prep.embedding.unit import GRID, unit_vectors
 from tma_prep.errors import OptionError
@@ -35,7 +35,7 @@ from tma_prep.neighbors import (
 )
 from tma_prep.progress import Progress, Silent
 
-_LIST_LENGTH = 8
+_LIST_LENGTH = 10
 """Entries of a list for each row that a test would take if all took equally many. Measured on
 clustered vectors: with fewer, lists run out early and the pool is searched again."""
 _SHORTEST_LIST = 64
@@ -256,12 +256,14 @@ class _Nearness:
         plan = self.engine.plan
         left = int(np.count_nonzero(remaining))
         wanted = _LIST_LENGTH * left // len(self.tests)
+        if left * len(self.tests) <= FEW_PAIRS:
+            wanted = left
         return certified_neighbors(
             self.engine.searcher,
             self.tests[tests],
             self.engine.train,
             remaining,
-            k=max(_SHORTEST_LIST, min(wanted, plan.list_length)),
+            k=max(_SHORTEST_LIST, min(wanted, max(plan.list_length, FEW_PAIRS // len(self.tests)))),
             rows_per_block=plan.rows_per_block,
         )
 
@@ -359,7 +361,13 @@ def _by_rounds(engine: Engine) -> _Found:
 
 def _by_transport(engine: Engine) -> _Found:
     tests = engine.groups.vectors[engine.groups.group_of_test]
-    transport = transport_costs(engine.train, tests, memory_bytes=engine.memory_bytes)
+    with engine.progress.stage("Optimal transport", 0, "passes") as advance:
+        transport = transport_costs(
+            engine.train,
+            tests,
+            memory_bytes=engine.memory_bytes,
+            on_iteration=lambda _, __: advance(1),
+        )
     return {"distance": transport.costs, "transport": transport}
 
 

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from tma_prep.arrays import ranges
 
+FEW_PAIRS = 1 << 18
+"""Rows that remain times tests: from here on all tests are given whole lists at once."""
+
 
 class Lists(Protocol):
     """Rows nearest to each test, nearest first but for runs; see `neighbors.NeighborLists`."""
@@ -156,6 +159,9 @@ class _Walk:
         """
         left = self._end - self._cursor
         wanting = np.flatnonzero(4 * left <= self._end - self._begin)
+        if np.count_nonzero(self.remaining) * len(left) <= FEW_PAIRS:
+            # What remains is little enough for whole lists, which never run out.
+            wanting = np.arange(len(left))
         self._adopt(wanting, self._nearness.lists(wanting, self.remaining))
         self.searches += 1
 

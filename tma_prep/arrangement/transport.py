@@ -16,7 +16,6 @@ both. Sinkhorn's iteration takes a step along that gradient's logarithm; L-BFGS 
 passes and needs a fraction of them.
 """
 
-import collections
 import concurrent.futures
 import os
 import warnings
@@ -29,6 +28,7 @@ import threadpoolctl
 from numpy.typing import NDArray
 
 from tma_prep.errors import OptionError
+from tma_prep.workers import in_turn
 
 MOST_EXACT_PAIRS = 50_000_000
 """Rows times tests up to which the plan is exact: seconds to a minute, and about 2 GB."""
@@ -278,14 +278,9 @@ class _Passes:
         def one(block: NDArray[np.float64]) -> _Sums:
             return _of_block(block, self._columns, potentials, self._regularisation)
 
-        running: collections.deque[concurrent.futures.Future[_Sums]] = collections.deque()
+        blocks = _blocks(self._train, self._rows_per_block)
         with concurrent.futures.ThreadPoolExecutor(self._threads) as workers:
-            for block in _blocks(self._train, self._rows_per_block):
-                running.append(workers.submit(one, block))
-                if len(running) > self._threads:
-                    yield running.popleft().result()
-            while running:
-                yield running.popleft().result()
+            yield from in_turn(workers, one, blocks, ahead=self._threads + 1)
 
 
 def _of_block(

@@ -159,8 +159,12 @@ class EmbeddingStore:
         if len(self._slices) == 1:
             return self._slices[0][rows]
         taken = np.empty((len(rows), self.manifest.dimension), dtype=np.float32)
-        parts = np.searchsorted(self._starts, rows, side="right") - 1
-        for part in np.unique(parts):
-            mine = parts == part
-            taken[mine] = self._slices[part][rows[mine] - self._starts[part]]
+        by_part = np.argsort(rows, kind="stable")
+        ends = np.searchsorted(rows[by_part], [*self._starts[1:], self.manifest.rows])
+        begin = 0
+        for part, end in enumerate(ends):
+            if begin < end:
+                mine = by_part[begin:end]
+                taken[mine] = self._slices[part][rows[mine] - self._starts[part]]
+            begin = end
         return taken

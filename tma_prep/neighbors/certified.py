@@ -193,6 +193,8 @@ def exact_similarities(
     rows: NDArray[np.int64],
 ) -> NDArray[np.float64]:
     """Inner products without rounding, one a pair of a test and a row."""
+    if len(rows) <= _PAIRS_AT_ONCE:
+        return pair_products(vectors.take(rows), tests[queries])
     exact = np.empty(len(rows), dtype=np.float64)
 
     def piece(start: int) -> None:

@@ -6,12 +6,10 @@ and the entries above each test's threshold. The threshold is guessed from a ran
 about k rows pass it; how good the guess is bears on the length of a list, never on its truth.
 """
 
-import collections
 import concurrent.futures
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import threadpoolctl
@@ -21,9 +19,7 @@ from tma_prep.neighbors.certified import NeighborLists, certify, pair_products
 from tma_prep.neighbors.nearest import NearestTests
 from tma_prep.neighbors.searcher import float32_error_bound
 from tma_prep.neighbors.vectors import VectorRows
-
-_Given = TypeVar("_Given")
-_Done = TypeVar("_Done")
+from tma_prep.workers import in_turn
 
 _SAMPLE_ROWS = 8192
 _PRODUCTS_PER_BLOCK = 1 << 21  # 8 MB of them: with a thousand tests, two thousand rows
@@ -60,7 +56,6 @@ def both_ways(
     """
     rows, dimension = vectors.shape
     error = float32_error_bound(dimension)
-    floors = _floors(tests, vectors, min(k, rows), error)
     columns = np.ascontiguousarray(tests.T)
     rows_per_block = max(16, _PRODUCTS_PER_BLOCK // len(tests))
     nearest = NearestTests(np.empty(rows, np.int64), np.empty(rows, np.float64))
@@ -75,7 +70,8 @@ def both_ways(
         threadpoolctl.threadpool_limits(1, user_api="blas"),
         concurrent.futures.ThreadPoolExecutor(threads) as workers,
     ):
-        for done in _in_turn(workers, one, _blocks(vectors, rows_per_block), ahead=2 * threads):
+        floors = _floors(workers, tests, vectors, min(k, rows), error)
+        for done in in_turn(workers, one, _blocks(vectors, rows_per_block), ahead=2 * threads):
             here = slice(done.first_row, done.first_row + len(done.nearest))
             nearest.tests[here] = done.nearest
             nearest.similarities[here] = done.similarities
@@ -95,7 +91,11 @@ def both_ways(
 
 
 def _floors(
-    tests: NDArray[np.float32], vectors: VectorRows, k: int, error: float
+    workers: concurrent.futures.Executor,
+    tests: NDArray[np.float32],
+    vectors: VectorRows,
+    k: int,
+    error: float,
 ) -> NDArray[np.float32]:
     """For each test a score that about k rows exceed, judged by a sample; -inf to take all."""
     rows = vectors.shape[0]
@@ -105,11 +105,17 @@ def _floors(
     if rank >= sample:
         return np.full(len(tests), -np.inf, dtype=np.float32)
     chosen = np.sort(np.random.default_rng(0).choice(rows, sample, replace=False))
-    scores = tests @ vectors.take(chosen).T
-    floors = np.partition(scores, sample - rank, axis=1)[:, sample - rank]
+    rows_of_sample = vectors.take(chosen).T
+
+    def floors_of(some: NDArray[np.float32]) -> NDArray[np.float32]:
+        place = sample - rank
+        return np.partition(some @ rows_of_sample, place, axis=1)[:, place]
+
+    pieces = np.array_split(tests, -(-len(tests) // 64))
+    floors = np.concatenate(list(workers.map(floors_of, pieces)))
     # Rows that tie with the one at the threshold may score a little more than it did in the
     # sample; left out together, they cannot flood the lists.
-    return np.ascontiguousarray(floors + np.float32(2 * error))
+    return floors + np.float32(2 * error)
 
 
 def _blocks(vectors: VectorRows, rows_per_block: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
@@ -153,20 +159,18 @@ def _nearest(
     # the bound to float32 moves it by less than the last term.
     bound = scores.max(axis=1) - np.float32(2 * error + 2.0**-22)
     doubted = scores >= bound[:, None]
-    doubts = np.count_nonzero(doubted, axis=1)
     nearest = np.empty(len(block), dtype=np.int64)
     similarities = np.empty(len(block), dtype=np.float64)
-    few = np.flatnonzero(doubts <= _MOST_DOUBTS)
+    few, pairs, doubts = _few_doubts(doubted)
     if len(few):
-        pairs = np.flatnonzero(doubted if len(few) == len(block) else doubted[few])
         places, found = np.divmod(pairs, len(tests))
         exact = pair_products(block[few[places]], tests[found])
-        begins = np.cumsum(doubts[few]) - doubts[few]
+        begins = np.cumsum(doubts) - doubts
         similarities[few] = np.maximum.reduceat(exact, begins)
         # Pairs stand in the order of the tests: of equally near ones the first is the lowest.
         best = np.flatnonzero(exact == similarities[few[places]])
         nearest[few] = found[best[np.searchsorted(places[best], np.arange(len(few)))]]
-    many = np.flatnonzero(doubts > _MOST_DOUBTS)
+    many = np.setdiff1d(np.arange(len(block)), few) if len(few) < len(block) else few[:0]
     tests64 = tests.T.astype(np.float64) if len(many) else np.empty((0, 0))
     for start in range(0, len(many), _ROWS_AT_ONCE):
         rows = many[start : start + _ROWS_AT_ONCE]
@@ -176,17 +180,15 @@ def _nearest(
     return nearest, similarities
 
 
-def _in_turn(
-    workers: concurrent.futures.Executor,
-    work: Callable[[_Given], _Done],
-    items: Iterator[_Given],
-    ahead: int,
-) -> Iterator[_Done]:
-    """`workers.map`, with no more than `ahead` results waiting to be taken."""
-    running: collections.deque[concurrent.futures.Future[_Done]] = collections.deque()
-    for item in items:
-        running.append(workers.submit(work, item))
-        if len(running) == ahead:
-            yield running.popleft().result()
-    while running:
-        yield running.popleft().result()
+def _few_doubts(
+    doubted: NDArray[np.bool_],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """The rows with few tests in doubt, their pairs as flat places among those rows, how many."""
+    pairs = np.flatnonzero(doubted) if np.count_nonzero(doubted) <= 2 * len(doubted) else None
+    if pairs is not None:
+        doubts = np.bincount(pairs // doubted.shape[1], minlength=len(doubted))
+        if doubts.max() <= _MOST_DOUBTS:
+            return np.arange(len(doubted)), pairs, doubts
+    doubts = np.count_nonzero(doubted, axis=1)
+    few = np.flatnonzero(doubts <= _MOST_DOUBTS)
+    return few, np.flatnonzero(doubted[few]), doubts[few]

@@ -34,8 +34,13 @@ def check_lists(
     settled = found.rows.copy()
     places = np.arange(len(settled))
     settle(tests, ArrayVectors(train), queries, settled, places)
-    for test, rows in enumerate(np.split(settled, found.offsets[1:-1])):
-        assert len(rows) > 0
+    for test in range(len(tests)):
+        begin, stop = found.offsets[test], found.offsets[test + 1]
+        assert begin < found.trusted[test] <= stop
+        mine = settled[begin:stop]
+        nearer = exact[test, mine] > found.least[test]
+        assert np.count_nonzero(nearer) >= found.trusted[test] - begin
+        rows = mine[nearer] if found.least[test] > -np.inf else mine
         expected = sorted(rows_left, key=lambda row: (-exact[test, row], row))[: len(rows)]
         assert rows.tolist() == expected
     # Nothing but the order inside runs was open.

@@ -32,6 +32,14 @@ class Lists(Protocol):
     def run_ends(self) -> NDArray[np.int64]:
         """For each entry the end of its run, whose order is not settled."""
 
+    @property
+    def trusted(self) -> NDArray[np.int64]:
+        """Up to where each list is trusted; the run it ends in goes on beyond."""
+
+    @property
+    def least(self) -> NDArray[np.float64]:
+        """For each list a similarity that no row left out exceeds."""
+
 
 class Nearness(Protocol):
     """What the rounds need to know of tests and rows."""
@@ -120,6 +128,8 @@ class _Walk:
         self._cursor = np.zeros(tests, dtype=np.int64)
         self._begin = np.zeros(tests, dtype=np.int64)
         self._end = np.zeros(tests, dtype=np.int64)
+        self._stop = np.zeros(tests, dtype=np.int64)
+        self._least = np.zeros(tests)
         if first is not None:
             self._adopt(np.arange(tests), first)
 
@@ -127,12 +137,15 @@ class _Walk:
         """The row each test names now."""
         moving = np.arange(len(self._cursor))
         while len(moving):
-            if (self._cursor[moving] >= self._end[moving]).any():
-                self._refill()
-            taken = ~self.remaining[self._rows[self._cursor[moving]]]
-            moving = moving[taken]
-            self._cursor[moving] += 1
-        self._settle(np.flatnonzero(self._run_ends[self._cursor] > self._cursor + 1))
+            while len(moving):
+                if (self._cursor[moving] >= self._end[moving]).any():
+                    self._refill()
+                taken = ~self.remaining[self._rows[self._cursor[moving]]]
+                moving = moving[taken]
+                self._cursor[moving] += 1
+            unsettled = np.flatnonzero(self._run_ends[self._cursor] > self._cursor + 1)
+            self._settle(unsettled)
+            moving = unsettled[self._cursor[unsettled] >= self._end[unsettled]]
         return self._rows[self._cursor]
 
     def _settle(self, tests: NDArray[np.int64]) -> None:
@@ -148,7 +161,12 @@ class _Walk:
         # What is taken already goes to the end of its run, unscored.
         there = np.flatnonzero(self.remaining[rows])
         similarity[there] = self._nearness.similarities(owners[there], rows[there])
-        self._rows[places] = rows[np.lexsort((rows, -similarity, owners))]
+        order = np.lexsort((rows, -similarity, owners))
+        self._rows[places] = rows[order]
+        # Where the list is trusted to the middle of the run, the similarities tell to where.
+        cut = self._end[tests] < begins + lengths
+        trusted = np.bincount(owners, similarity > self._least[owners], len(self._end))[tests]
+        self._end[tests[cut]] = (begins + trusted.astype(np.int64))[cut]
         self._run_ends[places] = places + 1
 
     def _refill(self) -> None:
@@ -168,14 +186,17 @@ class _Walk:
     def _adopt(self, tests: NDArray[np.int64], lists: Lists) -> None:
         """Point the tests at their new lists, and drop what nobody points at."""
         keeping = np.setdiff1d(np.arange(len(self._cursor)), tests)
-        lengths = (self._end - self._cursor)[keeping]
+        lengths = (self._stop - self._cursor)[keeping]
         kept = ranges(self._cursor[keeping], lengths)
         starts = np.cumsum(lengths) - lengths
         moved = np.repeat(starts - self._cursor[keeping], lengths)
         self._rows = np.concatenate([self._rows[kept], lists.rows])
         self._run_ends = np.concatenate([self._run_ends[kept] + moved, lists.run_ends + len(kept)])
         self._begin[keeping] = starts - (self._cursor - self._begin)[keeping]
+        self._end[keeping] += starts - self._cursor[keeping]
         self._cursor[keeping] = starts
-        self._end[keeping] = starts + lengths
+        self._stop[keeping] = starts + lengths
         self._begin[tests] = self._cursor[tests] = len(kept) + lists.offsets[:-1]
-        self._end[tests] = len(kept) + lists.offsets[1:]
+        self._end[tests] = len(kept) + lists.trusted
+        self._stop[tests] = len(kept) + lists.offsets[1:]
+        self._least[tests] = lists.least

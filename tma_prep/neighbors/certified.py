@@ -9,7 +9,7 @@ rows that scored no more than some `floor`. Two facts make its lists exact. Cand
 differ by more than 2 · error stand in their true order already; closer ones form a run, whose order
 is settled by float64 when somebody comes to it. And a row left out has a similarity of at most
 floor + error: a candidate that is certainly above that is nearer than all of them. The list is
-trusted down to there and cut.
+trusted down to there; the rest of the run that the last trusted entry is in goes with it.
 """
 
 import concurrent.futures
@@ -38,11 +38,15 @@ class NeighborLists:
         rows: int64, all lists one after the other.
         run_ends: int64, for each entry the end of its run: the entries up to there are too close
             for float32 to tell apart. An entry that is settled is a run of its own.
+        trusted: int64, shape (tests,): the entries of list t are trusted up to there.
+        least: float64, shape (tests,): no row left out of list t is nearer than this similarity.
     """
 
     offsets: NDArray[np.int64]
     rows: NDArray[np.int64]
     run_ends: NDArray[np.int64]
+    trusted: NDArray[np.int64]
+    least: NDArray[np.float64]
 
 
 def certified_neighbors(
@@ -105,6 +109,46 @@ def certify(
         floors: Of each test, a score that no row left out exceeds; -inf where none is left out.
         error: No score is further than this from the exact similarity.
     """
+    cuts = np.linspace(0, len(tests), 1 + min(os.cpu_count() or 1, len(tests))).astype(np.int64)
+
+    def part(low: int, high: int) -> NeighborLists:
+        mine = np.flatnonzero((queries >= low) & (queries < high))
+        return _certified(
+            tests[low:high],
+            vectors,
+            remaining,
+            queries[mine] - low,
+            rows[mine],
+            scores[mine],
+            floors[low:high],
+            error,
+        )
+
+    # Sorting is most of the work, and NumPy lets go of the interpreter for it.
+    with concurrent.futures.ThreadPoolExecutor(len(cuts)) as workers:
+        parts = list(workers.map(part, cuts[:-1].tolist(), cuts[1:].tolist()))
+    begins = np.cumsum([0, *(len(lists.rows) for lists in parts)])
+    shifted = list(zip(parts, begins.tolist(), strict=False))
+    return NeighborLists(
+        offsets=np.concatenate([[0], *(lists.offsets[1:] + begin for lists, begin in shifted)]),
+        rows=np.concatenate([lists.rows for lists in parts]),
+        run_ends=np.concatenate([lists.run_ends + begin for lists, begin in shifted]),
+        trusted=np.concatenate([lists.trusted + begin for lists, begin in shifted]),
+        least=np.concatenate([lists.least for lists in parts]),
+    )
+
+
+def _certified(
+    tests: NDArray[np.float32],
+    vectors: VectorRows,
+    remaining: NDArray[np.bool_] | None,
+    queries: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    scores: NDArray[np.float32],
+    floors: NDArray[np.float32],
+    error: float,
+) -> NeighborLists:
+    """`certify` for some of the tests."""
     order = np.argsort(_by_query_then_score(queries, scores))
     queries, rows = queries[order], rows[order]
     score = scores[order].astype(np.float64)
@@ -112,25 +156,21 @@ def certify(
     run_starts = np.flatnonzero(np.concatenate([[True], apart])) if len(rows) else order
     run_stops = np.append(run_starts, len(rows))[1:]
     run_ends = np.repeat(run_stops, run_stops - run_starts)
-    begins, ends = np.searchsorted(queries, [np.arange(len(tests)), np.arange(1, len(tests) + 1)])
+    begins, stops = np.searchsorted(queries, [np.arange(len(tests)), np.arange(1, len(tests) + 1)])
+    ends = stops.copy()
     doubtful = np.flatnonzero(score <= floors[queries].astype(np.float64) + 2 * error)
     cut, first = np.unique(queries[doubtful], return_index=True)
     ends[cut] = doubtful[first]
-    # Where the cut falls into a run, float64 tells which of the run can be trusted.
-    of_run = np.searchsorted(run_starts, ends[cut], side="right") - 1
-    starts, stops = run_starts[of_run], run_stops[of_run]
-    inside = np.flatnonzero(starts < ends[cut])
-    places = ranges(starts[inside], (stops - starts)[inside])
-    similarity = settle(tests, vectors, queries, rows, places)
-    run_ends[places] = places + 1
-    ends[cut[inside]] = starts[inside]
-    trusted = similarity > floors[queries[places]].astype(np.float64) + error
-    np.add.at(ends, queries[places[trusted]], 1)
-    empty = np.flatnonzero(begins == ends)
+    # A cut inside a run leaves the run whole; whoever comes to it settles what can be trusted.
+    some = np.flatnonzero(ends > begins)
+    stops[some] = run_ends[ends[some] - 1]
+    empty = np.flatnonzero(ends == begins)
     # More rows tie, or nearly, than there are candidates: look at all of them.
     room = max(_SCANNED_ROWS, _SCANNED_PAIRS // max(1, len(empty)))
     scanned = exact_neighbors(tests[empty], vectors, remaining, room) if len(empty) else []
-    return _joined(rows, run_ends, begins, ends, empty, scanned)
+    least = floors.astype(np.float64) + error
+    least[empty] = -np.inf  # those lists are settled, and trusted to their end
+    return _joined(rows, run_ends, begins, ends, stops, least, empty, scanned)
 
 
 def settle(
@@ -169,7 +209,7 @@ def nearest_ranks(
         vectors: All rows.
         ranks: How many, at most as many as there are rows.
     """
-    lengths = np.diff(lists.offsets)
+    lengths = lists.trusted - lists.offsets[:-1]
     short = np.flatnonzero(lengths < ranks)
     rows = np.empty((len(tests), ranks), dtype=np.int64)
     long = np.flatnonzero(lengths >= ranks)
@@ -229,21 +269,25 @@ def _joined(
     run_ends: NDArray[np.int64],
     begins: NDArray[np.int64],
     ends: NDArray[np.int64],
+    stops: NDArray[np.int64],
+    least: NDArray[np.float64],
     replaced: NDArray[np.int64],
     replacements: list[NDArray[np.int64]],
 ) -> NeighborLists:
-    """The lists `begins:ends` of rows, some of them replaced, one after the other."""
-    starts, lengths = begins.copy(), ends - begins
+    """The lists `begins:stops` of rows, trusted to `ends`, some replaced, one after the other."""
+    starts, lengths, trusted = begins.copy(), stops - begins, ends - begins
     extra = len(rows)
     for query, found in zip(replaced, replacements, strict=True):
-        starts[query], lengths[query] = extra, len(found)
+        starts[query], lengths[query], trusted[query] = extra, len(found), len(found)
         extra += len(found)
     places = ranges(starts, lengths)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     moved = np.repeat(offsets[:-1] - starts, lengths)
     all_rows = np.concatenate([rows, *replacements])
     all_ends = np.concatenate([run_ends, np.arange(len(rows), extra) + 1])
-    return NeighborLists(offsets, all_rows[places], all_ends[places] + moved)
+    return NeighborLists(
+        offsets, all_rows[places], all_ends[places] + moved, offsets[:-1] + trusted, least
+    )
 
 
 def _candidates(

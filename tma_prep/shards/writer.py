@@ -5,7 +5,10 @@ the memory is sorted into a run, and runs are kept in memory if there is room, e
 the shards. Every run then gives its next rows to each row group in turn.
 """
 
+import concurrent.futures
 import contextlib
+import itertools
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +21,7 @@ from numpy.typing import NDArray
 
 from tma_prep.artifacts import file_entry, sync
 from tma_prep.errors import InputError
+from tma_prep.workers import in_turn
 from tma_prep_schemas import ROW, SHARD_FIELDS, FileEntry
 
 ROWS_PER_GROUP = 8192
@@ -77,13 +81,34 @@ def write_shards(
                 "since it was embedded: run embed again"
             )
         shards = -(-len(numbers) // rows_per_shard)
-        files = _ShardFiles(folder, pa.schema([*schema, *SHARD_FIELDS], schema.metadata), shards)
-        for start, stop in _groups(bytes_of_row, rows_per_shard):
-            files.write(
-                start // rows_per_shard, runs.rows_at(start, stop), order.slice(start, stop - start)
-            )
-            on_rows(stop - start)
-        return files.finish()
+        out_schema = pa.schema([*schema, *SHARD_FIELDS], schema.metadata)
+
+        def write_one(groups: list[tuple[int, int]]) -> FileEntry:
+            path = folder / shard_name(groups[0][0] // rows_per_shard, shards)
+            with pq.ParquetWriter(path, out_schema, compression="zstd") as writer:
+                for start, stop in groups:
+                    added = order.slice(start, stop - start)
+                    table = _shard_rows(runs.rows_at(start, stop), added, out_schema)
+                    writer.write_table(table, row_group_size=ROWS_PER_GROUP)
+                    on_rows(stop - start)
+            sync(path)
+            return file_entry(path, groups[-1][1] - groups[0][0])
+
+        by_shard = itertools.groupby(
+            _groups(bytes_of_row, rows_per_shard), key=lambda group: group[0] // rows_per_shard
+        )
+        # Arrow lets go of the interpreter while it compresses.
+        threads = os.cpu_count() or 1
+        with concurrent.futures.ThreadPoolExecutor(threads) as workers:
+            groups = (list(groups) for _, groups in by_shard)
+            return list(in_turn(workers, write_one, groups, ahead=2 * threads))
+
+
+def _shard_rows(rows: pa.Table, added: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The user's columns in their own types, then tma-prep's."""
+    own = pa.schema(list(schema)[: rows.num_columns])
+    columns = [*rows.cast(own).columns, *(added.column(field.name) for field in SHARD_FIELDS)]
+    return pa.table(columns, schema=schema)
 
 
 def _groups(bytes_of_row: NDArray[np.float32], rows_per_shard: int) -> Iterator[tuple[int, int]]:
@@ -168,39 +193,3 @@ class _Runs:
         with pa.OSFile(spill.name, "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table, max_chunksize=ROWS_PER_GROUP)
         return pa.ipc.open_file(pa.memory_map(spill.name)).read_all()
-
-
-class _ShardFiles:
-    """The shards, opened one after the other."""
-
-    def __init__(self, folder: Path, schema: pa.Schema, count: int) -> None:
-        self._folder = folder
-        self._schema = schema
-        self._count = count
-        self._writer: pq.ParquetWriter | None = None
-        self._rows = 0
-        self._entries: list[FileEntry] = []
-
-    def write(self, shard: int, rows: pa.Table, added: pa.Table) -> None:
-        """Append a row group: the user's columns, then tma-prep's own."""
-        if shard > len(self._entries):
-            self.finish()
-        if self._writer is None:
-            self._writer = pq.ParquetWriter(
-                self._folder / shard_name(shard, self._count), self._schema, compression="zstd"
-            )
-        own = pa.schema(list(self._schema)[: rows.num_columns])
-        columns = [*rows.cast(own).columns, *(added.column(field.name) for field in SHARD_FIELDS)]
-        table = pa.table(columns, schema=self._schema)
-        self._writer.write_table(table, row_group_size=ROWS_PER_GROUP)
-        self._rows += table.num_rows
-
-    def finish(self) -> list[FileEntry]:
-        """Close the shard that is open, and list all."""
-        if self._writer is not None:
-            self._writer.close()
-            path = self._folder / shard_name(len(self._entries), self._count)
-            sync(path)
-            self._entries.append(file_entry(path, self._rows))
-            self._writer, self._rows = None, 0
-        return self._entries

@@ -1,0 +1,300 @@
+"""From a ranking to orders, shards and their schedules."""
+
+import functools
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from tma_prep.arrangement import (
+    Ranked,
+    keep_per_task,
+    order_positions,
+    parse_budget,
+    parse_rounds,
+    select,
+    stages,
+    then_shuffle,
+)
+from tma_prep.artifacts import (
+    MANIFEST,
+    Workspace,
+    file_entry,
+    find_finished,
+    staged_folder,
+    sync,
+    write_manifest,
+    write_text,
+)
+from tma_prep.config import ArrangeOptions
+from tma_prep.errors import ArtifactError
+from tma_prep.instances import InstancePool, stored_schema
+from tma_prep.pipeline.inputs import check_inputs
+from tma_prep.pipeline.libraries import library_versions, tool_version
+from tma_prep.pipeline.ranking import LIBRARIES, RankedPool, Ranker
+from tma_prep.pipeline.sides import Sides, Tasks, tasks_of
+from tma_prep.pipeline.tokens import counted_by, tokens_of_rows
+from tma_prep.progress import Progress
+from tma_prep.shards import write_shards
+from tma_prep_schemas import (
+    ORDER,
+    ROUND,
+    ROW,
+    FileEntry,
+    OrderManifest,
+    Schedule,
+    ScheduleStage,
+    ShardsManifest,
+)
+from tma_prep_schemas.manifests import Option
+
+_BY_TASK = ("round-robin", "cluster")
+
+
+@dataclass(frozen=True)
+class OrderPlan:
+    """One order: what is wanted under its name, and what is not there yet."""
+
+    name: str
+    order: str
+    config: dict[str, Option]
+    shards_config: dict[str, Option]
+    order_missing: bool
+    shards_missing: bool
+
+
+def plan_order(
+    workspace: Workspace,
+    sides: Sides,
+    name: str,
+    order: str,
+    ranker: Ranker,
+    options: ArrangeOptions,
+) -> OrderPlan:
+    """See which of the order and its shards is finished.
+
+    Raises:
+        ArtifactError: One is there that was made differently or is damaged.
+    """
+    counted = options.budget is not None and parse_budget(options.budget).unit == "tokens"
+    tokenizer = None if options.tokenizer is None else str(options.tokenizer)
+    config: dict[str, Option] = {
+        **ranker.config,
+        "order": order,
+        "seed": options.seed,
+        "within_round": options.within_round,
+        "select": options.select,
+        "budget": options.budget,
+        "budget_tokenizer": tokenizer if counted else None,
+        "rounds": options.rounds,
+        "per_task": options.per_task,
+        "per_task_select": options.per_task_select,
+        "then": options.then,
+        "after": options.after,
+    }
+    shards_config = config | {
+        "rows_per_shard": options.rows_per_shard,
+        "stages": options.stages,
+        "tokenizer": tokenizer,
+    }
+    order_found = find_finished(
+        workspace.order_manifest(name),
+        OrderManifest,
+        config,
+        sides.inputs,
+        overwrite=options.overwrite,
+    )
+    if order_found is not None and order_found.files[0].file != workspace.order(name).name:
+        raise ArtifactError(
+            f"{workspace.order_manifest(name)}: names another file; make it again with --overwrite"
+        )
+    shards_found = options.shards and find_finished(
+        workspace.shards(name) / MANIFEST,
+        ShardsManifest,
+        shards_config,
+        sides.inputs,
+        overwrite=options.overwrite,
+    )
+    return OrderPlan(
+        name,
+        order,
+        config,
+        shards_config,
+        order_missing=order_found is None,
+        shards_missing=shards_found is None,
+    )
+
+
+class Orders:
+    """The steps from a ranking to orders and shards; each thing is made when first needed."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        sides: Sides,
+        ranker: Ranker,
+        pool: RankedPool,
+        options: ArrangeOptions,
+        progress: Progress,
+    ) -> None:
+        """Take what the orders are made from."""
+        self._workspace = workspace
+        self._sides = sides
+        self._ranker = ranker
+        self._pool = pool
+        self._options = options
+        self._progress = progress
+
+    @functools.cached_property
+    def _tasks(self) -> Tasks | None:
+        """The tasks, None where nothing asks for them and no row names one."""
+        needing = [f"--order {order}" for order in self._options.orders if order in _BY_TASK]
+        needing += ["--per-task"] if self._options.per_task is not None else []
+        if needing:
+            return tasks_of(self._sides.train, needing[0])
+        column = self._sides.train.instances("task").column("task")
+        return None if column.null_count == len(column) else tasks_of(self._sides.train, "")
+
+    @functools.cached_property
+    def _tokens(self) -> NDArray[np.int64]:
+        return tokens_of_rows(self._sides.train, self._options.tokenizer, self._progress)
+
+    @functools.cached_property
+    def _selected(self) -> Ranked:
+        """The rows that stay, for all orders."""
+        options, pool = self._options, self._pool
+        whole = Ranked(
+            rows=np.arange(self._sides.train.shape[0]),
+            similarity=pool.similarity,
+            rounds=pool.rounds,
+            distance=pool.distance,
+            task=None if self._tasks is None else self._tasks.of_row,
+            within_round=options.within_round,
+            seed=options.seed,
+        )
+        if options.per_task is not None:
+            return keep_per_task(whole, options.per_task, options.per_task_select)
+        budget = None if options.budget is None else parse_budget(options.budget)
+        return select(
+            options.select,
+            whole,
+            budget=budget,
+            tokens_of_row=self._tokens if budget and budget.unit == "tokens" else None,
+            window=None if options.rounds is None else parse_rounds(options.rounds),
+            farthest_rounds=self._ranker.farthest_rounds,
+        )
+
+    def order(self, plan: OrderPlan) -> pa.Table:
+        """The order as a table by position, written where it is not there yet."""
+        path = self._workspace.order(plan.name)
+        if not plan.order_missing:
+            return pq.read_table(path, schema=ORDER)
+        selected = self._selected
+        sequence = order_positions(plan.order, selected)
+        if self._options.after is not None:
+            sequence = then_shuffle(sequence, self._options.after, self._options.seed)
+        table = self._order_table(selected, sequence)
+        path.parent.mkdir(exist_ok=True)
+        # The manifest goes first, so that an order under way never looks whole.
+        self._workspace.order_manifest(plan.name).unlink(missing_ok=True)
+        partial = path.with_name(f".{path.name}.partial")
+        pq.write_table(table, partial, compression="zstd")
+        sync(partial)
+        partial.replace(path)
+        manifest = OrderManifest(
+            tool_version=tool_version(),
+            libraries=library_versions(*LIBRARIES),
+            config=plan.config,
+            inputs=self._sides.inputs,
+            rows=table.num_rows,
+            files=[file_entry(path, table.num_rows)],
+            order=plan.order,
+        )
+        write_manifest(self._workspace.order_manifest(plan.name), manifest)
+        return table
+
+    def _order_table(self, selected: Ranked, sequence: NDArray[np.int64]) -> pa.Table:
+        train, places = self._sides.train, selected.rows[sequence]
+        rounds = None if selected.rounds is None else selected.rounds[sequence]
+        test_rows, of_row = np.unique(self._pool.tests[places], return_inverse=True)
+        names = self._target_names.take(np.searchsorted(self._sides.test.rows, test_rows))
+        return pa.table(
+            [
+                np.arange(len(places)),
+                train.rows[places],
+                train.ids.take(pa.array(places)),
+                pa.nulls(len(places), pa.int32()) if rounds is None else rounds,
+                selected.similarity[sequence].astype(np.float32),
+                names.take(pa.array(of_row)),
+            ],
+            schema=ORDER,
+        )
+
+    @functools.cached_property
+    def _target_names(self) -> pa.ChunkedArray:
+        """What `tma_target` calls each test row: its own `id`, or its row number."""
+        test = self._sides.test
+        names = test.instances("id").column("id").to_pylist()
+        return pa.array(
+            [
+                str(row) if name is None else name
+                for name, row in zip(names, test.rows, strict=True)
+            ],
+            pa.string(),
+        )
+
+    def shards(self, plan: OrderPlan, order: pa.Table) -> None:
+        """Write the shards and the schedule of an order."""
+        train = self._sides.train
+        source = train.manifest.source
+        check_inputs(source)
+        schema = stored_schema(source)
+        # Every row is read once and written once.
+        label = f"Writing shards of {plan.name}"
+        with staged_folder(self._workspace.shards(plan.name)) as folder:
+            with self._progress.stage(label, 2 * order.num_rows, "rows") as advance:
+                files = write_shards(
+                    folder,
+                    order,
+                    InstancePool.from_source(source).tables(schema, train.rows),
+                    schema,
+                    rows_per_shard=self._options.rows_per_shard,
+                    memory_bytes=self._options.memory_bytes,
+                    on_rows=advance,
+                )
+            manifest = ShardsManifest(
+                tool_version=tool_version(),
+                libraries=library_versions(*LIBRARIES),
+                config=plan.shards_config,
+                inputs=self._sides.inputs,
+                rows=order.num_rows,
+                files=files,
+                schedule=self._schedule(folder, plan, order),
+                order=plan.order,
+                format=source.format,
+            )
+            write_manifest(folder / MANIFEST, manifest)
+
+    def _schedule(self, folder: Path, plan: OrderPlan, order: pa.Table) -> FileEntry:
+        train, tasks = self._sides.train, self._tasks
+        places = np.searchsorted(train.rows, order.column(ROW).to_numpy())
+        rounds = order.column(ROUND)
+        found = stages(
+            self._tokens[places],
+            self._pool.similarity[places],
+            rounds=None if rounds.null_count else rounds.to_numpy(),
+            task=None if tasks is None else tasks.of_row[places],
+            task_names=[] if tasks is None else tasks.names,
+            count=self._options.stages,
+        )
+        schedule = Schedule(
+            order=plan.order,
+            tokens_counted_by=counted_by(train, self._options.tokenizer),
+            stages=[ScheduleStage(**asdict(stage)) for stage in found],
+        )
+        path = folder / "schedule.json"
+        write_text(path, schedule.model_dump_json(indent=2) + "\n")
+        return file_entry(path, order.num_rows)

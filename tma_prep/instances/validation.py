@@ -110,8 +110,9 @@ class Validation:
         missing = [name for name in wanted.columns if name not in columns]
         if missing:
             raise InputError(
-                f"{path}, row 0: mixed schemas: rows are read as {wanted.name} and this file "
-                f"has no `{missing[0]}`; give all files one format, or name it with --format"
+                f"{path}, row 0: mixed schemas: rows are read as {wanted.name} (by the first file, "
+                f"or by --format) and this file has no `{missing[0]}`; give all files one format, "
+                "or the right --format"
             )
         if self._vectors is not None and self._vectors.name not in columns:
             raise InputError(

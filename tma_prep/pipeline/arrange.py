@@ -159,6 +159,10 @@ def check_options(options: ArrangeOptions) -> None:
         raise OptionError("an --order is named twice; name each once")
     if options.budget is not None:
         parse_budget(options.budget)
+    elif options.select in ("both-ends", "random"):
+        raise OptionError(
+            f"--select {options.select} needs --budget, the rows or tokens that stay, as in 30k"
+        )
     if options.rounds is not None:
         parse_rounds(options.rounds)
         if options.ranking != "tma":

@@ -129,7 +129,6 @@ class Facts(_Strict):
     least_covered: dict[str, float] = Field(description="the ten test rows with the lowest")
     coverage_by_task: dict[str, float]
     units: int | None = Field(description="tasks or k-means cells ranked, null for instances")
-    searches_again: int = Field(description="searches among what remained, as lists ran out")
     transport: dict[str, float | bool | None] | None = Field(
         description="how optimal transport ended: exact, marginal_error, iterations, regularisation"
     )

@@ -47,7 +47,6 @@ FACTS: dict[str, Any] = {
     "least_covered": {"0": 0.5},
     "coverage_by_task": {},
     "units": None,
-    "searches_again": 0,
     "transport": None,
 }
 STAGE: dict[str, Any] = {

@@ -1,6 +1,9 @@
 """Every choice of `arrange` from options to files, against definitions written down again."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -305,3 +308,23 @@ def test_shards_do_not_depend_on_memory(work: Path) -> None:
     assert parts[0] == parts[1]
     for part in parts[0]:
         assert (folders[0] / part).read_bytes() == (folders[1] / part).read_bytes()
+
+
+def test_shards_do_not_depend_on_threads(work: Path) -> None:
+    """One thread or two in every library that has a say."""
+    shards = []
+    for threads in ("1", "2"):
+        name = f"threads-{threads}"
+        limits = {f"{library}_NUM_THREADS": threads for library in ("OMP", "OPENBLAS", "MKL")}
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "tma_prep_cli", "arrange", work, "--name", name),
+                *("--ranking", "wsd", "--overwrite"),
+            ],
+            env=os.environ | limits,
+            check=True,
+            capture_output=True,
+        )
+        files = sorted((work / "shards" / name).glob("*.parquet"))
+        shards.append([path.read_bytes() for path in files])
+    assert shards[0] == shards[1]

@@ -59,7 +59,6 @@ def facts_of(
         },
         coverage_by_task=_by_task(coverage, sides, test_places),
         units=units,
-        searches_again=ranking.searches,
         transport=None
         if transport is None
         else {

@@ -49,6 +49,36 @@ class NeighborLists:
     least: NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class Candidates:
+    """What a float32 search found, in any order.
+
+    Attributes:
+        queries: int64; of each candidate, which test it is for.
+        rows: int64; of each candidate, its row.
+        scores: float32; of each candidate, its score.
+        floors: float32; of each test, a score that no row left out exceeds; -inf where none is.
+        error: No score is further than this from the exact similarity.
+    """
+
+    queries: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    floors: NDArray[np.float32]
+    error: float
+
+    def of_tests(self, low: int, high: int) -> "Candidates":
+        """Those of the tests from `low` to `high`, which are numbered from 0 then."""
+        mine = np.flatnonzero((self.queries >= low) & (self.queries < high))
+        return Candidates(
+            self.queries[mine] - low,
+            self.rows[mine],
+            self.scores[mine],
+            self.floors[low:high],
+            self.error,
+        )
+
+
 def certified_neighbors(
     searcher: Searcher,
     tests: NDArray[np.float32],
@@ -74,28 +104,21 @@ def certified_neighbors(
     found = rows >= 0
     # A search that returned too few has left rows out that nothing is known of: trust none of it.
     floors = np.where(found.all(axis=1), scores.min(axis=1), np.float32(np.inf))
-    return certify(
-        tests,
-        vectors,
-        remaining,
+    candidates = Candidates(
         queries=np.repeat(np.arange(len(tests)), found.sum(axis=1)),
         rows=rows[found],
         scores=scores[found],
         floors=floors if k < total else np.full(len(tests), -np.inf, np.float32),
         error=searcher.error_bound(vectors.shape[1]),
     )
+    return certify(tests, vectors, remaining, candidates)
 
 
 def certify(
     tests: NDArray[np.float32],
     vectors: VectorRows,
     remaining: NDArray[np.bool_] | None,
-    *,
-    queries: NDArray[np.int64],
-    rows: NDArray[np.int64],
-    scores: NDArray[np.float32],
-    floors: NDArray[np.float32],
-    error: float,
+    candidates: Candidates,
 ) -> NeighborLists:
     """Make exact lists of float32 candidates; see the module's text.
 
@@ -103,26 +126,12 @@ def certify(
         tests: Shape (m, d).
         vectors: The rows searched.
         remaining: Mask of the rows searched, None for all.
-        queries: Of each candidate, which test it is for.
-        rows: Of each candidate, its row.
-        scores: Of each candidate, its score.
-        floors: Of each test, a score that no row left out exceeds; -inf where none is left out.
-        error: No score is further than this from the exact similarity.
+        candidates: What the search found.
     """
     cuts = np.linspace(0, len(tests), 1 + min(os.cpu_count() or 1, len(tests))).astype(np.int64)
 
     def part(low: int, high: int) -> NeighborLists:
-        mine = np.flatnonzero((queries >= low) & (queries < high))
-        return _certified(
-            tests[low:high],
-            vectors,
-            remaining,
-            queries[mine] - low,
-            rows[mine],
-            scores[mine],
-            floors[low:high],
-            error,
-        )
+        return _certified(tests[low:high], vectors, remaining, candidates.of_tests(low, high))
 
     # Sorting is most of the work, and NumPy lets go of the interpreter for it.
     with concurrent.futures.ThreadPoolExecutor(len(cuts)) as workers:
@@ -142,23 +151,20 @@ def _certified(
     tests: NDArray[np.float32],
     vectors: VectorRows,
     remaining: NDArray[np.bool_] | None,
-    queries: NDArray[np.int64],
-    rows: NDArray[np.int64],
-    scores: NDArray[np.float32],
-    floors: NDArray[np.float32],
-    error: float,
+    candidates: Candidates,
 ) -> NeighborLists:
     """`certify` for some of the tests."""
-    order = np.argsort(_by_query_then_score(queries, scores))
-    queries, rows = queries[order], rows[order]
-    score = scores[order].astype(np.float64)
+    error, floors = candidates.error, candidates.floors.astype(np.float64)
+    order = np.argsort(_by_query_then_score(candidates.queries, candidates.scores))
+    queries, rows = candidates.queries[order], candidates.rows[order]
+    score = candidates.scores[order].astype(np.float64)
     apart = (queries[1:] != queries[:-1]) | (score[:-1] - score[1:] > 2 * error)
     run_starts = np.flatnonzero(np.concatenate([[True], apart])) if len(rows) else order
     run_stops = np.append(run_starts, len(rows))[1:]
     run_ends = np.repeat(run_stops, run_stops - run_starts)
     begins, stops = np.searchsorted(queries, [np.arange(len(tests)), np.arange(1, len(tests) + 1)])
     ends = stops.copy()
-    doubtful = np.flatnonzero(score <= floors[queries].astype(np.float64) + 2 * error)
+    doubtful = np.flatnonzero(score <= floors[queries] + 2 * error)
     cut, first = np.unique(queries[doubtful], return_index=True)
     ends[cut] = doubtful[first]
     # A cut inside a run leaves the run whole; whoever comes to it settles what can be trusted.
@@ -168,7 +174,7 @@ def _certified(
     # More rows tie, or nearly, than there are candidates: look at all of them.
     room = max(_SCANNED_ROWS, _SCANNED_PAIRS // max(1, len(empty)))
     scanned = exact_neighbors(tests[empty], vectors, remaining, room) if len(empty) else []
-    least = floors.astype(np.float64) + error
+    least = floors + error
     least[empty] = -np.inf  # those lists are settled, and trusted to their end
     return _joined(rows, run_ends, begins, ends, stops, least, empty, scanned)
 

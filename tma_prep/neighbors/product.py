@@ -15,7 +15,7 @@ import numpy as np
 import threadpoolctl
 from numpy.typing import NDArray
 
-from tma_prep.neighbors.certified import NeighborLists, certify, pair_products
+from tma_prep.neighbors.certified import Candidates, NeighborLists, certify, pair_products
 from tma_prep.neighbors.nearest import NearestTests
 from tma_prep.neighbors.searcher import float32_error_bound
 from tma_prep.neighbors.vectors import VectorRows
@@ -77,17 +77,14 @@ def both_ways(
             nearest.similarities[here] = done.similarities
             found.append(done)
             on_rows(len(done.nearest))
-    lists = certify(
-        tests,
-        vectors,
-        None,
+    candidates = Candidates(
         queries=np.concatenate([block.tests for block in found]),
         rows=np.concatenate([block.rows for block in found]),
         scores=np.concatenate([block.scores for block in found]),
         floors=floors,
         error=error,
     )
-    return lists, nearest
+    return certify(tests, vectors, None, candidates), nearest
 
 
 def _floors(

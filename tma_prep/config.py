@@ -25,6 +25,12 @@ def _device(name: str) -> str:
     return name
 
 
+def _search_device(name: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+        raise ValueError("must be auto, cpu, cuda for every GPU, or cuda:1 and the like")
+    return name
+
+
 def _granularity(text: str) -> str:
     if not re.fullmatch(r"instance|task|kmeans:[1-9]\d*", text):
         raise ValueError("must be instance, task, or kmeans:K with a number K")
@@ -53,6 +59,7 @@ Granularity = Annotated[str, AfterValidator(_granularity)]
 Size = Annotated[str, AfterValidator(_size)]
 Name = Annotated[str, AfterValidator(_file_name)]
 Device = Annotated[str, AfterValidator(_device)]
+SearchDevice = Annotated[str, AfterValidator(_search_device)]
 
 
 class _Options(BaseModel):
@@ -112,7 +119,7 @@ class ArrangeOptions(_Options):
     rows_per_shard: int = Field(default=50_000, ge=1)
     name: Name | None = None
     shards: bool = True
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: SearchDevice = "auto"
     memory_budget: Size | None = None
     overwrite: bool = False
 

@@ -104,7 +104,7 @@ class Engine:
         Args:
             train: Stored unit vectors (see `embedding/unit.py`).
             tests: The same for the tests, shape (m, d).
-            device: `auto`, `cpu` or `cuda`.
+            device: `auto`, `cpu`, `cuda` (every GPU) or `cuda:N`.
             memory_bytes: Budget beside the mapped store; a quarter of the machine's if None.
             progress: Told of the stages.
             searcher: In place of the one for the device.
@@ -308,7 +308,7 @@ def rank(
         train: Vectors of any length, shape (n, d); they are scaled to unit length.
         tests: The same for the tests, shape (m, d).
         ranking: One of `RANKINGS`.
-        device: Where FAISS searches: `auto`, `cpu` or `cuda`.
+        device: Where FAISS searches: `auto`, `cpu`, `cuda` (every GPU) or `cuda:N`.
         memory_bytes: Budget; a quarter of the machine's memory if None.
         progress: Told of the stages.
 

@@ -137,7 +137,7 @@ def arrange(
         ),
     ] = True,
     device: Annotated[
-        Literal["auto", "cpu", "cuda"], typer.Option(help="Where FAISS searches.")
+        str, typer.Option(help="Where FAISS searches: auto, cpu, cuda (every GPU) or cuda:1.")
     ] = "auto",
     memory_budget: Annotated[
         str | None, typer.Option(help="As in 8GB; a quarter of the memory if not given.")

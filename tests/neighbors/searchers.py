@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tma_prep.neighbors import FaissSearcher, Searcher
+from tma_prep.neighbors import FaissSearcher, Searcher, ShardedSearcher
 
 
 @dataclass
@@ -60,4 +60,6 @@ SEARCHERS: dict[str, Searcher] = {
     "faiss": FaissSearcher(),
     "padding": Padding(FaissSearcher()),
     "perturbing": Perturbing(),
+    "sharded": ShardedSearcher([FaissSearcher(), FaissSearcher(), FaissSearcher()]),
+    "mixed shards": ShardedSearcher([Padding(FaissSearcher()), Perturbing()]),
 }

@@ -129,6 +129,16 @@ def test_a_search_of_everything_is_trusted_to_the_end() -> None:
     assert np.diff(found.offsets).tolist() == [50] * 5
 
 
+def test_lists_grow_beyond_what_one_search_gives() -> None:
+    """A search of nine neighbours at most, block by block, still makes lists of about fifty."""
+    train, tests = named_case("clustered", 600, 8)
+    found = certified_neighbors(
+        SEARCHERS["padding"], tests, ArrayVectors(train), None, k=50, rows_per_block=600
+    )
+    check_lists(found, tests, train, np.arange(600))
+    assert (found.trusted - found.offsets[:-1] > 18).all()
+
+
 @pytest.mark.parametrize("searcher", SEARCHERS)
 @pytest.mark.parametrize("case", CASES)
 def test_the_nearest_test_is_the_brute_force_one(case: str, searcher: str) -> None:

@@ -11,7 +11,12 @@ from tma_prep.neighbors.certified import (
 )
 from tma_prep.neighbors.nearest import NearestTests, nearest_tests
 from tma_prep.neighbors.product import both_ways
-from tma_prep.neighbors.searcher import FaissSearcher, Searcher, open_searcher
+from tma_prep.neighbors.searcher import (
+    FaissSearcher,
+    Searcher,
+    ShardedSearcher,
+    open_searcher,
+)
 from tma_prep.neighbors.vectors import (
     ArrayVectors,
     DistinctTests,
@@ -26,6 +31,7 @@ __all__ = [
     "NearestTests",
     "NeighborLists",
     "Searcher",
+    "ShardedSearcher",
     "VectorRows",
     "both_ways",
     "certified_neighbors",

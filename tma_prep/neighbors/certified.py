@@ -99,18 +99,13 @@ def certified_neighbors(
         rows_per_block: Rows searched at once. It changes the speed, never which rows come first.
     """
     total = vectors.shape[0] if remaining is None else int(np.count_nonzero(remaining))
-    k = min(k, total, searcher.most_neighbors or total)
-    scores, rows = _candidates(searcher, tests, vectors, remaining, k, rows_per_block)
-    found = rows >= 0
-    # A search that returned too few has left rows out that nothing is known of: trust none of it.
-    floors = np.where(found.all(axis=1), scores.min(axis=1), np.float32(np.inf))
-    candidates = Candidates(
-        queries=np.repeat(np.arange(len(tests)), found.sum(axis=1)),
-        rows=rows[found],
-        scores=scores[found],
-        floors=floors if k < total else np.full(len(tests), -np.inf, np.float32),
-        error=searcher.error_bound(vectors.shape[1]),
-    )
+    k = min(k, total)
+    most = searcher.most_neighbors or k
+    if k > most:
+        # Longer lists than a search can give are put together from blocks, each of which gives
+        # its `most` best; half of those are expected to be among the k best of all.
+        rows_per_block = max(most, min(rows_per_block, total * most // (2 * k)))
+    candidates = _candidates(searcher, tests, vectors, remaining, k, rows_per_block)
     return certify(tests, vectors, remaining, candidates)
 
 
@@ -303,21 +298,36 @@ def _candidates(
     remaining: NDArray[np.bool_] | None,
     k: int,
     rows_per_block: int,
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The k best rows of each test by float32 score, merged over blocks; shapes (q, k)."""
+) -> Candidates:
+    """The k best rows of each test by float32 score, at most, merged over blocks."""
+    floors = np.full(len(tests), -np.inf, dtype=np.float32)
     best_scores = np.full((len(tests), 0), -np.inf, dtype=np.float32)
     best_rows = np.full((len(tests), 0), -1, dtype=np.int64)
     for numbers, block in remaining_blocks(vectors, remaining, rows_per_block):
-        scores, places = searcher.search(tests, block, min(k, len(block)))
-        found = np.where(places < 0, -1, numbers[places])
-        scores = np.where(places < 0, np.float32(-np.inf), scores)
+        asked = min(k, len(block), searcher.most_neighbors or k)
+        scores, places = searcher.search(tests, block, asked)
+        found = places >= 0
+        # A search that returned too few has left rows out that nothing is known of: trust none.
+        short = np.count_nonzero(found, axis=1) < asked
+        scores = np.where(found, scores, np.float32(-np.inf))
+        if asked < len(block):
+            floors = np.maximum(floors, np.where(found, scores, np.inf).min(axis=1))
+        floors[short] = np.inf
         best_scores = np.concatenate([best_scores, scores], axis=1)
-        best_rows = np.concatenate([best_rows, found], axis=1)
+        best_rows = np.concatenate([best_rows, np.where(found, numbers[places], -1)], axis=1)
         if best_scores.shape[1] > k:
             kept = np.argpartition(-best_scores, k - 1, axis=1)[:, :k]
             best_scores = np.take_along_axis(best_scores, kept, axis=1)
             best_rows = np.take_along_axis(best_rows, kept, axis=1)
-    return best_scores, best_rows
+            floors = np.maximum(floors, best_scores.min(axis=1))
+    found = best_rows >= 0
+    return Candidates(
+        queries=np.repeat(np.arange(len(tests)), found.sum(axis=1)),
+        rows=best_rows[found],
+        scores=best_scores[found],
+        floors=floors,
+        error=searcher.error_bound(vectors.shape[1]),
+    )
 
 
 def exact_neighbors(

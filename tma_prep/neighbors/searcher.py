@@ -1,7 +1,9 @@
 """The one seam to FAISS: exact inner-product search in float32, on the CPU or a GPU."""
 
+import concurrent.futures
 import functools
 import types
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -104,6 +106,52 @@ class FaissSearcher:
         return float32_error_bound(dimension) + tf32
 
 
+class ShardedSearcher:
+    """Several searchers as one: each looks through a piece of the rows, all at once."""
+
+    def __init__(self, searchers: Sequence[Searcher]) -> None:
+        """Join searchers, say one a GPU; at least one."""
+        self._searchers = tuple(searchers)
+        limits = [one.most_neighbors for one in self._searchers if one.most_neighbors is not None]
+        self.most_neighbors = min(limits, default=None)
+        self._workers = concurrent.futures.ThreadPoolExecutor(len(self._searchers))
+
+    def search(
+        self, queries: NDArray[np.float32], base: NDArray[np.float32], k: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """See `Searcher.search`; up to k of every piece."""
+        cuts = np.linspace(0, len(base), len(self._searchers) + 1).astype(np.int64).tolist()
+
+        def one(
+            searcher: Searcher, low: int, high: int
+        ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+            scores, rows = searcher.search(queries, base[low:high], min(k, high - low))
+            return scores, np.where(rows < 0, rows, rows + low)
+
+        pieces = [
+            (searcher, low, high)
+            for searcher, low, high in zip(self._searchers, cuts, cuts[1:], strict=False)
+            if low < high
+        ]
+        found = list(self._workers.map(one, *zip(*pieces, strict=True)))
+        scores = np.concatenate([piece_scores for piece_scores, _ in found], axis=1)
+        rows = np.concatenate([piece_rows for _, piece_rows in found], axis=1)
+        if rows.shape[1] <= k:
+            return scores, rows
+        scores = np.where(rows < 0, np.float32(-np.inf), scores)
+        kept = np.argpartition(-scores, k - 1, axis=1)[:, :k]
+        return np.take_along_axis(scores, kept, axis=1), np.take_along_axis(rows, kept, axis=1)
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the searches run on GPUs."""
+        return self._searchers[0].on_gpu
+
+    def error_bound(self, dimension: int) -> float:
+        """See `Searcher.error_bound`: the widest."""
+        return max(one.error_bound(dimension) for one in self._searchers)
+
+
 @functools.cache
 def load_faiss() -> types.ModuleType:
     """Import FAISS.
@@ -121,8 +169,17 @@ def load_faiss() -> types.ModuleType:
     return faiss
 
 
-def open_searcher(device: str) -> FaissSearcher:
-    """The searcher for `auto`, `cpu` or `cuda`."""
-    if device == "auto":
-        return FaissSearcher(0 if getattr(load_faiss(), "get_num_gpus", lambda: 0)() else None)
-    return FaissSearcher(0 if device == "cuda" else None)
+def open_searcher(device: str) -> Searcher:
+    """The searcher for `auto`, `cpu`, `cuda` (every GPU that FAISS sees) or `cuda:N`.
+
+    Raises:
+        DependencyError: FAISS is not installed.
+        OptionError: There is no such GPU.
+    """
+    kind, _, number = device.partition(":")
+    gpus = 0 if kind == "cpu" else getattr(load_faiss(), "get_num_gpus", lambda: 0)()
+    if kind == "cpu" or (kind == "auto" and not gpus):
+        return FaissSearcher()
+    if number or gpus < 2:
+        return FaissSearcher(int(number or 0))
+    return ShardedSearcher([FaissSearcher(gpu) for gpu in range(gpus)])

@@ -19,7 +19,7 @@ demo: $(READY)  ## embed, arrange and train-check on sample_data/
 	$(BIN)/tma-prep train-check $(DEMO) --order nft --order rt --order fft
 
 test: lint  ## everything CI runs
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2
 
 lint: $(READY)
 	$(BIN)/ruff check .

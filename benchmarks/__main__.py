@@ -1,7 +1,15 @@
 """All benchmarks in one table: `python -m benchmarks --full`, or `make bench`."""
 
-from benchmarks import orders, ranking, scale, shards
+from benchmarks import embedding, large_input, orders, ranking, scale, shards
 from benchmarks.measure import main
 
 if __name__ == "__main__":
-    main("All benchmarks.", ranking.run, scale.run, orders.run, shards.run)
+    main(
+        "All benchmarks.",
+        ranking.run,
+        scale.run,
+        orders.run,
+        shards.run,
+        embedding.run,
+        large_input.run,
+    )

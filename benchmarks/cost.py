@@ -22,6 +22,16 @@ CPU_BYTES = 10e9
 """Bytes of vectors a second, from memory or from several drives; an assumption."""
 HOST_SECONDS_A_ROW = 5e-6
 """Measured at 100,000 × 1,000: 0.12 s for lists, 0.1 s in float64, 0.2 s for rounds."""
+EMBEDDED_ROWS = (10**6, 10**8, 10**9)
+TOKENS_A_TEXT = 124
+"""Read by the model, of a text of P3."""
+OPERATIONS_A_TOKEN = 24e6
+EMBEDDING_EFFICIENCY = 0.2
+"""Share of the bfloat16 peak that a GPU is taken to reach with a model of 384 components."""
+CPU_ROWS = 90
+"""Rows a second on two cores; measured."""
+TEXTS_A_CORE = 2_500
+"""Tokenised a second; measured."""
 _UNITS = ((86_400 * 365, "years"), (86_400, "days"), (3_600, "h"), (60, "min"))
 
 
@@ -99,6 +109,22 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds >= 1 else "under 1 s"
 
 
+def embedding_rows() -> list[list[str]]:
+    """What embedding costs: arithmetic, measured CPU rate, GPUs at a share of their peak."""
+    found = []
+    for rows in EMBEDDED_ROWS:
+        operations = rows * TOKENS_A_TEXT * OPERATIONS_A_TOKEN
+        gpus = [
+            duration(operations / (EMBEDDING_EFFICIENCY * peak * count))
+            for peak in (312e12, 989e12)
+            for count in (8, 64)
+        ]
+        tokenising = duration(rows / (TEXTS_A_CORE * 64))
+        cpu = duration(rows / CPU_ROWS)
+        found.append([f"{rows:,}", f"{operations / 1e15:,.1f} PFLOP", cpu, *gpus, tokenising])
+    return found
+
+
 def _table(head: list[str], rows: list[list[str]]) -> None:
     lines = [head, ["---"] * len(head), *rows]
     sys.stdout.write("\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n\n")
@@ -122,6 +148,11 @@ def main() -> None:
             ]
             for rows in ROWS
         ],
+    )
+    gpus = [f"{count} × {name}" for name in ("A100", "H100") for count in (8, 64)]
+    _table(
+        ["rows to embed", "arithmetic", "2 CPU cores", *gpus, "tokenising on 64 cores"],
+        embedding_rows(),
     )
     known = machines(options.gflops, options.factor)
     for tests in TESTS:

@@ -42,7 +42,7 @@ def rank_watched(work: Path) -> Watched:
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:  # noqa: S603
         peak = 0
         while process.poll() is None:
-            peak = max(peak, _anonymous_bytes(process.pid))
+            peak = max(peak, anonymous_bytes(process.pid))
             time.sleep(_SECONDS_BETWEEN_SAMPLES)
         output = process.stdout.read() if process.stdout else b""
     if process.returncode:
@@ -51,7 +51,7 @@ def rank_watched(work: Path) -> Watched:
     return Watched(Timed(told["seconds"], told["cores"]), peak, told)
 
 
-def _anonymous_bytes(process: int) -> int:
+def anonymous_bytes(process: int) -> int:
     """`RssAnon` of a process, 0 where it has ended."""
     try:
         status = Path(f"/proc/{process}/status").read_text(encoding="ascii")

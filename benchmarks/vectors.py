@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.measure import say
-from tma_prep.artifacts import MANIFEST, Workspace, read_manifest, write_manifest
-from tma_prep.embedding.store import EmbeddingStore, InstanceWriter, StoreWriter
+from tma_prep.artifacts import MANIFEST, Workspace, read_manifest
+from tma_prep.embedding.parts import PartsFolder
+from tma_prep.embedding.store import EmbeddingStore, StoredRows
 from tma_prep.embedding.unit import unit_vectors
-from tma_prep_schemas import EmbeddingsManifest, Source
+from tma_prep_schemas import EmbeddingsManifest, FileEntry, Source
 
 CENTRES = 300
 NOISE = 0.8
@@ -24,7 +25,7 @@ DIMENSION = 384
 
 Side = Literal["train", "test"]
 _SEED_OF_SIDE: dict[Side, int] = {"train": 1, "test": 2}
-_ROWS_PER_PART = 8192  # what `tma-prep embed` writes
+_ROWS_PER_PART = 2048  # what `tma-prep embed` writes
 
 
 def clustered(side: Side, rows: int) -> Iterator[NDArray[np.float32]]:
@@ -47,7 +48,7 @@ def workspace(folder: Path, rows: int, tests: int) -> Path:
         at = Workspace(work).embeddings(side)
         if not (at / MANIFEST).is_file():
             say(f"making {count:,} {side} vectors")
-            at.mkdir(parents=True, exist_ok=True)
+            at.parent.mkdir(parents=True, exist_ok=True)
             _write(at, side, count)
     return work
 
@@ -66,29 +67,44 @@ def open_store(work: Path, side: Side) -> EmbeddingStore:
 
 
 def _write(folder: Path, side: Side, rows: int) -> None:
-    store = StoreWriter(folder, _ROWS_PER_PART)
-    instances = InstanceWriter(folder)
+    parts = PartsFolder(folder, {}, rows_per_part=_ROWS_PER_PART, start_anew=True)
     first = 0
     for block in clustered(side, rows):
         numbers = list(range(first, first + len(block)))
         nothing = [None] * len(block)
-        store.add(numbers, [f"{number:032x}" for number in numbers], block)
-        instances.add(numbers, nothing, nothing, [1] * len(block))
+        ones = np.ones(len(block), dtype=np.int64)
+        stored = StoredRows(
+            rows=numbers,
+            ids=[f"{number:032x}" for number in numbers],
+            names=nothing,
+            tasks=nothing,
+            vectors=block,
+            tokens=ones,
+            tokens_read=ones,
+            response_cut=np.zeros(len(block), dtype=np.bool_),
+        )
+        parts.write(first // _ROWS_PER_PART, stored)
         first += len(block)
-    manifest = EmbeddingsManifest(
-        tool_version="0",
-        libraries={},
-        config={},
-        rows=rows,
-        files=store.finish(),
-        instances=instances.finish(),
-        side=side,
-        source=Source(files=[], format="flan", task_column=None, arrow_schema="", columns=[]),
-        dimension=DIMENSION,
-        encoder=None,
-        skipped_rows=0,
-        skipped=None,
-        truncated_rows=0,
-        response_cut_rows=0,
-    )
-    write_manifest(folder / MANIFEST, manifest)
+
+    def manifest(files: list[FileEntry], instances: FileEntry) -> EmbeddingsManifest:
+        return EmbeddingsManifest(
+            tool_version="0",
+            libraries={},
+            config={},
+            rows=rows,
+            files=files,
+            instances=instances,
+            side=side,
+            source=Source(files=[], format="flan", task_column=None, arrow_schema="", columns=[]),
+            dimension=DIMENSION,
+            encoder=None,
+            skipped_rows=0,
+            skipped=None,
+            unique_texts=None,
+            tokens=rows,
+            tokens_lost=0,
+            truncated_rows=0,
+            response_cut_rows=0,
+        )
+
+    parts.finish(-(-rows // _ROWS_PER_PART), manifest)

@@ -4,24 +4,27 @@ import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 import filelock
 from pydantic import ValidationError
 
 from tma_prep.errors import ArtifactError
+from tma_prep.remote import AnyPath
 from tma_prep_schemas import FileEntry, Manifest
 from tma_prep_schemas.manifests import Option
 
 MANIFEST = "manifest.json"
+_REPLACE = "give --overwrite to replace it, or use another name or workspace"
 _BYTES_AT_ONCE = 4 << 20
 
 AnyManifest = TypeVar("AnyManifest", bound=Manifest)
 
 
-def sha256_of(*paths: Path, on_bytes: Callable[[int], None] = lambda _: None) -> str:
+def sha256_of(*paths: AnyPath, on_bytes: Callable[[int], None] = lambda _: None) -> str:
     """SHA-256 over the bytes of the files, one after the other, in hex."""
     digest = hashlib.sha256()
     for path in paths:
@@ -62,7 +65,7 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
     write_text(path, manifest.model_dump_json(indent=2) + "\n")
 
 
-def read_manifest(path: Path, model: type[AnyManifest]) -> AnyManifest | None:
+def read_manifest(path: AnyPath, model: type[AnyManifest]) -> AnyManifest | None:
     """The manifest, or None where there is none.
 
     Raises:
@@ -86,28 +89,35 @@ def read_manifest(path: Path, model: type[AnyManifest]) -> AnyManifest | None:
 @contextlib.contextmanager
 def staged_folder(final: Path) -> Iterator[Path]:
     """A folder to write into that takes the place of `final` only if all went well."""
-    partial, retired = _beside(final, "partial"), _beside(final, "retired")
-    for leftover in (partial, retired):
-        _remove(leftover)
+    partial = beside(final, "partial")
+    remove_folder(partial)
     partial.mkdir(parents=True)
     try:
         yield partial
     except BaseException:
-        _remove(partial)
+        remove_folder(partial)
         raise
+    place_folder(partial, final)
+
+
+def place_folder(partial: Path, final: Path) -> None:
+    """Let a whole folder take the place of `final`; `_recover` mends a kill in the middle."""
+    retired = beside(final, "retired")
+    remove_folder(retired)
     sync(partial)
     if final.is_symlink() or final.exists():
         final.rename(retired)
     partial.rename(final)
     sync(final.parent)
-    _remove(retired)
+    remove_folder(retired)
 
 
-def _beside(final: Path, state: str) -> Path:
+def beside(final: Path, state: str) -> Path:
+    """The hidden folder beside an artifact that holds it in some state of being made."""
     return final.with_name(f".{final.name}.{state}")
 
 
-def _remove(path: Path) -> None:
+def remove_folder(path: Path) -> None:
     """Remove a folder; of a link to one, the link alone."""
     if path.is_symlink():
         path.unlink()
@@ -121,11 +131,16 @@ def _recover(root: Path) -> None:
         final = retired.with_name(retired.name.removeprefix(".").removesuffix(".retired"))
         if not final.exists():
             # The new one was whole and synced before the old one was retired.
-            partial = _beside(final, "partial")
+            partial = beside(final, "partial")
             (partial if (partial / MANIFEST).is_file() else retired).rename(final)
+    for progress in root.glob("*/.*.progress"):
+        final = progress.with_name(progress.name.removeprefix(".").removesuffix(".progress"))
+        if not beside(final, "partial").exists():
+            # What it was the progress of has taken its place.
+            remove_folder(progress)
 
 
-def check_files(folder: Path, manifest: Manifest, remedy: str) -> None:
+def check_files(folder: AnyPath, manifest: Manifest, remedy: str) -> None:
     """Compare every file of an artifact with its manifest.
 
     Raises:
@@ -162,13 +177,15 @@ def differences(
 
 
 def find_finished(
-    manifest_path: Path,
+    manifest_path: AnyPath,
     model: type[AnyManifest],
     config: Mapping[str, Option],
     inputs: Mapping[str, str],
     *,
     overwrite: bool,
     same: Callable[[str, AnyManifest], bool] = lambda option, existing: False,
+    before: Mapping[str, Collection[str]] = MappingProxyType({}),
+    remedy_for_inputs: str | None = None,
 ) -> AnyManifest | None:
     """The finished artifact if it is the one wanted and whole, None if it is to be made.
 
@@ -179,6 +196,9 @@ def find_finished(
         inputs: What it must have been made from.
         overwrite: Make it anew if it is another one or damaged.
         same: Whether the artifact is the same whatever this option says.
+        before: What inputs were before they were updated, by name. What was made from that, with
+            the options wanted, is out of date: to be made again, and no contradiction.
+        remedy_for_inputs: What to do where nothing but the inputs differ.
 
     Raises:
         ArtifactError: It is another one or damaged, and `overwrite` is off.
@@ -193,11 +213,14 @@ def find_finished(
             for option, value in config.items()
         }
         different = differences(wanted, inputs, existing)
+        if different and is_outdated(existing, config, inputs, before):
+            return None
         if different:
+            only_inputs = not differences(wanted, existing.inputs, existing)
+            remedy = only_inputs and remedy_for_inputs or _REPLACE
             raise ArtifactError(
                 f"{manifest_path.parent}: holds {existing.kind} made differently "
-                f"({'; '.join(different[:3])}); give --overwrite to replace it, or use another "
-                "name or workspace"
+                f"({'; '.join(different[:3])}); {remedy}"
             )
         check_files(manifest_path.parent, existing, "make it again with --overwrite")
     except ArtifactError:
@@ -205,6 +228,24 @@ def find_finished(
             return None
         raise
     return existing
+
+
+def is_outdated(
+    existing: Manifest,
+    config: Mapping[str, Option],
+    inputs: Mapping[str, str],
+    before: Mapping[str, Collection[str]],
+) -> bool:
+    """Whether an artifact is the one wanted but for inputs that have been updated since."""
+    return (
+        existing.config == config
+        and existing.inputs.keys() == inputs.keys()
+        and existing.inputs != inputs
+        and all(
+            found == inputs[name] or found in before.get(name, ())
+            for name, found in existing.inputs.items()
+        )
+    )
 
 
 class Workspace:

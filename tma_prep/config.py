@@ -25,6 +25,14 @@ def _device(name: str) -> str:
     return name
 
 
+def _devices(names: str) -> str:
+    if not re.fullmatch(r"all|\d+(,\d+)*|cpu:[1-9]\d*", names):
+        raise ValueError("must be all, numbers of CUDA devices as in 0,1,3, or cpu:2 and the like")
+    if names != "all" and len(set(names.split(","))) < len(names.split(",")):
+        raise ValueError("names a device twice; name each once")
+    return names
+
+
 def _search_device(name: str) -> str:
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
         raise ValueError("must be auto, cpu, cuda for every GPU, or cuda:1 and the like")
@@ -59,6 +67,7 @@ Granularity = Annotated[str, AfterValidator(_granularity)]
 Size = Annotated[str, AfterValidator(_size)]
 Name = Annotated[str, AfterValidator(_file_name)]
 Device = Annotated[str, AfterValidator(_device)]
+Devices = Annotated[str, AfterValidator(_devices)]
 SearchDevice = Annotated[str, AfterValidator(_search_device)]
 
 
@@ -75,7 +84,16 @@ class _Options(BaseModel):
         return recorded
 
 
-class EmbedOptions(_Options):
+class _WithBudget(_Options):
+    memory_budget: Size | None = None
+
+    @property
+    def memory_bytes(self) -> int:
+        """The memory budget in bytes."""
+        return default_budget() if self.memory_budget is None else size_in_bytes(self.memory_budget)
+
+
+class EmbedOptions(_WithBudget):
     """Options of `tma-prep embed`."""
 
     train: list[str] = Field(min_length=1)
@@ -86,18 +104,23 @@ class EmbedOptions(_Options):
     text: Literal["both", "prompt", "response"] = "both"
     model: str = "all-MiniLM-L6-v2"
     device: Device = "auto"
+    devices: Devices | None = None
+    engine: Literal["local", "ray"] = "local"
+    address: str | None = None
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    batch_tokens: int | None = Field(default=None, ge=1)
     batch_size: int | None = Field(default=None, ge=1)
     max_length: int | None = Field(default=None, ge=8)
     prefix: str = ""
     truncate: Literal["text", "prompt"] = "text"
     vectors_column: str | None = None
     on_bad_row: Literal["fail", "skip"] = "fail"
-    rows_per_part: int = Field(default=8192, ge=1)
+    rows_per_part: int = Field(default=2048, ge=1)
+    update: bool = False
     overwrite: bool = False
 
 
-class ArrangeOptions(_Options):
+class ArrangeOptions(_WithBudget):
     """Options of `tma-prep arrange`."""
 
     work: Path
@@ -119,8 +142,10 @@ class ArrangeOptions(_Options):
     rows_per_shard: int = Field(default=50_000, ge=1)
     name: Name | None = None
     shards: bool = True
+    shards_to: str | None = None
     device: SearchDevice = "auto"
-    memory_budget: Size | None = None
+    engine: Literal["local", "ray"] = "local"
+    address: str | None = None
     overwrite: bool = False
 
     @property
@@ -128,11 +153,6 @@ class ArrangeOptions(_Options):
         """K of `kmeans:K`, None for any other granularity."""
         _, _, cells = self.granularity.partition(":")
         return int(cells) if cells else None
-
-    @property
-    def memory_bytes(self) -> int:
-        """The memory budget in bytes."""
-        return default_budget() if self.memory_budget is None else size_in_bytes(self.memory_budget)
 
 
 class TrainCheckOptions(_Options):

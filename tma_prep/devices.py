@@ -19,3 +19,25 @@ def resolve_device(device: str) -> str:
     if not there.get(name, False) or (number and int(number) >= cuda_devices):
         raise OptionError(f"--device {device}: torch sees no such device; use auto or cpu")
     return device
+
+
+def device_list(devices: str) -> list[str]:
+    """`all`, `0,1,3` or `cpu:2` as the device of each process.
+
+    Raises:
+        OptionError: One of them is not there.
+    """
+    import torch
+
+    kind, _, count = devices.partition(":")
+    if kind == "cpu":
+        return ["cpu"] * int(count or 1)
+    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    numbers = list(range(there)) if devices == "all" else [int(n) for n in devices.split(",")]
+    missing = [number for number in numbers if number >= there]
+    if missing or not numbers:
+        raise OptionError(
+            f"--devices {devices}: torch sees {there} CUDA devices; use their numbers, or cpu:N "
+            "for N processes on the CPU"
+        )
+    return [f"cuda:{number}" for number in numbers]

@@ -33,6 +33,7 @@ from tma_prep.neighbors import (
     nearest_tests,
     open_searcher,
 )
+from tma_prep.neighbors.product import SliceMap
 from tma_prep.progress import Progress, Silent
 
 _LIST_LENGTH = 10
@@ -98,6 +99,7 @@ class Engine:
         memory_bytes: int | None = None,
         progress: Progress | None = None,
         searcher: Searcher | None = None,
+        elsewhere: SliceMap | None = None,
     ) -> None:
         """Choose blocks and list lengths from the memory.
 
@@ -108,6 +110,8 @@ class Engine:
             memory_bytes: Budget beside the mapped store; a quarter of the machine's if None.
             progress: Told of the stages.
             searcher: In place of the one for the device.
+            elsewhere: Where the whole pool is scanned, None for this machine; searches among what
+                remains of it are made here.
 
         Raises:
             DependencyError: FAISS is not installed.
@@ -124,6 +128,7 @@ class Engine:
         self.progress = progress or Silent()
         self.memory_bytes = memory_bytes or default_budget()
         self.plan = _plan(train.shape, len(self.groups.vectors), self.memory_bytes)
+        self._elsewhere = elsewhere
         self._first: tuple[NeighborLists, NearestTests] | None = None
 
     def first_search(self) -> tuple[NeighborLists, NearestTests]:
@@ -227,8 +232,14 @@ class Engine:
     def _search_both(
         self, tests: NDArray[np.float32], on_rows: Callable[[int], None]
     ) -> tuple[NeighborLists, NearestTests]:
-        if not self.searcher.on_gpu:
-            return both_ways(tests, self.train, k=self.plan.list_length, on_rows=on_rows)
+        if self._elsewhere is not None or not self.searcher.on_gpu:
+            return both_ways(
+                tests,
+                self.train,
+                k=self.plan.list_length,
+                on_rows=on_rows,
+                elsewhere=self._elsewhere,
+            )
         per_block = self.plan.rows_per_block
         lists = certified_neighbors(
             self.searcher,

@@ -5,6 +5,8 @@ import concurrent.futures
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
+_END = object()
+
 _Given = TypeVar("_Given")
 _Done = TypeVar("_Done")
 
@@ -23,3 +25,13 @@ def in_turn(
             yield running.popleft().result()
     while running:
         yield running.popleft().result()
+
+
+def read_ahead(items: Iterable[_Given], ahead: int = 1) -> Iterator[_Given]:
+    """The same items, so many of them taken by a thread before they are asked for."""
+    rest = iter(items)
+    with concurrent.futures.ThreadPoolExecutor(1) as reader:
+        coming = collections.deque(reader.submit(next, rest, _END) for _ in range(ahead))
+        while (item := coming.popleft().result()) is not _END:
+            coming.append(reader.submit(next, rest, _END))
+            yield item  # type: ignore[misc]

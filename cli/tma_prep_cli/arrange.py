@@ -8,6 +8,7 @@ import typer
 from tma_prep_cli.console import TerminalProgress, print_json, print_next, print_table, show_path
 
 if TYPE_CHECKING:
+    from tma_prep.arrangement.comparison import OrderComparison
     from tma_prep.pipeline.arrange import ArrangePlan, ArrangeResult
 
 HELP = """
@@ -136,9 +137,28 @@ def arrange(
             rich_help_panel=_OUT,
         ),
     ] = True,
+    shards_to: Annotated[
+        str | None,
+        typer.Option(
+            help="Write shards beneath this folder or URL (s3://bucket/prefix) in place of the "
+            "workspace.",
+            rich_help_panel=_OUT,
+        ),
+    ] = None,
     device: Annotated[
         str, typer.Option(help="Where FAISS searches: auto, cpu, cuda (every GPU) or cuda:1.")
     ] = "auto",
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option(
+            help="Where the pool is searched: this machine, or the CPUs of a Ray cluster "
+            "(extra ray)."
+        ),
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(help="Of the Ray cluster, as in auto; one is started here if not given."),
+    ] = None,
     memory_budget: Annotated[
         str | None, typer.Option(help="As in 8GB; a quarter of the memory if not given.")
     ] = None,
@@ -175,7 +195,10 @@ def arrange(
         rows_per_shard=rows_per_shard,
         name=name,
         shards=shards,
+        shards_to=shards_to,
         device=device,
+        engine=engine,
+        address=address,
         memory_budget=memory_budget,
         overwrite=overwrite,
     )
@@ -248,4 +271,18 @@ def _print_result(result: "ArrangeResult") -> None:
             (found.name, found.rows, found.shards, found.folder or "orders only", found.kept)
             for found in result.orders
         ],
+    )
+    for order in result.orders:
+        if order.change is not None:
+            TerminalProgress().note(_changed(order.name, order.change))
+
+
+def _changed(name: str, change: "OrderComparison") -> str:
+    tau = "" if change.kendall_tau is None else f"Kendall's tau {change.kendall_tau:.3f}, "
+    kept = "".join(
+        f"{kept:.0%} of the first {share} kept, " for share, kept in change.overlap.items()
+    )
+    return (
+        f"{name} against the order before the update: {tau}{kept}{change.rows_only_after:,} rows "
+        f"came, {change.rows_only_before:,} went"
     )

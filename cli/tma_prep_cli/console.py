@@ -55,6 +55,11 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     console.print(table)
 
 
+def print_line(text: str) -> None:
+    """One line on stdout."""
+    sys.stdout.write(f"{_printable(text)}\n")
+
+
 def print_next(text: str, command: str) -> None:
     """What to run next, on stdout."""
     sys.stdout.write(f"{text}\n  {_printable(command)}\n")

@@ -1,11 +1,24 @@
 """`tma-prep embed`."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tma_prep_cli.console import TerminalProgress, print_json, print_next, print_table, show_path
+from tma_prep_cli.console import (
+    TerminalProgress,
+    print_json,
+    print_line,
+    print_next,
+    print_table,
+    show_path,
+)
+
+if TYPE_CHECKING:
+    from tma_prep.pipeline.embed_results import EmbedPlan, EmbedResult
+
+_WHERE = "Where and how the model runs"
 
 HELP = """
 Embed training and test instances into a workspace.
@@ -43,16 +56,51 @@ def embed(
     model: Annotated[
         str, typer.Option(help="A sentence-transformers model: hub name or folder.")
     ] = "all-MiniLM-L6-v2",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    device: Annotated[
+        str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel=_WHERE)
+    ] = "auto",
+    devices: Annotated[
+        str | None,
+        typer.Option(
+            help="One process a device: all, numbers of CUDA devices as in 0,1,3, or cpu:2.",
+            rich_help_panel=_WHERE,
+        ),
+    ] = None,
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option(help="This machine, or a Ray cluster (extra ray).", rich_help_panel=_WHERE),
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the Ray cluster, as in auto; one is started here if not given.",
+            rich_help_panel=_WHERE,
+        ),
+    ] = None,
     dtype: Annotated[
         Literal["auto", "float32", "bfloat16", "float16"],
         typer.Option(
             help="Arithmetic of the model; auto is bfloat16 where the hardware is "
-            "fast at it. Stored vectors are float32."
+            "fast at it. Stored vectors are float32.",
+            rich_help_panel=_WHERE,
         ),
     ] = "auto",
+    batch_tokens: Annotated[
+        int | None,
+        typer.Option(
+            help="Tokens a forward pass; what suits the device if not given.",
+            rich_help_panel=_WHERE,
+        ),
+    ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(help="Texts a forward pass; 16 on a CPU, 128 elsewhere.")
+        int | None,
+        typer.Option(help="Texts a forward pass at most.", rich_help_panel=_WHERE),
+    ] = None,
+    memory_budget: Annotated[
+        str | None,
+        typer.Option(
+            help="As in 8GB; a quarter of the memory if not given.", rich_help_panel=_WHERE
+        ),
     ] = None,
     max_length: Annotated[
         int | None, typer.Option(help="Tokens the encoder reads; the model's own limit.")
@@ -74,13 +122,25 @@ def embed(
         Literal["fail", "skip"],
         typer.Option(help="fail at the first, or skip them, counted and listed in a file."),
     ] = "fail",
-    rows_per_part: Annotated[int, typer.Option(help="Rows a file of the store.")] = 8192,
+    rows_per_part: Annotated[
+        int, typer.Option(help="Rows a file of the store; a killed run loses no whole one.")
+    ] = 2048,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Say what it would take, and do nothing.")
+    ] = False,
+    update: Annotated[
+        bool,
+        typer.Option(
+            "--update", help="The input grew or shrank: embed only the texts that are new."
+        ),
+    ] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace what was made differently.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Parse, call, print."""
     from tma_prep.config import EmbedOptions
     from tma_prep.pipeline.embed import embed as run
+    from tma_prep.pipeline.embed import plan_embedding
     from tma_prep_cli.console import validated
 
     options = validated(
@@ -93,47 +153,86 @@ def embed(
         text=text,
         model=model,
         device=device,
+        devices=devices,
+        engine=engine,
+        address=address,
         dtype=dtype,
+        batch_tokens=batch_tokens,
         batch_size=batch_size,
+        memory_budget=memory_budget,
         max_length=max_length,
         prefix=prefix,
         truncate=truncate,
         vectors_column=vectors_column,
         on_bad_row=on_bad_row,
         rows_per_part=rows_per_part,
+        update=update,
         overwrite=overwrite,
     )
+    if plan:
+        _show_plan(plan_embedding(options, TerminalProgress()), json=json)
+        return
     result = run(options, TerminalProgress())
     if json:
         print_json(result)
         return
-    columns = ["side", "rows", "skipped", "cut by length", "response cut", "dimension", "was there"]
+    sides = (("train", result.train), ("test", result.test))
     print_table(
         f"Embeddings in {options.out}/embeddings",
-        columns,
+        ["side", "rows", "skipped", "texts embedded", "dimension", "was there"],
         [
             (
                 side,
                 found.rows,
                 found.skipped_rows,
-                found.truncated_rows,
-                found.response_cut_rows,
+                found.embedded_texts,
                 found.dimension,
                 found.kept,
             )
-            for side, found in (("train", result.train), ("test", result.test))
+            for side, found in sides
         ],
     )
-    if result.train.response_cut_rows > result.train.rows // 100:
-        TerminalProgress().note(
-            f"{result.train.response_cut_rows:,} training rows are so long that their response "
-            "was not read; --truncate prompt shortens the prompt instead"
-        )
-    if result.train.skipped_rows or result.test.skipped_rows:
-        TerminalProgress().note(
-            f"the rows that were skipped are listed in {options.out}/embeddings/*/skipped.jsonl"
-        )
+    for line in _told(result):
+        TerminalProgress().note(line)
     print_next(
         "Next, put them in order:",
         f"tma-prep arrange {show_path(options.out)} --order nft --order rt",
     )
+
+
+def _told(result: "EmbedResult") -> Iterator[str]:
+    """What is worth a line beside the table."""
+    for side, found in (("train", result.train), ("test", result.test)):
+        if found.resumed_rows:
+            yield (
+                f"{side}: {found.resumed_rows:,} of {found.rows:,} rows "
+                f"({found.resumed_rows / found.rows:.0%}) were there from an interrupted run"
+            )
+        if found.stayed_texts or found.gone_texts:
+            yield (
+                f"{side}: {found.embedded_texts:,} texts came, {found.stayed_texts:,} stayed, "
+                f"{found.gone_texts:,} went"
+            )
+        if found.truncated_rows:
+            yield (
+                f"{side}: {found.truncated_rows:,} rows ({found.truncated_rows / found.rows:.0%}) "
+                f"are longer than the model reads, which lost {found.tokens_lost:,} of "
+                f"{found.tokens:,} tokens; of {found.response_cut_rows:,} rows the response was "
+                "not read"
+            )
+        if found.skipped_rows:
+            yield (
+                f"{side}: the {found.skipped_rows:,} rows that were skipped are listed in "
+                f"{result.workspace}/embeddings/{side}/skipped.jsonl"
+            )
+    if result.train.response_cut_rows > result.train.rows // 100:
+        yield "--truncate prompt shortens the prompt instead, so that every response is read"
+
+
+def _show_plan(plan: "EmbedPlan", *, json: bool) -> None:
+    if json:
+        print_json(plan)
+        return
+    for side, found in (("train", plan.train), ("test", plan.test)):
+        # On stdout: with --plan it is the result.
+        print_line(f"{side}: finished already" if found is None else found.told(side, plan.encoder))

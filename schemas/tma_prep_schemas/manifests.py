@@ -91,9 +91,19 @@ class EmbeddingsManifest(Manifest):
     )
     skipped_rows: int = Field(ge=0, description="bad rows left out")
     skipped: FileEntry | None = Field(description="the file that lists them, null where none")
+    unique_texts: int | None = Field(
+        ge=1, description="texts that differ, each embedded once; null where vectors were given"
+    )
+    tokens: int = Field(ge=0, description="of all rows, as `instances` counts them")
+    tokens_lost: int = Field(ge=0, description="of those, not read for the encoder's length")
     truncated_rows: int = Field(ge=0, description="rows longer than the encoder reads")
     response_cut_rows: int = Field(
         ge=0, description="of those, rows whose response was cut away entirely"
+    )
+    updated_from: list[Sha256] = Field(
+        default_factory=list,
+        description="SHA-256 of the manifests that this one took vectors over from by --update, "
+        "the latest first",
     )
 
 

@@ -38,12 +38,15 @@ INSTANCES = pa.schema(
         pa.field("id", pa.string()),
         pa.field("task", pa.string()),
         pa.field("tokens", pa.int64(), nullable=False),
+        pa.field("tokens_read", pa.int64(), nullable=False),
+        pa.field("response_cut", pa.bool_(), nullable=False),
     ]
 )
 """`embeddings/*/instances.parquet`: what later steps need of each stored row beside its vector.
 
 `tokens` counts the whole text with the encoder's tokenizer, special tokens and truncation apart;
-words between white space where vectors were given.
+words between white space where vectors were given. `tokens_read` is how many of them the encoder
+read, `response_cut` whether there was a response and none of it was read.
 """
 
 NEIGHBORS = pa.schema(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.terminal import Run
+from tma_prep.config import EmbedOptions
 
 WRONG_USAGE: dict[str, tuple[list[str], str]] = {
     "unknown command": (["nonsense"], "No such command 'nonsense'"),
@@ -40,6 +41,17 @@ WRONG_USAGE: dict[str, tuple[list[str], str]] = {
 
 WRONG_EMBED: dict[str, tuple[list[str], str]] = {
     "batch size": (["--batch-size", "0"], "--batch-size 0: .*greater than or equal to 1"),
+    "batch tokens": (["--batch-tokens", "0"], "--batch-tokens 0: .*greater than or equal to 1"),
+    "devices": (["--devices", "gpu"], "--devices 'gpu': must be all, numbers of CUDA devices"),
+    "devices of none": (["--devices", "cpu:0"], "--devices 'cpu:0': must be all"),
+    "a device twice": (["--devices", "0,1,0"], "--devices '0,1,0': names a device twice"),
+    "devices and device": (
+        ["--devices", "cpu:2", "--device", "cpu"],
+        "--devices names the devices of this machine; give it alone",
+    ),
+    "address without ray": (["--address", "auto"], "--address .* needs --engine ray"),
+    "update of vectors": (["--update"], "--update takes over what a model made, and --vectors-c"),
+    "plan of vectors": (["--plan"], "--plan judges the work of a model, and --vectors-column"),
     "max length": (["--max-length", "1"], "--max-length 1: "),
     "rows a part": (["--rows-per-part", "0"], "--rows-per-part 0: "),
     "device": (["--device", "tpu"], "--device 'tpu': "),
@@ -148,8 +160,9 @@ def test_other_options_are_refused_without_overwrite(embed: Run, work: Path) -> 
     assert again.json["train"]["kept"] is True
     result = embed("--rows-per-part", "5")
     assert result.code == 1
-    assert "made differently (rows-per-part was 8192, now 5)" in result.error
-    assert "give --overwrite to replace it" in result.error
+    default = EmbedOptions.model_fields["rows_per_part"].default
+    assert f"made differently (rows-per-part was {default}, now 5)" in result.error
+    assert "--overwrite to replace it" in result.error
     assert embed("--rows-per-part", "5", "--overwrite", "--json").json["train"]["kept"] is False
 
 

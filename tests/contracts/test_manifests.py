@@ -69,6 +69,9 @@ GOOD: dict[str, dict[str, Any]] = {
         "encoder": None,
         "skipped_rows": 0,
         "skipped": None,
+        "unique_texts": None,
+        "tokens": 2,
+        "tokens_lost": 0,
         "truncated_rows": 0,
         "response_cut_rows": 0,
     },
@@ -117,7 +120,7 @@ def test_unknown_keys_and_versions_are_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", manifest_models())
 def test_every_key_is_needed(name: str) -> None:
-    """Defaults are for what every manifest of a kind says alike, and for no inputs."""
+    """Defaults are for what every manifest of a kind says alike, and for what was made of none."""
     for key in GOOD[name].keys() - {"inputs"}:
         with pytest.raises(ValidationError, match="Field required"):
             _model(name).model_validate({k: v for k, v in GOOD[name].items() if k != key})

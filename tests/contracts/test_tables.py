@@ -76,6 +76,8 @@ TABLES: dict[str, tuple[pa.Schema, Columns]] = {
             ("id", pa.string()),
             ("task", pa.string()),
             ("tokens", pa.int64()),
+            ("tokens_read", pa.int64()),
+            ("response_cut", pa.bool_()),
         ],
     ),
     "curves": (

@@ -1,35 +1,55 @@
 """The real embedding model, on the CPU."""
 
+import json
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from tma_prep.embedding.encoder import Encoder, Truncate
+from tma_prep.embedding.encoder import Encoder, EncoderSettings
 from tma_prep.embedding.model import resolve_model
+from tma_prep.embedding.tokens import Truncate
 from tma_prep.errors import DependencyError, OptionError
 
 pytestmark = pytest.mark.slow
 
 
 def encoder(
-    dtype: str = "float32",
+    dtype: Literal["float32", "bfloat16"] = "float32",
     *,
-    batch_size: int = 4,
+    batch_tokens: int | None = None,
+    batch_size: int | None = None,
     max_length: int | None = None,
     prefix: str = "",
     truncate: Truncate = "text",
+    threads: int | None = None,
 ) -> Encoder:
     """The packaged all-MiniLM-L6-v2."""
     return Encoder(
-        resolve_model("all-MiniLM-L6-v2"),
-        device="cpu",
-        dtype=dtype,
-        batch_size=batch_size,
-        max_length=max_length,
-        prefix=prefix,
-        truncate=truncate,
+        EncoderSettings(
+            resolve_model("all-MiniLM-L6-v2"),
+            device="cpu",
+            dtype=dtype,
+            batch_tokens=batch_tokens,
+            batch_size=batch_size,
+            max_length=max_length,
+            prefix=prefix,
+            truncate=truncate,
+            threads=threads,
+        )
     )
+
+
+def vectors(of: Encoder, texts: list[tuple[str, str]]) -> NDArray[np.float32]:
+    """Tokenise and embed."""
+    return of.vectors(of.tokenised(texts).ids)
+
+
+def least_cosine(some: NDArray[np.float32], others: NDArray[np.float32]) -> float:
+    """Of the rows of two sets of unit vectors, each with its own."""
+    return float((some.astype(np.float64) * others).sum(axis=1).min())
 
 
 TEXTS = [
@@ -40,6 +60,27 @@ TEXTS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def wide() -> Encoder:
+    """In float32, with the batches that suit a CPU."""
+    return encoder()
+
+
+@pytest.fixture(scope="module")
+def sample(sample_data: Path) -> list[tuple[str, str]]:
+    """Some of the sample data, and a text that fills the model."""
+    lines = (sample_data / "train.jsonl").read_text(encoding="utf-8").splitlines()
+    turns = [json.loads(line)["conversations"] for line in lines[:90]]
+    texts = [(prompt["value"], f" {answer['value']}") for prompt, answer in turns]
+    return [*texts[:50], ("long " * 400, ""), *texts[50:]]
+
+
+@pytest.fixture(scope="module")
+def expected(wide: Encoder, sample: list[tuple[str, str]]) -> NDArray[np.float32]:
+    """Each text of the sample by itself, with nothing else in the batch."""
+    return np.concatenate([vectors(wide, [text]) for text in sample])
+
+
 def test_vectors_are_those_of_sentence_transformers() -> None:
     """In the order of the texts, whatever the batches; like texts are near each other."""
     from sentence_transformers import SentenceTransformer
@@ -47,7 +88,7 @@ def test_vectors_are_those_of_sentence_transformers() -> None:
     plain = SentenceTransformer(resolve_model("all-MiniLM-L6-v2").location, device="cpu")
     expected = plain.encode([prompt + answer for prompt, answer in TEXTS])
     for batch_size in (1, 3):
-        found = encoder(batch_size=batch_size).encode(TEXTS).vectors
+        found = vectors(encoder(batch_size=batch_size), TEXTS)
         assert found.shape == (4, 384)
         cosine = (found * expected).sum(axis=1) / np.linalg.norm(expected, axis=1)
         assert cosine.min() > 1 - 1e-5
@@ -55,48 +96,83 @@ def test_vectors_are_those_of_sentence_transformers() -> None:
     assert similarity[0, 1] > 0.8 > 0.5 > similarity[0, 2]
 
 
-def test_bfloat16_is_near_float32_and_stored_as_float32() -> None:
-    """The default where the hardware is fast at it."""
-    narrow, wide = encoder("bfloat16").encode(TEXTS), encoder().encode(TEXTS)
-    assert narrow.vectors.dtype == np.float32
-    assert (narrow.vectors * wide.vectors).sum(axis=1).min() > 0.99
-    assert narrow.vectors.tolist() != wide.vectors.tolist()
+@pytest.mark.parametrize("batch_tokens", [64, 512, 4096])
+def test_batches_hardly_change_vectors(
+    sample: list[tuple[str, str]], expected: NDArray[np.float32], batch_tokens: int
+) -> None:
+    """And never their order."""
+    found = vectors(encoder(batch_tokens=batch_tokens), sample)
+    assert least_cosine(found, expected) > 1 - 1e-5
 
 
-def test_truncation_is_counted_and_the_lost_responses_apart() -> None:
-    """A long prompt hides its response; a long response is cut but seen."""
-    texts = [
-        ("word " * 30, " yes"),  # 30 + 1 tokens of 14: the response is gone
-        ("word " * 3, " yes" * 30),  # the response is seen in part
-        ("short", " yes"),
-        ("word " * 30, ""),  # there is no response to lose
+def test_a_limit_of_texts_hardly_changes_vectors(
+    sample: list[tuple[str, str]], expected: NDArray[np.float32]
+) -> None:
+    """Batches of five at most."""
+    assert least_cosine(vectors(encoder(batch_size=5), sample), expected) > 1 - 1e-5
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_threads_do_not_change_a_byte(
+    sample: list[tuple[str, str]], dtype: Literal["float32", "bfloat16"]
+) -> None:
+    """One, two or three, and as many as there are cores."""
+    made = [
+        vectors(encoder(dtype, threads=threads), sample[30:80]).tobytes()
+        for threads in (1, 2, 3, None)
     ]
-    found = encoder(max_length=16).encode(texts)
-    assert (found.truncated, found.response_cut) == (3, 1)
+    assert len(set(made)) == 1
+
+
+def test_bfloat16_is_near_float32_and_stored_as_float32(
+    sample: list[tuple[str, str]], expected: NDArray[np.float32]
+) -> None:
+    """The default where the hardware is fast at it."""
+    narrow = vectors(encoder("bfloat16"), sample)
+    assert narrow.dtype == np.float32
+    assert least_cosine(narrow, expected) >= 0.995
+    assert narrow.tolist() != expected.tolist()
 
 
 def test_truncating_the_prompt_keeps_the_response() -> None:
     """With it, the response bears on the vector; without, it does not."""
     texts = [("word " * 30, " yes"), ("word " * 30, " no no no")]
-    cut = encoder(max_length=16).encode(texts)
-    kept = encoder(max_length=16, truncate="prompt").encode(texts)
-    assert cut.vectors[0].tolist() == cut.vectors[1].tolist()
-    assert kept.vectors[0].tolist() != kept.vectors[1].tolist()
-    assert (kept.truncated, kept.response_cut) == (2, 0)
+    cutting, keeping = encoder(max_length=16), encoder(max_length=16, truncate="prompt")
+    cut, kept = vectors(cutting, texts), vectors(keeping, texts)
+    assert cut[0].tolist() == cut[1].tolist()
+    assert kept[0].tolist() != kept[1].tolist()
+    assert cutting.tokenised(texts).response_cut.tolist() == [True, True]
+    assert keeping.tokenised(texts).response_cut.tolist() == [False, False]
+    assert keeping.tokenised(texts).read.tolist() == [14, 14]
 
 
-def test_a_prefix_is_put_before_every_text() -> None:
+def test_a_prefix_is_put_before_every_text(wide: Encoder) -> None:
     """It changes the vectors just as if it had stood in the texts."""
-    found = encoder(prefix="query: ").encode(TEXTS[:2]).vectors
-    written = encoder().encode([("query: " + prompt, rest) for prompt, rest in TEXTS[:2]]).vectors
+    found = vectors(encoder(prefix="query: "), TEXTS[:2])
+    written = vectors(wide, [("query: " + prompt, rest) for prompt, rest in TEXTS[:2]])
     assert found.tolist() == written.tolist()
 
 
 def test_progress_counts_every_text() -> None:
     """Batch by batch."""
     told: list[int] = []
-    encoder(batch_size=1).encode(TEXTS * 3, on_done=told.append)
+    one = encoder(batch_size=1)
+    one.vectors(one.tokenised(TEXTS * 3).ids, on_done=told.append)
     assert sum(told) == 12 and len(told) > 1
+
+
+def test_no_texts(wide: Encoder) -> None:
+    """As of a window whose texts are all known."""
+    assert vectors(wide, []).shape == (0, 384)
+    assert wide.dimension == 384
+
+
+def test_what_describes_the_encoder_is_resolved(wide: Encoder) -> None:
+    """No `auto` and nothing unset that has a number; threads are no part of it."""
+    assert wide.described["dtype"] == "float32" and wide.described["device"] == "cpu"
+    assert wide.described["max_length"] == 256
+    assert isinstance(wide.described["batch_tokens"], int)
+    assert encoder(threads=1).described == wide.described
 
 
 def test_a_length_the_model_does_not_have_is_refused() -> None:
@@ -116,12 +192,4 @@ def test_a_model_that_cannot_be_had_names_the_remedy(monkeypatch: pytest.MonkeyP
     """Without a network, and without the package."""
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(DependencyError, match=r"--model no/such-model: cannot be loaded"):
-        Encoder(
-            resolve_model("no/such-model"),
-            device="cpu",
-            dtype="float32",
-            batch_size=1,
-            max_length=None,
-            prefix="",
-            truncate="text",
-        )
+        Encoder(EncoderSettings(resolve_model("no/such-model"), device="cpu"))

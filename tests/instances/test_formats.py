@@ -303,7 +303,9 @@ def test_rows_are_numbered_over_files_in_the_order_given(folder: Folder) -> None
     ]
     assert [row.row for row in found.skipped] == [1]
     assert found.pool.rows_by_file == [3, 2, 2]
-    assert [path.stem for path in read(str(folder.root), on_bad_row="skip").pool.files] == [
+    assert [
+        path.name.partition(".")[0] for path in read(str(folder.root), on_bad_row="skip").pool.files
+    ] == [
         "a",
         "b",
         "c",

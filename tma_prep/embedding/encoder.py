@@ -1,7 +1,7 @@
 """The embedding model: texts in, unit vectors out. The only import of sentence-transformers."""
 
+import concurrent.futures
 import contextlib
-import dataclasses
 import functools
 import logging
 import os
@@ -13,183 +13,166 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tma_prep.devices import resolve_device
+from tma_prep.embedding.batches import token_batches
 from tma_prep.embedding.model import ResolvedModel
+from tma_prep.embedding.packed_bert import PackedBert
+from tma_prep.embedding.tokens import Tokenised, TokenLists, TokenReader, Truncate
 from tma_prep.embedding.unit import unit_vectors
 from tma_prep.errors import DependencyError, OptionError
+from tma_prep.workers import in_turn
 from tma_prep_schemas.manifests import Option
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-Truncate = Literal["text", "prompt"]
+_BATCH_TOKENS = {"cpu": 1024, "mps": 16_384, "cuda": 16_384}
+"""Tokens of a batch. On a CPU a batch runs on one core and should fit its caches."""
 
 
 @dataclass(frozen=True)
-class EncoderOptions:
-    """How texts are encoded, resolved: no `auto` is left.
+class EncoderSettings:
+    """What an encoder is made of; travels to other processes.
 
     Attributes:
-        device: `cpu`, `cuda` or `mps`, with a number if need be.
-        dtype: `float32`, `bfloat16` or `float16`.
-        batch_size: Texts a forward pass.
-        max_length: Tokens the encoder reads, special ones included.
+        model: What `resolve_model` returned.
+        device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
+        dtype: `auto`, `float32`, `bfloat16` or `float16`.
+        batch_tokens: Tokens a forward pass, None for what suits the device.
+        batch_size: Texts a forward pass at most, None for any number.
+        max_length: Tokens read of a text, special ones included; None for the model's own limit.
         prefix: Put before every text, for encoders that want one.
         truncate: What gives way in a long text: its end, or the end of the prompt.
+        threads: Of the model on a CPU, None for one a core.
     """
 
-    device: str
-    dtype: str
-    batch_size: int
-    max_length: int
-    prefix: str
-    truncate: Truncate
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """Vectors of some instances, and what the encoder's length cut away.
-
-    Attributes:
-        vectors: float32, shape (instances, d), unit rows on the grid.
-        tokens: Of each whole text, special ones not counted.
-        truncated: Instances of which something was cut.
-        response_cut: Of those, the ones whose whole response was cut.
-    """
-
-    vectors: NDArray[np.float32]
-    tokens: list[int]
-    truncated: int
-    response_cut: int
+    model: ResolvedModel
+    device: str = "auto"
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    batch_tokens: int | None = None
+    batch_size: int | None = None
+    max_length: int | None = None
+    prefix: str = ""
+    truncate: Truncate = "text"
+    threads: int | None = None
 
 
 class Encoder:
-    """A loaded sentence-transformers model."""
+    """A loaded sentence-transformers model.
 
-    def __init__(
-        self,
-        model: ResolvedModel,
-        *,
-        device: str,
-        dtype: str,
-        batch_size: int | None,
-        max_length: int | None,
-        prefix: str,
-        truncate: Truncate,
-    ) -> None:
+    On a CPU every batch is computed by one thread, and as many batches at once as there are cores:
+    the bytes of a vector do not depend on how many.
+    """
+
+    def __init__(self, settings: EncoderSettings) -> None:
         """Load the model.
-
-        Args:
-            model: What `resolve_model` returned.
-            device: `auto`, `cpu`, `cuda` or `mps`.
-            dtype: `auto`, `float32`, `bfloat16` or `float16`.
-            batch_size: Texts a forward pass, None for 16 on a CPU and 128 elsewhere.
-            max_length: Tokens, None for the model's own limit.
-            prefix: Put before every text.
-            truncate: What gives way in a long text.
 
         Raises:
             DependencyError: The model cannot be loaded.
             OptionError: The device is not there, or the length is not one the model has.
         """
-        device = resolve_device(device)
-        dtype = resolve_dtype(dtype, device)
-        self._resolved = model
-        self._model = _load(model, device, dtype)
-        own_limit = self._model.max_seq_length or 512
-        if max_length is not None and not 8 <= max_length <= own_limit:
-            raise OptionError(
-                f"--max-length {max_length} must be from 8 to the model's {own_limit}"
-            )
-        self._model.max_seq_length = max_length or own_limit
-        self.options = EncoderOptions(
-            device=device,
-            dtype=dtype,
-            batch_size=batch_size or (16 if device == "cpu" else 128),
-            max_length=max_length or own_limit,
+        self.device = resolve_device(settings.device)
+        self.dtype = resolve_dtype(settings.dtype, self.device)
+        kind = self.device.partition(":")[0]
+        self._settings = settings
+        self._model = _load(settings.model, self.device, self.dtype)
+        limit = self._model.max_seq_length or 512
+        length = settings.max_length or limit
+        if not 8 <= length <= limit:
+            raise OptionError(f"--max-length {length} must be from 8 to the model's {limit}")
+        self._model.max_seq_length = length
+        self._batch_tokens = settings.batch_tokens or _BATCH_TOKENS[kind]
+        fits = kind == "cpu" and PackedBert.fits(self._model)
+        self._packed = PackedBert(self._model) if fits else None
+        self._threads = (settings.threads or os.cpu_count() or 1) if kind == "cpu" else 1
+        own_prompts = self._model.prompts or {}
+        prefix = (own_prompts.get(self._model.default_prompt_name or "") or "") + settings.prefix
+        self._reader = TokenReader(
+            self._model.tokenizer,
+            max_length=length,
             prefix=prefix,
-            truncate=truncate,
+            truncate=settings.truncate,
         )
-
-    @property
-    def described(self) -> dict[str, Option]:
-        """How texts are encoded, for a manifest."""
-        return {
-            "model": self._resolved.name,
-            "model_sha256": self._resolved.sha256,
-            **dataclasses.asdict(self.options),
+        self.described: dict[str, Option] = {
+            "model": settings.model.name,
+            "model_sha256": settings.model.sha256,
+            "device": kind,
+            "dtype": self.dtype,
+            "batch_tokens": self._batch_tokens,
+            "batch_size": settings.batch_size,
+            "max_length": length,
+            "prefix": prefix,
+            "truncate": settings.truncate,
         }
 
-    def encode(
-        self,
-        texts: Sequence[tuple[str, str]],
-        on_done: Callable[[int], None] = lambda _: None,
-    ) -> Encoded:
-        """Embed texts.
+    def tokenised(self, texts: Sequence[tuple[str, str]]) -> Tokenised:
+        """Tokenise texts; any thread may, while the model works.
 
         Args:
             texts: Each in two pieces, prompt and response, that make the text when joined.
-            on_done: Told how many more texts are embedded.
         """
-        joined = [prompt + response for prompt, response in texts]
-        lengths = self._tokens(joined)
-        long = [place for place, tokens in enumerate(lengths) if tokens > self._room]
-        response_cut = 0
-        for place in long:
-            prompt, response = texts[place]
-            if self.options.truncate == "prompt":
-                prompt = self._shortened(prompt, response)
-                joined[place] = prompt + response
-            if response and self._tokens([prompt])[0] >= self._room:
-                response_cut += 1
-        # Texts of like length share a batch, so that little of it is padding.
-        by_length = np.argsort([-min(tokens, self._room) for tokens in lengths], kind="stable")
-        vectors: list[NDArray[np.float32]] = []
-        for start in range(0, len(joined), self._texts_a_call):
-            places = by_length[start : start + self._texts_a_call]
-            found = self._model.encode(
-                [self.options.prefix + joined[place] for place in places],
-                batch_size=self.options.batch_size,
-                show_progress_bar=False,
-                convert_to_numpy=True,
-            )
-            vectors.append(unit_vectors(found))
-            on_done(len(places))
-        in_order = np.empty_like(by_length)
-        in_order[by_length] = np.arange(len(by_length))
-        return Encoded(np.concatenate(vectors)[in_order], lengths, len(long), response_cut)
+        return self._reader.read(texts)
 
-    @property
-    def _texts_a_call(self) -> int:
-        return 8 * self.options.batch_size
+    def vectors(
+        self, texts: TokenLists, on_done: Callable[[int], None] = lambda _: None
+    ) -> NDArray[np.float32]:
+        """Embed tokenised texts.
+
+        Args:
+            texts: What `tokenised` made of them.
+            on_done: Told how many more texts are embedded.
+
+        Returns:
+            float32, shape (texts, d), unit rows on the grid.
+        """
+        batches = token_batches(
+            texts.lengths, most_tokens=self._batch_tokens, most_texts=self._settings.batch_size
+        )
+        vectors = np.empty((len(texts.lengths), self.dimension), dtype=np.float32)
+
+        def one(batch: NDArray[np.int64]) -> int:
+            vectors[batch] = unit_vectors(self._forward([texts.text(place) for place in batch]))
+            return len(batch)
+
+        with (
+            _one_thread_each(self.device),
+            concurrent.futures.ThreadPoolExecutor(self._threads) as workers,
+        ):
+            for done in in_turn(workers, one, batches, ahead=2 * self._threads):
+                on_done(done)
+        return vectors
 
     @functools.cached_property
-    def _room(self) -> int:
-        """Tokens of text that fit beside the special tokens and the prefix."""
-        tokenizer = self._model.tokenizer
-        special = int(tokenizer.num_special_tokens_to_add())
-        prefix = len(tokenizer(self.options.prefix, add_special_tokens=False)["input_ids"])
-        return max(1, self.options.max_length - special - prefix)
+    def dimension(self) -> int:
+        """Components of a vector."""
+        found = self._model.get_embedding_dimension()
+        shortest = self._reader.shortest.text(0)
+        return int(found if found is not None else self._forward([shortest]).shape[1])
 
-    def _tokens(self, texts: list[str]) -> list[int]:
-        """Length of each text in tokens, special ones not counted."""
-        encoded = self._model.tokenizer(
-            texts, add_special_tokens=False, truncation=False, verbose=False
-        )
-        return [len(ids) for ids in encoded["input_ids"]]
+    def _forward(self, ids: Sequence[NDArray[np.int32]]) -> NDArray[np.float32]:
+        """One pass of the model; shape (texts, d)."""
+        if self._packed is not None:
+            return self._packed(ids)
+        import torch
 
-    def _shortened(self, prompt: str, response: str) -> str:
-        """The beginning of the prompt that leaves room for the response, at least one token."""
-        room = max(1, self._room - self._tokens([response])[0])
-        if not prompt:
-            return prompt
-        offsets = self._model.tokenizer(
-            prompt,
-            add_special_tokens=False,
-            truncation=False,
-            return_offsets_mapping=True,
-            verbose=False,
-        )["offset_mapping"]
-        return prompt[: offsets[room - 1][1]] if len(offsets) > room else prompt
+        features = self._reader.padded(ids, torch.device(self.device))
+        with torch.inference_mode():
+            found = self._model(features)["sentence_embedding"]
+        vectors: NDArray[np.float32] = found.float().cpu().numpy()
+        return vectors
+
+
+@contextlib.contextmanager
+def _one_thread_each(device: str) -> Iterator[None]:
+    """On a CPU, let torch use one thread for each caller."""
+    import torch
+
+    threads = torch.get_num_threads()
+    if device == "cpu":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def resolve_dtype(dtype: str, device: str) -> str:

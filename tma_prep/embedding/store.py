@@ -1,7 +1,10 @@
 """The embedding store: memory-mapped Arrow parts beside a manifest."""
 
+import functools
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -9,90 +12,133 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tma_prep.artifacts import file_entry, sync
+from tma_prep.artifacts import sync
 from tma_prep.errors import ArtifactError
 from tma_prep_schemas import (
     INSTANCES,
     ROW,
     ROW_ID,
     EmbeddingsManifest,
-    FileEntry,
     embeddings_schema,
 )
 
 
-class StoreWriter:
-    """Writes parts of a fixed number of rows; the last may be shorter."""
+@dataclass(frozen=True)
+class StoredRows:
+    """Consecutive rows of a store; all have one entry a row.
 
-    def __init__(self, folder: Path, rows_per_part: int) -> None:
-        """Write into an existing folder."""
-        self._folder = folder
-        self._rows_per_part = rows_per_part
-        self._rows: list[int] = []
-        self._ids: list[str] = []
-        self._vectors: list[NDArray[np.float32]] = []
-        self.files: list[FileEntry] = []
+    Attributes:
+        rows: `tma_row`, ascending.
+        ids: `tma_id`.
+        names: The row's own `id`, where it has one.
+        tasks: Name of the task, where rows name one.
+        vectors: float32, shape (rows, d).
+        tokens: int64; see `INSTANCES`.
+        tokens_read: int64.
+        response_cut: bool.
+    """
 
-    def add(self, rows: Sequence[int], ids: Sequence[str], vectors: NDArray[np.float32]) -> None:
-        """Append rows; shape of `vectors` is (len(rows), d)."""
-        self._rows += rows
-        self._ids += ids
-        self._vectors.append(vectors)
-        while len(self._rows) >= self._rows_per_part:
-            self._write(self._rows_per_part)
+    rows: Sequence[int]
+    ids: Sequence[str]
+    names: Sequence[str | None]
+    tasks: Sequence[str | None]
+    vectors: NDArray[np.float32]
+    tokens: NDArray[np.int64]
+    tokens_read: NDArray[np.int64]
+    response_cut: NDArray[np.bool_]
 
-    def finish(self) -> list[FileEntry]:
-        """Write what is left, and list the parts."""
-        if self._rows:
-            self._write(len(self._rows))
-        return self.files
+    @property
+    def instances(self) -> pa.Table:
+        """The rows as a table of `INSTANCES`."""
+        columns = [
+            *(self.rows, self.names, self.tasks),
+            *(self.tokens, self.tokens_read, self.response_cut),
+        ]
+        return pa.table(columns, schema=INSTANCES)
 
-    def _write(self, count: int) -> None:
-        vectors = np.concatenate(self._vectors)
-        schema = embeddings_schema(vectors.shape[1])
-        flat = pa.array(np.ascontiguousarray(vectors[:count]).reshape(-1))
-        batch = pa.record_batch(
-            [
-                pa.array(self._rows[:count], pa.int64()),
-                pa.array(self._ids[:count], pa.string()),
-                pa.FixedSizeListArray.from_arrays(flat, type=schema.field("embedding").type),
-            ],
-            schema=schema,
+    @classmethod
+    def without_ids(cls, vectors: NDArray[np.float32], instances: pa.Table) -> "StoredRows":
+        """Vectors and their `INSTANCES`, with no `tma_id`."""
+        return cls(
+            rows=instances[ROW].to_pylist(),
+            ids=[],
+            names=instances["id"].to_pylist(),
+            tasks=instances["task"].to_pylist(),
+            vectors=vectors,
+            tokens=instances["tokens"].to_numpy(),
+            tokens_read=instances["tokens_read"].to_numpy(),
+            response_cut=instances["response_cut"].to_numpy(),
         )
-        path = self._folder / f"part-{len(self.files):05d}.arrow"
-        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
-            writer.write_batch(batch)
-        sync(path)
-        self.files.append(file_entry(path, count))
-        self._rows, self._ids = self._rows[count:], self._ids[count:]
-        self._vectors = [vectors[count:]]
+
+    @classmethod
+    def join(cls, pieces: Sequence["StoredRows"]) -> "StoredRows":
+        """All rows of several, in order."""
+        return cls(
+            rows=[row for piece in pieces for row in piece.rows],
+            ids=[text for piece in pieces for text in piece.ids],
+            names=[name for piece in pieces for name in piece.names],
+            tasks=[task for piece in pieces for task in piece.tasks],
+            vectors=np.concatenate([piece.vectors for piece in pieces]),
+            tokens=np.concatenate([piece.tokens for piece in pieces]),
+            tokens_read=np.concatenate([piece.tokens_read for piece in pieces]),
+            response_cut=np.concatenate([piece.response_cut for piece in pieces]),
+        )
+
+    def piece(self, start: int, stop: int) -> "StoredRows":
+        """Some of them."""
+        return StoredRows(
+            **{field.name: getattr(self, field.name)[start:stop] for field in fields(self)}
+        )
 
 
-class InstanceWriter:
-    """Writes what later steps need of each row beside its vector; see `INSTANCES`."""
+class TakesRows(Protocol):
+    """Rows that have their vectors already."""
 
-    def __init__(self, folder: Path) -> None:
-        """Write into an existing folder."""
-        self._path = folder / "instances.parquet"
-        self._writer = pq.ParquetWriter(self._path, INSTANCES, compression="zstd")
-        self._rows = 0
+    def take_rows(self, places: NDArray[np.int64]) -> StoredRows:
+        """Rows by their ascending places in the store, without their ids."""
 
-    def add(
-        self,
-        rows: Sequence[int],
-        ids: Sequence[str | None],
-        tasks: Sequence[str | None],
-        tokens: Sequence[int],
-    ) -> None:
-        """Append rows, as a row group."""
-        self._writer.write_table(pa.table([rows, ids, tasks, tokens], schema=INSTANCES))
-        self._rows += len(rows)
 
-    def finish(self) -> FileEntry:
-        """Close the file."""
-        self._writer.close()
-        sync(self._path)
-        return file_entry(self._path, self._rows)
+def part_name(number: int) -> str:
+    """File name of a part."""
+    return f"part-{number:05d}.arrow"
+
+
+def write_part(path: Path, rows: StoredRows) -> None:
+    """Write one part, synced."""
+    schema = embeddings_schema(rows.vectors.shape[1])
+    flat = pa.array(np.ascontiguousarray(rows.vectors).reshape(-1))
+    batch = pa.record_batch(
+        [
+            pa.array(rows.rows, pa.int64()),
+            pa.array(rows.ids, pa.string()),
+            pa.FixedSizeListArray.from_arrays(flat, type=schema.field("embedding").type),
+        ],
+        schema=schema,
+    )
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        writer.write_batch(batch)
+    sync(path)
+
+
+def map_part(path: Path) -> tuple[pa.Schema, list[pa.RecordBatch]]:
+    """The schema and the mapped batches of a part.
+
+    Raises:
+        ArtifactError: It is no Arrow file.
+    """
+    try:
+        with pa.ipc.open_file(pa.memory_map(str(path))) as reader:
+            batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
+    except (OSError, pa.ArrowException) as error:
+        raise ArtifactError(f"{path}: cannot be read; run embed with --overwrite") from error
+    return reader.schema, batches
+
+
+def vectors_of(batch: pa.RecordBatch) -> NDArray[np.float32]:
+    """The vectors of a mapped batch, shape (rows, d), not copied."""
+    column = batch.column("embedding")
+    flat: NDArray[np.float32] = column.flatten().to_numpy(zero_copy_only=True)
+    return flat.reshape(-1, column.type.list_size)
 
 
 class EmbeddingStore:
@@ -111,19 +157,12 @@ class EmbeddingStore:
         expected = embeddings_schema(manifest.dimension)
         for entry in manifest.files:
             path = folder / entry.file
-            try:
-                with pa.ipc.open_file(pa.memory_map(str(path))) as reader:
-                    batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
-            except (OSError, pa.ArrowException) as error:
-                raise ArtifactError(
-                    f"{path}: cannot be read; run embed with --overwrite"
-                ) from error
-            table = pa.Table.from_batches(batches, reader.schema)
-            if not table.schema.equals(expected) or table.num_rows != entry.rows:
+            schema, batches = map_part(path)
+            rows = sum(batch.num_rows for batch in batches)
+            if not schema.equals(expected) or rows != entry.rows:
                 raise ArtifactError(f"{path}: is not the part the manifest lists; run embed again")
             for batch in batches:
-                flat = batch.column("embedding").flatten().to_numpy(zero_copy_only=True)
-                self._slices.append(flat.reshape(-1, manifest.dimension))
+                self._slices.append(vectors_of(batch))
                 self._batches.append(batch)
         self._starts = np.cumsum([0, *map(len, self._slices)])[:-1]
 
@@ -145,6 +184,14 @@ class EmbeddingStore:
     def instances(self, *columns: str) -> pa.Table:
         """These columns of `INSTANCES`, one row a stored row."""
         return pq.read_table(self._instances, columns=list(columns))
+
+    def take_rows(self, places: NDArray[np.int64]) -> StoredRows:
+        """See `TakesRows`."""
+        return StoredRows.without_ids(self.take(places), self._all_instances.take(pa.array(places)))
+
+    @functools.cached_property
+    def _all_instances(self) -> pa.Table:
+        return pq.read_table(self._instances)
 
     def slices(self) -> Iterator[NDArray[np.float32]]:
         """All vectors in order, as mapped arrays."""

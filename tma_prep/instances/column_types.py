@@ -2,12 +2,12 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tma_prep.errors import InputError
+from tma_prep.remote import AnyPath
 from tma_prep_schemas import PREFIX
 
 _LONGEST_TYPE = 80
@@ -22,7 +22,7 @@ def without_views(schema: pa.Schema) -> pa.Schema:
     return pa.schema(fields, schema.metadata)
 
 
-def common_schema(schemas: Sequence[tuple[Path, pa.Schema | None]]) -> pa.Schema | None:
+def common_schema(schemas: Sequence[tuple[AnyPath, pa.Schema | None]]) -> pa.Schema | None:
     """The one schema of columnar files, each with its path; None where all are JSON.
 
     Raises:
@@ -55,7 +55,7 @@ def common_schema(schemas: Sequence[tuple[Path, pa.Schema | None]]) -> pa.Schema
     return first
 
 
-def _check_types(schema: pa.Schema, path: Path) -> None:
+def _check_types(schema: pa.Schema, path: AnyPath) -> None:
     """Refuse now what would fail when the shards are written, hours later."""
     for field in schema:
         reason = _obstacle(field.type)

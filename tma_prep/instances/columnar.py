@@ -11,12 +11,14 @@ from tma_prep.errors import InputError
 from tma_prep.instances.column_types import without_views
 from tma_prep.instances.opening import open_seekable, reading
 from tma_prep.instances.sources import container_of
+from tma_prep.remote import AnyPath
 
 _ROWS_A_BLOCK = 2048
 _BYTES_A_BLOCK = 32 << 20
+_BYTES_A_REQUEST = 4 << 20
 
 
-def columnar_schema(path: Path) -> pa.Schema | None:
+def columnar_schema(path: AnyPath) -> pa.Schema | None:
     """The schema in which a Parquet or Arrow file is read, None for JSON.
 
     Raises:
@@ -41,9 +43,11 @@ def _decoded(schema: pa.Schema) -> pa.Schema:
     return schema
 
 
-def parquet_tables(path: Path, columns: Sequence[str] | None) -> Iterator[pa.Table]:
+def parquet_tables(path: AnyPath, columns: Sequence[str] | None) -> Iterator[pa.Table]:
     """The rows of a Parquet file, of these columns alone."""
-    source = pq.ParquetFile(open_seekable(path))
+    # A column of a row group, however long, comes from afar piece by piece.
+    piece = 0 if isinstance(path, Path) else _BYTES_A_REQUEST
+    source = pq.ParquetFile(open_seekable(path), buffer_size=piece)
     groups = (source.metadata.row_group(place) for place in range(source.num_row_groups))
     rows = _rows_a_block((group.total_byte_size, group.num_rows) for group in groups)
     wanted = None if columns is None else list(columns)
@@ -52,7 +56,7 @@ def parquet_tables(path: Path, columns: Sequence[str] | None) -> Iterator[pa.Tab
         yield _read_as(pa.Table.from_batches([batch]))
 
 
-def arrow_tables(path: Path, columns: Sequence[str] | None) -> Iterator[pa.Table]:
+def arrow_tables(path: AnyPath, columns: Sequence[str] | None) -> Iterator[pa.Table]:
     """The rows of an Arrow file or stream, of these columns alone.
 
     Raises:
@@ -75,7 +79,7 @@ def arrow_tables(path: Path, columns: Sequence[str] | None) -> Iterator[pa.Table
                 yield _read_as(table.slice(start, rows))
 
 
-def _open_arrow(path: Path) -> pa.RecordBatchReader | pa.ipc.RecordBatchFileReader:
+def _open_arrow(path: AnyPath) -> pa.RecordBatchReader | pa.ipc.RecordBatchFileReader:
     source = open_seekable(path)
     magic = source.read(6)
     source.seek(0)
@@ -92,7 +96,7 @@ def _rows_a_block(parts: Iterable[tuple[int, int]]) -> int:
     return max(1, min(_ROWS_A_BLOCK, _BYTES_A_BLOCK // max(1, widest)))
 
 
-def _check_nulls(batch: pa.RecordBatch, path: Path) -> None:
+def _check_nulls(batch: pa.RecordBatch, path: AnyPath) -> None:
     for column, values in zip(batch.schema, batch.columns, strict=True):
         if not column.nullable and values.null_count:
             raise InputError(

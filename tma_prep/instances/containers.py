@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -12,6 +11,7 @@ from tma_prep.instances.formats import BadRow
 from tma_prep.instances.json_container import JsonRow, json_blocks, jsonl_blocks
 from tma_prep.instances.opening import empty_input, reading
 from tma_prep.instances.sources import container_of
+from tma_prep.remote import AnyPath
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class TableBlock:
 Block = JsonBlock | TableBlock
 
 
-def read_blocks(path: Path, columns: Sequence[str] | None = None) -> Iterator[Block]:
+def read_blocks(path: AnyPath, columns: Sequence[str] | None = None) -> Iterator[Block]:
     """Stream the rows of one file. A columnar file may have none: parts of a set often do.
 
     Args:

@@ -3,12 +3,12 @@
 import io
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 from tma_prep.errors import InputError
 from tma_prep.instances.formats import BadRow
 from tma_prep.instances.json_array import array_elements
 from tma_prep.instances.opening import open_bytes
+from tma_prep.remote import AnyPath
 
 JsonRow = dict[str, object]
 JsonRows = list[JsonRow | BadRow]
@@ -18,13 +18,13 @@ _BYTES_A_BLOCK = 8 << 20
 _BOM = b"\xef\xbb\xbf"
 
 
-def jsonl_blocks(path: Path) -> Iterator[JsonRows]:
+def jsonl_blocks(path: AnyPath) -> Iterator[JsonRows]:
     """The rows of a file of JSON lines; a line that is no object is a `BadRow`."""
     with open_bytes(path) as stream:
         yield from _blocks_of(_lines(stream))
 
 
-def json_blocks(path: Path) -> Iterator[JsonRows]:
+def json_blocks(path: AnyPath) -> Iterator[JsonRows]:
     """The rows of a JSON array, a Natural Instructions task file, or JSON lines in a `.json`.
 
     Raises:
@@ -108,7 +108,7 @@ def _parsed_line(line: bytes) -> object:
         return None
 
 
-def _array(path: Path, stream: io.BufferedReader) -> Iterator[tuple[int, JsonRow | BadRow]]:
+def _array(path: AnyPath, stream: io.BufferedReader) -> Iterator[tuple[int, JsonRow | BadRow]]:
     rows = 0
     try:
         for size, value in array_elements(stream):
@@ -131,7 +131,7 @@ def _object(value: object) -> JsonRow | BadRow:
     return value
 
 
-def _natural_instructions(path: Path, whole: object) -> Iterator[JsonRow | BadRow]:
+def _natural_instructions(path: AnyPath, whole: object) -> Iterator[JsonRow | BadRow]:
     instances = whole.get("Instances") if isinstance(whole, dict) else None
     if not isinstance(whole, dict) or not isinstance(instances, list):
         raise InputError(

@@ -1,7 +1,6 @@
 """Rows read again by their numbers, once it is known that they are good."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -12,12 +11,13 @@ from tma_prep.instances.containers import Block, JsonBlock, read_blocks
 from tma_prep.instances.formats import BadRow
 from tma_prep.instances.instance import Instance, InstanceReader
 from tma_prep.instances.json_schema import table_of
+from tma_prep.remote import AnyPath
 
 Rows = NDArray[np.int64]
 
 
 def tables_at(
-    files: Sequence[Path], rows: Rows, schema: pa.Schema
+    files: Sequence[AnyPath], rows: Rows, schema: pa.Schema
 ) -> Iterator[tuple[Rows, pa.Table]]:
     """The rows of these ascending numbers as tables of that schema.
 
@@ -32,7 +32,7 @@ def tables_at(
 
 
 def instances_at(
-    files: Sequence[Path], rows: Rows, reader: InstanceReader, columns: Sequence[str] | None
+    files: Sequence[AnyPath], rows: Rows, reader: InstanceReader, columns: Sequence[str] | None
 ) -> Iterator[Instance]:
     """The rows of these ascending numbers as instances.
 
@@ -51,8 +51,8 @@ def instances_at(
 
 
 def _blocks_with(
-    files: Sequence[Path], rows: Rows, columns: Sequence[str] | None
-) -> Iterator[tuple[Path, Block, Rows, Rows]]:
+    files: Sequence[AnyPath], rows: Rows, columns: Sequence[str] | None
+) -> Iterator[tuple[AnyPath, Block, Rows, Rows]]:
     """Blocks that hold some of the rows, with the rows' numbers and their places in the block."""
     first_row = found = 0
     for path in files:
@@ -92,5 +92,5 @@ def _objects(block: Block, places: Rows) -> Sequence[Mapping[str, object] | BadR
     return found
 
 
-def _changed(path: Path) -> InputError:
+def _changed(path: AnyPath) -> InputError:
     return InputError(f"{path}: has changed since it was embedded; run embed again")

@@ -2,6 +2,8 @@
 
 import contextlib
 import io
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,10 +11,11 @@ import pyarrow as pa
 
 from tma_prep.errors import InputError
 from tma_prep.instances.sources import compression_of, container_of
+from tma_prep.remote import AnyPath
 
 
 @contextlib.contextmanager
-def reading(path: Path) -> Iterator[None]:
+def reading(path: AnyPath) -> Iterator[None]:
     """Turn what the readers raise into one line that names the file.
 
     Raises:
@@ -30,12 +33,12 @@ def reading(path: Path) -> Iterator[None]:
         ) from error
 
 
-def empty_input(path: Path) -> InputError:
+def empty_input(path: AnyPath) -> InputError:
     """What is raised for a file without a row."""
     return InputError(f"{path}: is empty; it must hold at least one row")
 
 
-def open_bytes(path: Path) -> io.BufferedReader:
+def open_bytes(path: AnyPath) -> io.BufferedReader:
     """The bytes of a plain or compressed file, as a stream.
 
     Raises:
@@ -46,17 +49,34 @@ def open_bytes(path: Path) -> io.BufferedReader:
         return path.open("rb")
     if path.stat().st_size == 0:
         raise empty_input(path)
-    return io.BufferedReader(pa.input_stream(str(path), compression=compression))
+    source = str(path) if isinstance(path, Path) else path.open()
+    return io.BufferedReader(pa.input_stream(source, compression=compression))
 
 
-def open_seekable(path: Path) -> pa.NativeFile:
-    """A file that can be read from anywhere; a compressed one is unpacked in memory.
+def open_seekable(path: AnyPath) -> pa.NativeFile:
+    """A file that can be read from anywhere.
 
     Raises:
         InputError: It has no bytes.
     """
     if path.stat().st_size == 0:
         raise empty_input(path)
-    if compression_of(path) is None:
+    if compression_of(path) is not None:
+        return _unpacked(path)
+    if isinstance(path, Path):
         return pa.memory_map(str(path))
-    return pa.BufferReader(open_bytes(path).read())
+    # Parquet is read in pieces of its own choice; Arrow in many small ones, front to back.
+    if container_of(path) == "parquet":
+        pieces: io.RawIOBase | io.BufferedReader = path.open_raw("none")
+    else:
+        pieces = path.open()
+    return pa.PythonFile(pieces, mode="r") if pieces.seekable() else _unpacked(path)
+
+
+def _unpacked(path: AnyPath) -> pa.NativeFile:
+    """Its bytes, as they are to be read, mapped from a file that is gone once they are let go."""
+    with tempfile.NamedTemporaryFile(prefix="tma-prep-") as file:
+        with open_bytes(path) as stream:
+            shutil.copyfileobj(stream, file, 1 << 20)
+        file.flush()
+        return pa.memory_map(file.name)

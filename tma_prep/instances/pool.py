@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +22,7 @@ from tma_prep.instances.known_rows import instances_at, tables_at
 from tma_prep.instances.opening import empty_input
 from tma_prep.instances.validation import Batch, OnBadRow, Validation
 from tma_prep.instances.vectors import VectorColumn
+from tma_prep.remote import AnyPath, any_path
 from tma_prep_schemas import InputFile, Source
 
 
@@ -37,7 +37,7 @@ class InstancePool:
 
     def __init__(
         self,
-        files: Sequence[Path],
+        files: Sequence[AnyPath],
         *,
         format_name: str | None,
         task_column: str | None,
@@ -65,7 +65,7 @@ class InstancePool:
     def from_source(cls, source: Source) -> "InstancePool":
         """The pool that a manifest describes."""
         pool = cls(
-            [Path(file.path) for file in source.files],
+            [any_path(file.path) for file in source.files],
             format_name=source.format,
             task_column=source.task_column,
             task_optional=True,
@@ -163,7 +163,7 @@ def stored_schema(source: Source) -> pa.Schema:
     return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(source.arrow_schema)))
 
 
-def _first_columns(files: Sequence[Path]) -> tuple[Path, list[str]]:
+def _first_columns(files: Sequence[AnyPath]) -> tuple[AnyPath, list[str]]:
     """The columns of the first block that has any, and its file."""
     first_bad: InputError | None = None
     for path in files:

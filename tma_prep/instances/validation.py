@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -15,6 +14,7 @@ from tma_prep.instances.formats import BadRow
 from tma_prep.instances.instance import Instance, InstanceReader
 from tma_prep.instances.json_schema import JsonSchema
 from tma_prep.instances.vectors import VectorColumn
+from tma_prep.remote import AnyPath
 
 OnBadRow = Literal["fail", "skip"]
 
@@ -52,7 +52,7 @@ class Validation:
 
     def __init__(
         self,
-        files: Sequence[Path],
+        files: Sequence[AnyPath],
         reader: InstanceReader,
         columns: Sequence[str] | None,
         vectors: VectorColumn | None,
@@ -105,7 +105,7 @@ class Validation:
             also = f", and so are the {others} files after it" if others else ""
             raise InputError(f"{self._files[0]}: is empty{also}; it must hold at least one row")
 
-    def _check_columns(self, columns: Sequence[str], path: Path) -> None:
+    def _check_columns(self, columns: Sequence[str], path: AnyPath) -> None:
         wanted = self._reader.format
         missing = [name for name in wanted.columns if name not in columns]
         if missing:
@@ -119,7 +119,7 @@ class Validation:
                 f"{path}: has no column `{self._vectors.name}` (--vectors-column); check its name"
             )
 
-    def _validated(self, block: Block, path: Path, first_row: int) -> Batch:
+    def _validated(self, block: Block, path: AnyPath, first_row: int) -> Batch:
         rows = block.rows if isinstance(block, JsonBlock) else block.table.to_pylist()
         batch = Batch([])
         for place, row in enumerate(rows, start=block.first_row):

@@ -8,8 +8,9 @@ about k rows pass it; how good the guess is bears on the length of a list, never
 
 import concurrent.futures
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import threadpoolctl
@@ -23,13 +24,27 @@ from tma_prep.workers import in_turn
 
 _SAMPLE_ROWS = 8192
 _PRODUCTS_PER_BLOCK = 1 << 21  # 8 MB of them: with a thousand tests, two thousand rows
+_SLICE_BYTES = 16 << 20  # of vectors sent elsewhere: with a thousand tests, some tenths of a second
 _MOST_DOUBTS = 4  # tests in doubt for a row that are settled pair by pair; more, by a product
 _ROWS_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
-class _Block:
-    """What one block of products yields; row numbers are those of the whole pool."""
+class PoolSlice:
+    """Consecutive rows of the pool.
+
+    Attributes:
+        first_row: Its number in the pool.
+        vectors: float32, shape (rows, d).
+    """
+
+    first_row: int
+    vectors: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """What the products of some rows yield; row numbers are those of the whole pool."""
 
     first_row: int
     nearest: NDArray[np.int64]
@@ -39,12 +54,59 @@ class _Block:
     scores: NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class Scan:
+    """What is asked of every row; travels to other processes.
+
+    Attributes:
+        tests: Shape (m, d).
+        columns: The same, shape (d, m), as the product wants it.
+        floors: float32, shape (m,): candidates of a test score more.
+        error: No score is further than this from the exact similarity.
+        rows_per_block: Rows multiplied at once.
+    """
+
+    tests: NDArray[np.float32]
+    columns: NDArray[np.float32]
+    floors: NDArray[np.float32]
+    error: float
+    rows_per_block: int
+
+    def of_slice(self, rows: PoolSlice) -> Scanned:
+        """Scan a slice, one block after the other, in this thread alone."""
+        with threadpoolctl.threadpool_limits(1, user_api="blas"):
+            return _joined([self.of_block(block) for block in _cut(rows, self.rows_per_block)])
+
+    def of_block(self, rows: PoolSlice) -> Scanned:
+        """Scan a block."""
+        scores = rows.vectors @ self.columns
+        nearest, similarities = _nearest(rows.vectors, scores, self.tests, self.error)
+        above = np.flatnonzero(scores > self.floors)
+        candidates, queries = np.divmod(above, len(self.tests))
+        return Scanned(
+            rows.first_row,
+            nearest,
+            similarities,
+            rows=rows.first_row + candidates,
+            tests=queries,
+            scores=scores.ravel()[above],
+        )
+
+
+class SliceMap(Protocol):
+    """Scans slices elsewhere, say on the machines of a cluster."""
+
+    def __call__(self, scan: Scan, slices: Iterable[PoolSlice]) -> Iterator[Scanned]:
+        """`scan.of_slice` of each, in order; slices are taken only a few ahead."""
+
+
 def both_ways(
     tests: NDArray[np.float32],
     vectors: VectorRows,
     *,
     k: int,
     on_rows: Callable[[int], None] = lambda _: None,
+    elsewhere: SliceMap | None = None,
 ) -> tuple[NeighborLists, NearestTests]:
     """Each test's nearest rows, about k of them, and each row's nearest test, both exactly.
 
@@ -53,17 +115,13 @@ def both_ways(
         vectors: The training rows.
         k: Rows wanted in a list; it does not change which come first.
         on_rows: Told how many more rows are done.
+        elsewhere: Where the rows are scanned, None for the cores of this machine.
     """
     rows, dimension = vectors.shape
     error = float32_error_bound(dimension)
-    columns = np.ascontiguousarray(tests.T)
     rows_per_block = max(16, _PRODUCTS_PER_BLOCK // len(tests))
     nearest = NearestTests(np.empty(rows, np.int64), np.empty(rows, np.float64))
-    found: list[_Block] = []
-
-    def one(block: tuple[int, NDArray[np.float32]]) -> _Block:
-        return _of_block(block[0], block[1], tests, columns, floors, error)
-
+    found: list[Scanned] = []
     # A thread a core, each with its own blocks, keeps every step as parallel as the product.
     threads = os.cpu_count() or 1
     with (
@@ -71,7 +129,16 @@ def both_ways(
         concurrent.futures.ThreadPoolExecutor(threads) as workers,
     ):
         floors = _floors(workers, tests, vectors, min(k, rows), error)
-        for done in in_turn(workers, one, _blocks(vectors, rows_per_block), ahead=2 * threads):
+        columns = np.ascontiguousarray(tests.T)
+        scan = Scan(tests, columns, floors, error, rows_per_block)
+        if elsewhere is None:
+            blocks = _slices(vectors, rows_per_block)
+            scanned = in_turn(workers, scan.of_block, blocks, ahead=2 * threads)
+        else:
+            # Of whole blocks, so that the very same products are computed there as here.
+            blocks_per_slice = max(1, _SLICE_BYTES // (4 * dimension * rows_per_block))
+            scanned = elsewhere(scan, _slices(vectors, rows_per_block * blocks_per_slice))
+        for done in scanned:
             here = slice(done.first_row, done.first_row + len(done.nearest))
             nearest.tests[here] = done.nearest
             nearest.similarities[here] = done.similarities
@@ -115,33 +182,26 @@ def _floors(
     return floors + np.float32(2 * error)
 
 
-def _blocks(vectors: VectorRows, rows_per_block: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
+def _slices(vectors: VectorRows, rows_per_slice: int) -> Iterator[PoolSlice]:
     first_row = 0
     for part in vectors.slices():
-        for start in range(0, len(part), rows_per_block):
-            yield first_row + start, part[start : start + rows_per_block]
+        yield from _cut(PoolSlice(first_row, part), rows_per_slice)
         first_row += len(part)
 
 
-def _of_block(
-    first_row: int,
-    block: NDArray[np.float32],
-    tests: NDArray[np.float32],
-    columns: NDArray[np.float32],
-    floors: NDArray[np.float32],
-    error: float,
-) -> _Block:
-    scores = block @ columns
-    nearest, similarities = _nearest(block, scores, tests, error)
-    above = np.flatnonzero(scores > floors)
-    candidates, queries = np.divmod(above, len(tests))
-    return _Block(
-        first_row,
-        nearest,
-        similarities,
-        rows=first_row + candidates,
-        tests=queries,
-        scores=scores.ravel()[above],
+def _cut(rows: PoolSlice, length: int) -> Iterator[PoolSlice]:
+    for start in range(0, len(rows.vectors), length):
+        yield PoolSlice(rows.first_row + start, rows.vectors[start : start + length])
+
+
+def _joined(pieces: Sequence[Scanned]) -> Scanned:
+    return Scanned(
+        pieces[0].first_row,
+        nearest=np.concatenate([piece.nearest for piece in pieces]),
+        similarities=np.concatenate([piece.similarities for piece in pieces]),
+        rows=np.concatenate([piece.rows for piece in pieces]),
+        tests=np.concatenate([piece.tests for piece in pieces]),
+        scores=np.concatenate([piece.scores for piece in pieces]),
     )
 
 

@@ -1,5 +1,6 @@
 """`tma-prep arrange`: embeddings to a ranking, orders and shards."""
 
+import contextlib
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -7,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from tma_prep.arrangement import ORDERS, PER_TASK, SELECTIONS, parse_budget, parse_rounds
+from tma_prep.arrangement.comparison import OrderComparison
 from tma_prep.artifacts import Workspace
 from tma_prep.config import ArrangeOptions
 from tma_prep.errors import OptionError
-from tma_prep.pipeline.orders import OrderPlan, Orders, plan_order
+from tma_prep.neighbors.ray_scan import RayScan
+from tma_prep.pipeline.orders import OrderPlan, Orders, plan_order, shards_folder
 from tma_prep.pipeline.ranking import Ranker, load_or_rank
 from tma_prep.pipeline.sides import open_sides
 from tma_prep.progress import Progress, Silent, Stopwatch
@@ -20,7 +23,11 @@ from tma_prep_schemas import Facts
 
 @dataclass(frozen=True)
 class OrderResult:
-    """One order: where its shards are, and whether it was there already."""
+    """One order: where its shards are, and whether it was there already.
+
+    Attributes:
+        change: How far it is from the order that it replaces since its inputs were updated.
+    """
 
     name: str
     order: str
@@ -28,6 +35,7 @@ class OrderResult:
     shards: int
     folder: str | None
     kept: bool
+    change: OrderComparison | None
 
 
 @dataclass(frozen=True)
@@ -107,10 +115,13 @@ def arrange(options: ArrangeOptions, progress: Progress | None = None) -> Arrang
     clock = Stopwatch()
     check_options(options)
     workspace = Workspace(options.work)
-    with workspace.locked():
+    with workspace.locked(), contextlib.ExitStack() as stack:
         with clock("open"):
             sides = open_sides(workspace)
-            ranker = Ranker(sides, options, progress)
+            elsewhere = None
+            if options.engine == "ray":
+                elsewhere = stack.enter_context(RayScan(options.address))
+            ranker = Ranker(sides, options, progress, elsewhere)
             plans = [
                 plan_order(workspace, sides, name, order, ranker, options)
                 for name, order in _names(options).items()
@@ -133,7 +144,10 @@ def arrange(options: ArrangeOptions, progress: Progress | None = None) -> Arrang
         ranking=options.ranking,
         facts=pool.manifest.facts,
         searched=pool.made,
-        orders=[_result(workspace, plan, rows[plan.name], options) for plan in plans],
+        orders=[
+            _result(workspace, plan, rows[plan.name], options, work.changes.get(plan.name))
+            for plan in plans
+        ],
         seconds=clock.seconds,
     )
 
@@ -157,6 +171,8 @@ def check_options(options: ArrangeOptions) -> None:
             )
     if len(set(options.orders)) < len(options.orders):
         raise OptionError("an --order is named twice; name each once")
+    if options.address is not None and options.engine != "ray":
+        raise OptionError("--address is that of a Ray cluster; it needs --engine ray")
     if options.budget is not None:
         parse_budget(options.budget)
     elif options.select in ("both-ends", "random"):
@@ -178,6 +194,8 @@ def check_options(options: ArrangeOptions) -> None:
         )
     if options.per_task is None and options.per_task_select != "nearest":
         raise OptionError("--per-task-select needs --per-task N, the rows to keep of each task")
+    if options.shards_to is not None and not options.shards:
+        raise OptionError("--shards-to says where shards go, and --no-shards writes none; give one")
     if (options.then is None) != (options.after is None):
         raise OptionError("--then and --after go together, as in --then rt --after 0.2")
     if options.then is not None and "rt" in options.orders:
@@ -206,9 +224,13 @@ def _floor_seconds(plan: Plan, dimension: int) -> float:
 
 
 def _result(
-    workspace: Workspace, plan: OrderPlan, rows: int, options: ArrangeOptions
+    workspace: Workspace,
+    plan: OrderPlan,
+    rows: int,
+    options: ArrangeOptions,
+    change: OrderComparison | None,
 ) -> OrderResult:
-    folder = workspace.shards(plan.name)
+    folder = shards_folder(workspace, plan.name, options)
     return OrderResult(
         name=plan.name,
         order=plan.order,
@@ -216,4 +238,5 @@ def _result(
         shards=math.ceil(rows / options.rows_per_shard) if options.shards else 0,
         folder=str(folder) if options.shards else None,
         kept=not plan.order_missing and not plan.shards_missing,
+        change=change,
     )

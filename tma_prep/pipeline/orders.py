@@ -1,10 +1,12 @@
 """From a ranking to orders, shards and their schedules."""
 
+import contextlib
 import functools
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
@@ -19,18 +21,22 @@ from tma_prep.arrangement import (
     stages,
     then_shuffle,
 )
+from tma_prep.arrangement.comparison import OrderComparison, compare_orders
 from tma_prep.artifacts import (
     MANIFEST,
     Workspace,
+    beside,
     file_entry,
     find_finished,
+    is_outdated,
+    read_manifest,
     staged_folder,
     sync,
     write_manifest,
     write_text,
 )
 from tma_prep.config import ArrangeOptions
-from tma_prep.errors import ArtifactError
+from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.instances import InstancePool, stored_schema
 from tma_prep.pipeline.inputs import check_inputs
 from tma_prep.pipeline.libraries import library_versions, tool_version
@@ -38,11 +44,13 @@ from tma_prep.pipeline.ranking import LIBRARIES, RankedPool, Ranker
 from tma_prep.pipeline.sides import Sides, Tasks, tasks_of
 from tma_prep.pipeline.tokens import counted_by, tokens_of_rows
 from tma_prep.progress import Progress
+from tma_prep.remote import AnyPath, RemotePath, any_path, sent_folder
 from tma_prep.shards import write_shards
 from tma_prep_schemas import (
     ORDER,
     ROUND,
     ROW,
+    ROW_ID,
     FileEntry,
     OrderManifest,
     Schedule,
@@ -106,17 +114,19 @@ def plan_order(
         config,
         sides.inputs,
         overwrite=options.overwrite,
+        before=sides.before,
     )
     if order_found is not None and order_found.files[0].file != workspace.order(name).name:
         raise ArtifactError(
             f"{workspace.order_manifest(name)}: names another file; make it again with --overwrite"
         )
     shards_found = options.shards and find_finished(
-        workspace.shards(name) / MANIFEST,
+        shards_folder(workspace, name, options) / MANIFEST,
         ShardsManifest,
         shards_config,
         sides.inputs,
         overwrite=options.overwrite,
+        before=sides.before,
     )
     return OrderPlan(
         name,
@@ -126,6 +136,16 @@ def plan_order(
         order_missing=order_found is None,
         shards_missing=shards_found is None,
     )
+
+
+def shards_folder(workspace: Workspace, name: str, options: ArrangeOptions) -> AnyPath:
+    """Where the shards of an order go: into the workspace, or beneath `--shards-to`."""
+    if options.shards_to is None:
+        return workspace.shards(name)
+    target = any_path(options.shards_to)
+    if isinstance(target, RemotePath) and target.protocol in ("http", "https"):
+        raise OptionError(f"--shards-to {target}: a web server takes no files; use s3://bucket/…")
+    return target / name
 
 
 class Orders:
@@ -140,13 +160,14 @@ class Orders:
         options: ArrangeOptions,
         progress: Progress,
     ) -> None:
-        """Take what the orders are made from."""
+        """Take what the orders are made from; `changes` tells what became of replaced orders."""
         self._workspace = workspace
         self._sides = sides
         self._ranker = ranker
         self._pool = pool
         self._options = options
         self._progress = progress
+        self.changes: dict[str, OrderComparison | None] = {}
 
     @functools.cached_property
     def _tasks(self) -> Tasks | None:
@@ -197,6 +218,7 @@ class Orders:
         if self._options.after is not None:
             sequence = then_shuffle(sequence, self._options.after, self._options.seed)
         table = self._order_table(selected, sequence)
+        change = self._change(plan, table)
         path.parent.mkdir(exist_ok=True)
         # The manifest goes first, so that an order under way never looks whole.
         self._workspace.order_manifest(plan.name).unlink(missing_ok=True)
@@ -214,7 +236,18 @@ class Orders:
             order=plan.order,
         )
         write_manifest(self._workspace.order_manifest(plan.name), manifest)
+        self.changes[plan.name] = change
         return table
+
+    def _change(self, plan: OrderPlan, table: pa.Table) -> OrderComparison | None:
+        """How far the order is from the one that it replaces after an update of its inputs."""
+        found = read_manifest(self._workspace.order_manifest(plan.name), OrderManifest)
+        if found is None or not is_outdated(
+            found, plan.config, self._sides.inputs, self._sides.before
+        ):
+            return None
+        before = pq.read_table(self._workspace.order(plan.name), columns=[ROW_ID])
+        return compare_orders(*(pl.Series("id", side[ROW_ID]) for side in (before, table)))
 
     def _order_table(self, selected: Ranked, sequence: NDArray[np.int64]) -> pa.Table:
         train, places = self._sides.train, selected.rows[sequence]
@@ -254,7 +287,13 @@ class Orders:
         schema = stored_schema(source)
         # Every row is read once and written once.
         label = f"Writing shards of {plan.name}"
-        with staged_folder(self._workspace.shards(plan.name)) as folder:
+        target = shards_folder(self._workspace, plan.name, self._options)
+        with contextlib.ExitStack() as stack:
+            if isinstance(target, RemotePath):
+                staging = beside(self._workspace.shards(plan.name), "sending")
+                folder = stack.enter_context(sent_folder(staging, target, MANIFEST))
+            else:
+                folder = stack.enter_context(staged_folder(target))
             with self._progress.stage(label, 2 * order.num_rows, "rows") as advance:
                 files = write_shards(
                     folder,

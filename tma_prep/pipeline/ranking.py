@@ -27,6 +27,7 @@ from tma_prep.artifacts import (
 from tma_prep.config import ArrangeOptions
 from tma_prep.embedding.unit import on_grid
 from tma_prep.neighbors import ArrayVectors, VectorRows, kmeans_cells
+from tma_prep.neighbors.product import SliceMap
 from tma_prep.pipeline.facts import facts_of
 from tma_prep.pipeline.libraries import library_versions, tool_version
 from tma_prep.pipeline.sides import Sides, tasks_of
@@ -80,8 +81,14 @@ class Units:
 class Ranker:
     """Makes what the options ask for; nothing is searched before it is needed."""
 
-    def __init__(self, sides: Sides, options: ArrangeOptions, progress: Progress) -> None:
-        """Take both stores and the options.
+    def __init__(
+        self,
+        sides: Sides,
+        options: ArrangeOptions,
+        progress: Progress,
+        elsewhere: SliceMap | None = None,
+    ) -> None:
+        """Take both stores and the options, and where the pool is scanned if not here.
 
         Raises:
             OptionError: The options ask for tasks, and the rows name none.
@@ -89,6 +96,7 @@ class Ranker:
         self._sides = sides
         self._options = options
         self._progress = progress
+        self._elsewhere = elsewhere
         self.test_places = _test_places(sides, options)
 
     @property
@@ -166,6 +174,7 @@ class Ranker:
             device=self._options.device,
             memory_bytes=self._options.memory_bytes,
             progress=self._progress,
+            elsewhere=self._elsewhere,
         )
 
 
@@ -192,7 +201,12 @@ def load_or_rank(
     """
     folder = workspace.ranking(ranker.name)
     manifest = find_finished(
-        folder / MANIFEST, RankingManifest, ranker.config, sides.inputs, overwrite=overwrite
+        folder / MANIFEST,
+        RankingManifest,
+        ranker.config,
+        sides.inputs,
+        overwrite=overwrite,
+        before=sides.before,
     )
     neighbors = find_finished(
         workspace.neighbors / MANIFEST,
@@ -200,6 +214,7 @@ def load_or_rank(
         _NEIGHBORS_CONFIG,
         sides.inputs,
         overwrite=overwrite,
+        before=sides.before,
     )
     whole = len(ranker.test_places) == sides.test.shape[0]
     if manifest is None or (neighbors is None and whole):

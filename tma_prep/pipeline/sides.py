@@ -20,11 +20,13 @@ class Sides:
 
     Attributes:
         inputs: SHA-256 of their manifests, by artifact.
+        before: The same of the stores that they were updated from.
     """
 
     train: EmbeddingStore
     test: EmbeddingStore
     inputs: dict[str, str]
+    before: dict[str, list[str]]
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ def open_sides(workspace: Workspace) -> Sides:
     """
     stores = {}
     inputs = {}
+    before = {}
     for side in ("train", "test"):
         folder = workspace.embeddings(side)
         manifest = read_manifest(folder / MANIFEST, EmbeddingsManifest)
@@ -58,8 +61,9 @@ def open_sides(workspace: Workspace) -> Sides:
         check_files(folder, manifest, "its embeddings are damaged: run embed with --overwrite")
         stores[side] = EmbeddingStore(folder, manifest)
         inputs[f"embeddings/{side}"] = sha256_of(folder / MANIFEST)
+        before[f"embeddings/{side}"] = manifest.updated_from
     _check_alike(workspace, stores["train"].manifest, stores["test"].manifest)
-    return Sides(stores["train"], stores["test"], inputs)
+    return Sides(stores["train"], stores["test"], inputs, before)
 
 
 def tasks_of(store: EmbeddingStore, purpose: str) -> Tasks:

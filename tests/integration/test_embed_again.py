@@ -1,0 +1,549 @@
+"""Embedding with the real model, interrupted, continued, updated and spread over processes."""
+
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tests.cli.terminal import Finished, Run
+from tma_prep.config import EmbedOptions
+from tma_prep.errors import ArtifactError, InputError
+from tma_prep.instances import text_id
+from tma_prep.pipeline import embed_texts
+from tma_prep.pipeline.embed import embed, plan_embedding
+from tma_prep.pipeline.embed_results import EmbedResult
+from tma_prep.progress import Advance
+from tma_prep_cli.main import run as run_command
+from tma_prep_schemas import EmbeddingsManifest
+
+pytestmark = pytest.mark.slow
+
+PART = 50
+ROWS, TEST_ROWS = 260, 30
+
+DRIVER = f"""
+import sys
+from tma_prep.pipeline import embed_texts
+embed_texts._LEAST_WINDOW_ROWS = {PART}
+from tma_prep_cli.main import run
+sys.exit(run(sys.argv[1:]))
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_windows() -> Iterator[None]:
+    """Windows of one part, so that a few hundred rows are several."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(embed_texts, "_LEAST_WINDOW_ROWS", PART)
+        yield
+
+
+class Stopped(Exception):
+    """Somebody interrupts."""
+
+
+class Watch:
+    """A `Progress` that keeps what it is told, and stops after so many texts of `train`."""
+
+    def __init__(self, stop_after: int | None = None) -> None:
+        """Never stop, unless told when."""
+        self.notes: list[str] = []
+        self._left = stop_after
+
+    @contextlib.contextmanager
+    def stage(self, label: str, total: int, unit: str) -> Iterator[Advance]:
+        """Count the texts that are embedded."""
+
+        def advance(more: int) -> None:
+            if label == "Embedding train" and self._left is not None:
+                self._left -= more
+                if self._left < 0:
+                    raise Stopped
+
+        yield advance
+
+    def note(self, text: str) -> None:
+        """Keep the line."""
+        self.notes.append(text)
+
+
+Row = dict[str, str]
+
+
+def write_rows(path: Path, rows: list[Row]) -> None:
+    """As JSON lines."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def text_of(row: Row) -> str:
+    """What of a row is embedded."""
+    return f"{row['prompt']} {row['response']}"
+
+
+@pytest.fixture(scope="module")
+def rows(sample_data: Path) -> list[Row]:
+    """Rows of the sample data; every seventh text was there before, near or far."""
+    lines = (sample_data / "train.jsonl").read_text(encoding="utf-8").splitlines()
+    turns = [json.loads(line)["conversations"] for line in lines]
+    found = [{"prompt": a["value"], "response": b["value"]} for a, b in turns]
+    distinct = list({text_of(row): row for row in found}.values())[: ROWS + TEST_ROWS]
+    draw = random.Random(0)
+    return [
+        distinct[draw.randrange(place)] if place % 7 == 6 else row
+        for place, row in enumerate(distinct)
+    ]
+
+
+@pytest.fixture(scope="module")
+def inputs(rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pool in a folder, and a test set."""
+    folder = tmp_path_factory.mktemp("inputs")
+    write_rows(folder / "pool" / "my_rows.jsonl", rows[:ROWS])
+    write_rows(folder / "test.jsonl", rows[ROWS:])
+    return folder
+
+
+def options(inputs: Path, work: Path, **more: object) -> EmbedOptions:
+    """Of `embed`."""
+    given: dict[str, Any] = {
+        "train": [str(inputs / "pool")],
+        "test": [str(inputs / "test.jsonl")],
+        "out": work,
+        "device": "auto" if "devices" in more else "cpu",
+        "dtype": "float32",
+        "rows_per_part": PART,
+    }
+    return EmbedOptions(**(given | more))
+
+
+def arguments(inputs: Path, work: Path) -> list[str]:
+    """The same as typed."""
+    return [
+        *("embed", "--train", f"{inputs}/pool", "--test", f"{inputs}/test.jsonl"),
+        *("--out", str(work), "--device", "cpu", "--dtype", "float32"),
+        *("--rows-per-part", str(PART)),
+    ]
+
+
+def interrupted(inputs: Path, work: Path, stop_after: int = 150, **more: object) -> None:
+    """Embed, but not to the end."""
+    with pytest.raises(Stopped):
+        embed(options(inputs, work, **more), Watch(stop_after))
+    assert finished_parts(work)
+
+
+def contents(work: Path) -> dict[str, bytes]:
+    """Every file by its name, the lock apart."""
+    return {
+        str(path.relative_to(work)): path.read_bytes()
+        for path in sorted(work.rglob("*"))
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+def finished_parts(work: Path) -> dict[str, tuple[int, int]]:
+    """Which parts of `train` are finished, each by what changes if it is written again."""
+    folder = work / "embeddings" / ".train.partial"
+    names = [path.stem for path in (work / "embeddings" / ".train.progress").glob("part-*.parquet")]
+    states = {name: (folder / f"{name}.arrow").stat() for name in sorted(names)}
+    return {name: (state.st_ino, state.st_mtime_ns) for name, state in states.items()}
+
+
+def stored(work: Path) -> pa.Table:
+    """The store of `train`, read with pyarrow alone."""
+    parts = sorted((work / "embeddings" / "train").glob("part-*.arrow"))
+    return pa.concat_tables([pa.ipc.open_file(str(part)).read_all() for part in parts])
+
+
+def bytes_by_id(work: Path) -> dict[str, set[bytes]]:
+    """The different vectors of each text, which should be one."""
+    table = stored(work)
+    flat = table["embedding"].combine_chunks().flatten().to_numpy().reshape(-1, 384)
+    found: dict[str, set[bytes]] = {}
+    for name, vector in zip(table["tma_id"].to_pylist(), flat, strict=True):
+        found.setdefault(name, set()).add(vector.tobytes())
+    return found
+
+
+@pytest.fixture(scope="module")
+def whole(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, EmbedResult]:
+    """A workspace that nobody disturbed, and what embed said of it."""
+    work = tmp_path_factory.mktemp("whole") / "work"
+    return work, embed(options(inputs, work))
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+    """Run `tma-prep` here."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def finished(*typed: object) -> Finished:
+        capsys.readouterr()
+        code = run_command([str(word) for word in typed])
+        return Finished(code, *capsys.readouterr())
+
+    yield finished
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_kill_and_run_again(inputs: Path, whole: tuple[Path, EmbedResult], tmp_path: Path) -> None:
+    """`kill -9` at some moments; finished parts are not touched again, and the bytes are equal."""
+    draw = random.Random(0)
+    work = tmp_path / "work"
+    command = [sys.executable, "-c", DRIVER, *arguments(inputs, work)]
+    kept: dict[str, tuple[int, int]] = {}
+    for more_parts in (0, 1, 1):
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as it:
+            deadline = time.monotonic() + 60
+            progress = work / "embeddings" / ".train.progress"
+            while time.monotonic() < deadline and it.poll() is None:
+                if len(list(progress.glob("part-*.parquet"))) >= len(kept) + more_parts:
+                    break
+                time.sleep(0.002)
+            time.sleep(draw.uniform(0, 0.02 if more_parts else 1.5))
+            it.kill()
+        assert it.returncode == -signal.SIGKILL
+        found = finished_parts(work)
+        assert kept.items() <= found.items()
+        kept = found
+    assert kept and not (work / "embeddings" / "train").exists()
+    result = embed(options(inputs, work)).train
+    assert result.resumed_rows == PART * len(kept)
+    assert contents(work) == contents(whole[0])
+    for name, state in kept.items():
+        found_now = (work / "embeddings" / "train" / f"{name}.arrow").stat()
+        assert (found_now.st_ino, found_now.st_mtime_ns) == state
+
+
+def test_equal_texts_are_embedded_once(rows: list[Row], whole: tuple[Path, EmbedResult]) -> None:
+    """Their vectors are the same bytes, and the counts say so."""
+    texts = [text_of(row) for row in rows[:ROWS]]
+    train = whole[1].train
+    assert len(set(texts)) < ROWS
+    assert (train.rows, train.unique_texts) == (ROWS, len(set(texts)))
+    assert (train.embedded_texts, train.resumed_rows) == (len(set(texts)), 0)
+    assert stored(whole[0])["tma_id"].to_pylist() == [text_id(text) for text in texts]
+    assert all(len(vectors) == 1 for vectors in bytes_by_id(whole[0]).values())
+
+
+def test_several_processes_make_the_same_bytes(
+    inputs: Path, whole: tuple[Path, EmbedResult], tmp_path: Path
+) -> None:
+    """Going on with what one process left; the test side they make alone."""
+    work = tmp_path / "work"
+    interrupted(inputs, work)
+    shutil.rmtree(work / "embeddings" / "test")
+    told = Watch()
+    result = embed(options(inputs, work, devices="cpu:2"), told)
+    assert result.train.resumed_rows > 0 and result.test.resumed_rows == 0
+    assert contents(work) == contents(whole[0])
+
+
+def test_a_run_that_was_made_differently_is_refused(
+    inputs: Path, rows: list[Row], whole: tuple[Path, EmbedResult], tmp_path: Path
+) -> None:
+    """After an interruption: by the input, the model's options and the text's; or made anew."""
+    mine, work = tmp_path / "inputs", tmp_path / "work"
+    shutil.copytree(inputs, mine)
+    interrupted(mine, work)
+    before = contents(work)
+    shutil.move(work / "embeddings" / "test", tmp_path / "test")
+    for more, what in (
+        ({"max_length": 64}, r"max-length was 256, now 64"),
+        ({"text": "prompt"}, r"text was both, now prompt"),
+    ):
+        # The test side is finished, and would be refused first.
+        shutil.rmtree(work / "embeddings" / "test", ignore_errors=True)
+        with pytest.raises(ArtifactError, match=rf"{what}.*--overwrite"):
+            embed(options(mine, work, **more))
+    shutil.rmtree(work / "embeddings" / "test")
+    shutil.move(tmp_path / "test", work / "embeddings" / "test")
+    assert contents(work) == before
+    write_rows(mine / "pool" / "my_rows.jsonl", rows[:100])
+    with pytest.raises(ArtifactError, match=r"my_rows.jsonl.*--overwrite"):
+        embed(options(mine, work))
+    assert contents(work) == before
+    result = embed(options(mine, work, overwrite=True)).train
+    assert (result.rows, result.resumed_rows) == (100, 0)
+    shutil.copy(inputs / "pool" / "my_rows.jsonl", mine / "pool" / "my_rows.jsonl")
+
+
+def test_a_damaged_part_is_told_and_made_again(
+    inputs: Path, whole: tuple[Path, EmbedResult], run: Run, tmp_path: Path
+) -> None:
+    """A flipped byte of the first one; it is named on stderr, and the others stay."""
+    work = tmp_path / "work"
+    interrupted(inputs, work)
+    kept = finished_parts(work)
+    victim = work / "embeddings" / ".train.partial" / "part-00000.arrow"
+    damaged = bytearray(victim.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    victim.write_bytes(damaged)
+    done = run(*arguments(inputs, work), "--json")
+    assert done.code == 0
+    assert f"{victim}: is damaged; it is made again" in done.err
+    assert done.json["train"]["resumed_rows"] == PART * (len(kept) - 1)
+    assert contents(work) == contents(whole[0])
+
+
+def test_a_plan_writes_nothing(inputs: Path, rows: list[Row], run: Run, tmp_path: Path) -> None:
+    """Before there is anything, and with what an interrupted run left; its counts are right."""
+    work = tmp_path / "work"
+    texts = [text_of(row) for row in rows[:ROWS]]
+    done = run(*arguments(inputs, work), "--plan", "--json")
+    assert done.code == 0 and not work.exists()
+    train = done.json["train"]
+    assert (train["rows"], train["unique_texts"]) == (ROWS, len(set(texts)))
+    assert (train["new_texts"], train["resumed_rows"]) == (len(set(texts)), 0)
+    assert train["seconds"] > 0 and train["tokens"] > train["new_texts"]
+    assert done.json["test"]["rows"] == TEST_ROWS
+
+    interrupted(inputs, work)
+    parts = len(finished_parts(work))
+    before = contents(work)
+    plan = plan_embedding(options(inputs, work))
+    assert contents(work) == before
+    assert plan.test is None and plan.train is not None
+    assert plan.train.resumed_rows == PART * parts
+    there = set(texts[: PART * parts])
+    assert plan.train.new_texts == len(set(texts) - there)
+
+
+@pytest.mark.parametrize("case", ["test is train", "all rows equal", "one row"])
+def test_unusual_inputs(rows: list[Row], tmp_path: Path, case: str) -> None:
+    """They are embedded like any others."""
+    train = {
+        "test is train": rows[:60],
+        "all rows equal": rows[:1] * 120,
+        "one row": rows[:1],
+    }[case]
+    write_rows(tmp_path / "pool" / "rows.jsonl", train)
+    write_rows(tmp_path / "test.jsonl", train if case == "test is train" else rows[1:3])
+    result = embed(options(tmp_path, tmp_path / "work"))
+    distinct = len({text_of(row) for row in train})
+    assert (result.train.rows, result.train.unique_texts) == (len(train), distinct)
+    assert result.train.embedded_texts == distinct
+    assert all(len(vectors) == 1 for vectors in bytes_by_id(tmp_path / "work").values())
+    if case == "test is train":
+        train_store, test_store = (
+            contents(tmp_path / "work" / "embeddings" / side) for side in ("train", "test")
+        )
+        assert train_store.pop("manifest.json") != test_store.pop("manifest.json")
+        assert train_store == test_store
+
+
+def test_a_kill_after_the_store_took_its_place(
+    inputs: Path, whole: tuple[Path, EmbedResult], tmp_path: Path
+) -> None:
+    """What was beside it is cleared away by the next run, which has nothing else to do."""
+    work = tmp_path / "work"
+    shutil.copytree(whole[0], work)
+    left = work / "embeddings" / ".train.progress"
+    left.mkdir()
+    (left / "recipe.json").write_text("{}", encoding="utf-8")
+    assert embed(options(inputs, work)).train.kept
+    assert contents(work) == contents(whole[0])
+
+
+def test_input_that_changes_while_it_is_embedded_is_told(rows: list[Row], tmp_path: Path) -> None:
+    """It grew between the two times it is read."""
+    write_rows(tmp_path / "pool" / "rows.jsonl", rows[:120])
+    write_rows(tmp_path / "test.jsonl", rows[:3])
+
+    class Growing(Watch):
+        def note(self, text: str) -> None:
+            if text.startswith("train: "):
+                write_rows(tmp_path / "pool" / "rows.jsonl", rows[:260])
+
+    with pytest.raises(InputError, match=r"rows.jsonl: changed while it was embedded"):
+        embed(options(tmp_path, tmp_path / "work"), Growing())
+
+
+@pytest.fixture(scope="module")
+def before_update(
+    rows: list[Row], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, list[Row]]:
+    """A folder with inputs that have been embedded and changed since; the rows as they are now.
+
+    Rows were added in the middle, changed and removed, and a file was added.
+    """
+    folder = tmp_path_factory.mktemp("update")
+    write_rows(folder / "pool" / "a.jsonl", rows[:150])
+    write_rows(folder / "test.jsonl", rows[ROWS:])
+    embed(options(folder, folder / "before"))
+    changed = [row | {"response": f"{row['response']}!"} for row in rows[20:30]]
+    first = [*rows[150:190], *rows[:20], *changed, *rows[60:150], *rows[10:15]]
+    second = [*rows[100:110], *rows[190:250]]
+    write_rows(folder / "pool" / "a.jsonl", first)
+    write_rows(folder / "pool" / "b.jsonl", second)
+    return folder, first + second
+
+
+@pytest.fixture(scope="module")
+def updated(before_update: tuple[Path, list[Row]]) -> tuple[Path, EmbedResult]:
+    """The workspace after an update, and what embed said of it."""
+    folder, _ = before_update
+    work = folder / "after"
+    shutil.copytree(folder / "before", work)
+    return work, embed(options(folder, work, update=True))
+
+
+def test_an_update_embeds_what_is_new_alone(
+    rows: list[Row], before_update: tuple[Path, list[Row]], updated: tuple[Path, EmbedResult]
+) -> None:
+    """Counts of texts, rows in input order, and not a byte of the vectors that stayed."""
+    folder, now = before_update
+    work, result = updated
+    old, new = ({text_of(row) for row in some} for some in (rows[:150], now))
+    train = result.train
+    assert result.test.kept and not train.kept
+    assert (train.rows, train.files, train.unique_texts) == (len(now), 2, len(new))
+    assert train.embedded_texts == len(new - old)
+    assert train.stayed_texts == len(new & old)
+    assert train.gone_texts == len(old - new)
+    assert stored(work)["tma_id"].to_pylist() == [text_id(text_of(row)) for row in now]
+    before, after = bytes_by_id(folder / "before"), bytes_by_id(work)
+    assert all(len(vectors) == 1 for vectors in after.values())
+    assert {name: after[name] for name in before.keys() & after.keys()} == {
+        name: before[name] for name in before.keys() & after.keys()
+    }
+    manifest = EmbeddingsManifest.model_validate_json(
+        (work / "embeddings" / "train" / "manifest.json").read_bytes()
+    )
+    assert len(manifest.updated_from) == 1
+
+
+def test_vectors_of_an_update_are_those_of_the_model(
+    before_update: tuple[Path, list[Row]], updated: tuple[Path, EmbedResult], tmp_path: Path
+) -> None:
+    """Embedded from the beginning, they hardly differ, and every other column is the same."""
+    folder, _ = before_update
+    embed(options(folder, tmp_path / "work"))
+    ones, others = (
+        stored(work)["embedding"].combine_chunks().flatten().to_numpy().reshape(-1, 384)
+        for work in (updated[0], tmp_path / "work")
+    )
+    assert (ones.astype(np.float64) * others).sum(axis=1).min() > 1 - 1e-5
+    name = "embeddings/train/instances.parquet"
+    assert (updated[0] / name).read_bytes() == (tmp_path / "work" / name).read_bytes()
+
+
+def test_a_second_update_does_nothing(
+    before_update: tuple[Path, list[Row]], updated: tuple[Path, EmbedResult]
+) -> None:
+    """Nor does embed without `--update`."""
+    folder, _ = before_update
+    before = {path: path.stat().st_mtime_ns for path in updated[0].rglob("*") if path.is_file()}
+    for update in (True, False):
+        result = embed(options(folder, updated[0], update=update))
+        assert result.train.kept and result.test.kept
+    after = {path: path.stat().st_mtime_ns for path in updated[0].rglob("*") if path.is_file()}
+    before.pop(updated[0] / ".lock"), after.pop(updated[0] / ".lock")
+    assert before == after
+
+
+def test_an_interrupted_update_goes_on(
+    before_update: tuple[Path, list[Row]], updated: tuple[Path, EmbedResult], tmp_path: Path
+) -> None:
+    """What it replaces stays till then, and the bytes are those of an update in one go."""
+    folder, _ = before_update
+    work = tmp_path / "work"
+    shutil.copytree(folder / "before", work)
+    old = contents(work / "embeddings" / "train")
+    interrupted(folder, work, stop_after=70, update=True)
+    assert contents(work / "embeddings" / "train") == old
+    result = embed(options(folder, work, update=True)).train
+    assert result.resumed_rows > 0
+    assert contents(work) == contents(updated[0])
+
+
+def test_an_update_in_another_way_is_refused(
+    before_update: tuple[Path, list[Row]], tmp_path: Path
+) -> None:
+    """What differs is told, and nothing is touched."""
+    folder, _ = before_update
+    work = tmp_path / "work"
+    shutil.copytree(folder / "before", work)
+    before = contents(work)
+    for more, what in (
+        ({"max_length": 64}, "max-length was 256, now 64"),
+        ({"text": "prompt"}, "text was both, now prompt"),
+        ({"prefix": "query: "}, "prefix was , now query: "),
+    ):
+        with pytest.raises(ArtifactError, match=rf"{what}.*--overwrite"):
+            embed(options(folder, work, update=True, **more))
+    with pytest.raises(ArtifactError, match=r"a.jsonl changed.*--update"):
+        embed(options(folder, work))
+    assert contents(work) == before
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of four megabytes."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("no right to mount a disk")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def _fill(disk: Path) -> Path:
+    """A file that leaves hardly any room."""
+    filler = disk / "filler"
+    filler.write_bytes(bytes((4 << 20) - (300 << 10)))
+    return filler
+
+
+def _check_full(failed: Finished) -> None:
+    assert failed.code == 1 and failed.out == ""
+    assert "the disk is full; make room and run the same command again" in failed.err
+    assert failed.err.count("error: ") == 1
+    assert "Traceback" not in failed.err
+
+
+def test_a_full_disk(
+    inputs: Path, whole: tuple[Path, EmbedResult], small_disk: Path, run: Run
+) -> None:
+    """One line; once there is room, the same command goes on and makes the bytes of any disk."""
+    filler, work = _fill(small_disk), small_disk / "work"
+    _check_full(run(*arguments(inputs, work), "--json"))
+    kept = finished_parts(work)
+    filler.unlink()
+    done = run(*arguments(inputs, work), "--json")
+    assert done.code == 0
+    assert kept and done.json["train"]["resumed_rows"] == PART * len(kept)
+    assert contents(work) == contents(whole[0])
+
+
+def test_a_full_disk_for_vectors_that_are_given(
+    rows: list[Row], small_disk: Path, run: Run, tmp_path: Path
+) -> None:
+    """The same; they are read from the beginning."""
+    draw = np.random.default_rng(0)
+    for path, some in (("pool/rows.jsonl", rows[:ROWS]), ("test.jsonl", rows[ROWS:])):
+        vectors = draw.standard_normal((len(some), 384)).round(2).tolist()
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        lines = [json.dumps({**row, "v": v}) for row, v in zip(some, vectors, strict=True)]
+        (tmp_path / path).write_text("\n".join(lines), encoding="utf-8")
+    command = [*arguments(tmp_path, small_disk / "work"), "--vectors-column", "v"]
+    filler = _fill(small_disk)
+    _check_full(run(*command, "--json"))
+    filler.unlink()
+    assert run(*command).code == 0
+    assert run(*command, "--out", tmp_path / "work").code == 0
+    assert contents(small_disk / "work") == contents(tmp_path / "work")

@@ -1,0 +1,180 @@
+"""Texts to token ids, each text tokenised once, and what the encoder's length cuts away."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tma_prep.errors import DependencyError, OptionError
+
+if TYPE_CHECKING:
+    import torch
+    from tokenizers import Encoding
+    from transformers import PreTrainedTokenizerBase
+
+Truncate = Literal["text", "prompt"]
+
+
+@dataclass(frozen=True)
+class TokenLists:
+    """Token ids of texts as a model reads them, prefix and special ones included.
+
+    Attributes:
+        flat: int32, the ids of all texts one after the other.
+        offsets: int64, shape (texts + 1,): text i is `flat[offsets[i]:offsets[i + 1]]`.
+    """
+
+    flat: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Of each text."""
+        return np.diff(self.offsets)
+
+    def text(self, place: int) -> NDArray[np.int32]:
+        """The ids of one text."""
+        return self.flat[self.offsets[place] : self.offsets[place + 1]]
+
+    @classmethod
+    def join(cls, pieces: Sequence["TokenLists"]) -> "TokenLists":
+        """All texts of several, in order."""
+        lengths = [np.zeros(1, np.int64), *(piece.lengths for piece in pieces)]
+        flat = [np.empty(0, np.int32), *(piece.flat for piece in pieces)]
+        return cls(np.concatenate(flat), np.cumsum(np.concatenate(lengths)))
+
+
+@dataclass(frozen=True)
+class Tokenised:
+    """Texts, tokenised; one entry a text.
+
+    Attributes:
+        ids: What the model reads.
+        tokens: int64, of the whole text, special ones and the prefix not counted.
+        read: int64, how many of them the model reads.
+        response_cut: bool, whether there was a response and none of it is read.
+    """
+
+    ids: TokenLists
+    tokens: NDArray[np.int64]
+    read: NDArray[np.int64]
+    response_cut: NDArray[np.bool_]
+
+
+class TokenReader:
+    """A tokenizer, and the length it may fill; used by several threads at once."""
+
+    def __init__(
+        self,
+        tokenizer: "PreTrainedTokenizerBase",
+        *,
+        max_length: int,
+        prefix: str,
+        truncate: Truncate,
+    ) -> None:
+        """Take a copy of the tokenizer that neither pads nor cuts.
+
+        Raises:
+            DependencyError: It is none of the `tokenizers` library.
+            OptionError: The prefix leaves no room for a text.
+        """
+        from tokenizers import Tokenizer
+
+        if not tokenizer.is_fast:
+            raise DependencyError(
+                f"the model's tokenizer ({type(tokenizer).__name__}) is none of the tokenizers "
+                "library; save the model with a fast tokenizer (a tokenizer.json)"
+            )
+        self._tokenizer: Tokenizer = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self._pad_id = int(tokenizer.pad_token_id or 0)
+        self._pad_left = tokenizer.padding_side == "left"
+        self._has_types = "token_type_ids" in tokenizer.model_input_names
+        self._prefix = prefix
+        self._truncate = truncate
+        framed = self._tokenizer.encode("a")
+        inside = [place for place, special in enumerate(framed.special_tokens_mask) if not special]
+        self._before, self._after = framed.ids[: inside[0]], framed.ids[inside[-1] + 1 :]
+        self._prefix_tokens = len(self._tokenizer.encode(prefix, add_special_tokens=False))
+        self._room = max_length - len(self._before) - len(self._after)
+        if self._prefix_tokens >= self._room:
+            raise OptionError(
+                f"the prefix has {self._prefix_tokens} tokens, and --max-length {max_length} "
+                f"leaves {self._room}, none for a text; shorten one or raise the other"
+            )
+
+    @property
+    def shortest(self) -> TokenLists:
+        """One text, empty."""
+        ids = [*self._before, *self._after] or [self._pad_id]
+        return TokenLists(np.array(ids, np.int32), np.array([0, len(ids)]))
+
+    def read(self, texts: Sequence[tuple[str, str]]) -> Tokenised:
+        """Tokenise texts, each in two pieces, prompt and response."""
+        encodings = self._tokenizer.encode_batch(
+            [self._prefix + prompt + response for prompt, response in texts],
+            add_special_tokens=False,
+        )
+        tokens = np.array([len(found) for found in encodings], dtype=np.int64).reshape(-1)
+        # The end of a prefix may form one token with the beginning of a text.
+        tokens = np.maximum(tokens - self._prefix_tokens, 0)
+        response_cut = np.zeros(len(texts), dtype=np.bool_)
+        for place in np.flatnonzero(tokens + self._prefix_tokens > self._room).tolist():
+            prompt, response = texts[place]
+            if self._truncate == "prompt":
+                prompt = self._shortened(prompt, response)
+                encodings[place] = self._tokenizer.encode(
+                    self._prefix + prompt + response, add_special_tokens=False
+                )
+            before_response = len(self._prefix) + len(prompt)
+            response_cut[place] = bool(response) and (
+                _end_of(encodings[place], self._room) <= before_response
+            )
+        ids = [[*self._before, *found.ids[: self._room], *self._after] for found in encodings]
+        return Tokenised(
+            ids=TokenLists(
+                np.fromiter(itertools.chain.from_iterable(ids), dtype=np.int32),
+                np.cumsum([0, *map(len, ids)]),
+            ),
+            tokens=tokens,
+            read=np.minimum(tokens, self._room - self._prefix_tokens),
+            response_cut=response_cut,
+        )
+
+    def padded(
+        self, ids: Sequence[NDArray[np.int32]], device: "torch.device"
+    ) -> "dict[str, torch.Tensor]":
+        """A batch as sentence-transformers takes it."""
+        import torch
+
+        longest = max(len(found) for found in ids)
+        inputs = np.full((len(ids), longest), self._pad_id, dtype=np.int64)
+        mask = np.zeros((len(ids), longest), dtype=np.int64)
+        for row, found in enumerate(ids):
+            here = slice(longest - len(found), None) if self._pad_left else slice(len(found))
+            inputs[row, here] = found
+            mask[row, here] = 1
+        features = {
+            "input_ids": torch.from_numpy(inputs).to(device),
+            "attention_mask": torch.from_numpy(mask).to(device),
+        }
+        if self._has_types:
+            features["token_type_ids"] = torch.zeros_like(features["input_ids"])
+        return features
+
+    def _shortened(self, prompt: str, response: str) -> str:
+        """The beginning of the prompt that leaves room for the response, at least one token."""
+        length = len(self._tokenizer.encode(response, add_special_tokens=False))
+        room = max(1, self._room - self._prefix_tokens - length)
+        found = self._tokenizer.encode(prompt, add_special_tokens=False)
+        return prompt[: _end_of(found, room)] if len(found) > room else prompt
+
+
+def _end_of(encoding: "Encoding", tokens: int) -> int:
+    """Where in the text the first so many tokens end, in characters."""
+    found = encoding.token_to_chars(min(tokens, len(encoding)) - 1)
+    return 0 if found is None else int(found[1])

@@ -28,7 +28,7 @@ ROWS_PER_GROUP = 8192
 BYTES_PER_GROUP = 64 << 20
 """A row group ends at either; both are fixed, so that no memory setting changes a shard's bytes."""
 
-_MOST_RUN_BYTES = 1 << 30  # Arrow's `string` holds 2 GiB, and a run is taken in one piece
+_MOST_RUN_BYTES = 32 << 20  # Arrow's `string` holds 2 GiB, and a run is taken in one piece
 
 
 def shard_name(number: int, count: int) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tma_prep.arrays import ranges
 
-FEW_PAIRS = 1 << 18
+FEW_PAIRS = 1 << 19
 """Rows that remain times tests: from here on all tests are given whole lists at once."""
 
 

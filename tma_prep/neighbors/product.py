@@ -22,8 +22,8 @@ from tma_prep.neighbors.searcher import float32_error_bound
 from tma_prep.neighbors.vectors import VectorRows
 from tma_prep.workers import in_turn
 
-_SAMPLE_ROWS = 8192
-_PRODUCTS_PER_BLOCK = 1 << 21  # 8 MB of them: with a thousand tests, two thousand rows
+_SAMPLE_ROWS = 4096
+_PRODUCTS_PER_BLOCK = 1 << 20  # 4 MB of them: with a thousand tests, a thousand rows
 _SLICE_BYTES = 16 << 20  # of vectors sent elsewhere: with a thousand tests, some tenths of a second
 _MOST_DOUBTS = 4  # tests in doubt for a row that are settled pair by pair; more, by a product
 _ROWS_AT_ONCE = 256

@@ -78,7 +78,7 @@ def find_leaks(
     touching: list[int] = []
     for numbers, texts in _chunks(pool()):
         found, touched = scorer.score(texts)
-        leaking += [(numbers[place], *rest) for place, *rest in found]
+        leaking += [(numbers[place], test, kind, score) for place, test, kind, score in found]
         touching += [numbers[place] for place in touched]
         on_rows(len(numbers))
     return Leaks(
@@ -162,16 +162,17 @@ class _Scorer:
         ]
         found = self._long.grams.find(batch)
         best = _Best(len(texts))
-        for place, test, shared in self._long.shared(found, self._counts):
-            share = shared / self._long_sizes[test]
+        for row, held, shared in self._long.shared(found, self._counts):
+            share = shared / self._long_sizes[held]
             leaks = share >= 0.5 if self._rule == "half" else share > 0
-            best.offer(place[leaks], self._long.places[test[leaks]], share[leaks])
+            best.offer(row[leaks], self._long.places[held[leaks]], share[leaks])
         touched = [found.text, np.flatnonzero(np.array(equal) >= 0)]
         for short in self._short:
-            held = short.grams.find(batch)
-            for place, test, _ in short.shared(held, np.ones(short.grams.count, dtype=np.bool_)):
-                best.offer(place, short.places[test], np.ones(len(place)))
-            touched.append(held.text)
+            whole = short.grams.find(batch)
+            every = np.ones(short.grams.count, dtype=np.bool_)
+            for row, held, _ in short.shared(whole, every):
+                best.offer(row, short.places[held], np.ones(len(row)))
+            touched.append(whole.text)
         leaking: list[tuple[int, int, str, float]] = []
         for place, (test, score) in enumerate(zip(best.test, best.score, strict=True)):
             if equal[place] >= 0:

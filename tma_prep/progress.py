@@ -2,11 +2,13 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 Advance = Callable[[int], None]
+Show = Callable[[str, str, str], None]
+"""Told the row and the column of a table, and what to show there."""
 
 
 class Progress(Protocol):
@@ -17,6 +19,11 @@ class Progress(Protocol):
 
     def note(self, text: str) -> None:
         """One line worth telling."""
+
+    def table(
+        self, title: str, rows: Sequence[str], columns: Sequence[str]
+    ) -> AbstractContextManager[Show]:
+        """A table that fills while the work goes on."""
 
 
 class Silent:
@@ -29,6 +36,11 @@ class Silent:
 
     def note(self, text: str) -> None:
         """Drop the line."""
+
+    @contextlib.contextmanager
+    def table(self, title: str, rows: Sequence[str], columns: Sequence[str]) -> Iterator[Show]:
+        """Fill a table nobody watches."""
+        yield lambda row, column, text: None
 
 
 class Stopwatch:

@@ -25,15 +25,15 @@ def _grams(text: str, n: int = 8) -> set[tuple[str, ...]]:
 
 def brute_force(
     pool: Numbered, tests: Numbered, rule: str
-) -> tuple[dict[int, tuple[int, str, float]], set[int]]:
-    """Leaking rows with test, kind and score, and the rows that touch a test."""
+) -> tuple[dict[int, tuple[int, str, float]], set[int], set[int]]:
+    """Leaking rows with test, kind and score; rows that touch a test; and by more than wording."""
     held = {row: _grams(text) for row, text in pool}
     wording = {
         gram
         for gram in set().union(*held.values())
         if sum(gram in grams for grams in held.values()) > max(2, len(pool) / 100)
     }
-    leaks, touching = {}, set()
+    leaks, touching, sharing = {}, set(), set()
     for row, text in pool:
         found: list[tuple[float, int, str]] = []
         for test, test_text in tests:
@@ -41,29 +41,34 @@ def brute_force(
             if "".join(words) == "".join(_words(text)):
                 found.append((-2.0, test, "normalised"))
                 touching.add(row)
+                sharing.add(row)
             elif 0 < len(words) < 8:
                 if tuple(words) in _grams(text, len(words)):
                     found.append((-1.0, test, "ngram"))
                     touching.add(row)
+                    sharing.add(row)
             elif grams := all_grams - wording:
                 share = len(grams & held[row]) / len(grams)
                 if share >= 0.5 or (rule == "any" and share > 0):
                     found.append((-share, test, "ngram"))
             if all_grams & held[row]:
                 touching.add(row)
+            if (all_grams - wording) & held[row]:
+                sharing.add(row)
         if found:
             score, test, kind = min(found)
             leaks[row] = (test, kind, min(1.0, -score))
-    return leaks, touching
+    return leaks, touching, sharing
 
 
 def _check(pool: Numbered, tests: Numbered, rule: LeakNgrams) -> None:
     found = find_leaks(lambda: iter(pool), tests, rule)
-    expected, touching = brute_force(pool, tests, rule)
+    expected, touching, sharing = brute_force(pool, tests, rule)
     scores = [pytest.approx(score) for score in found.scores]
     got = zip(found.tests.tolist(), found.kinds, scores, strict=True)
     assert dict(zip(found.rows.tolist(), got, strict=True)) == expected
     assert set(found.touching.tolist()) == touching
+    assert set(found.sharing.tolist()) == sharing
 
 
 _WORDS = ["a", "B", "ç", "d-d", "e.", "Ünï", "１", "straße", "!!"]

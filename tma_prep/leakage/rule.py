@@ -42,6 +42,7 @@ class Leaks:
         scores: float64, share of that test's n-grams that the row holds; 1 for equal texts.
         touching: int64, ascending: every row that shares any n-gram with any test, template wording
             included, holds a short one or equals one.
+        sharing: int64, ascending: the same, template wording apart.
     """
 
     rows: NDArray[np.int64]
@@ -49,6 +50,7 @@ class Leaks:
     kinds: list[str]
     scores: NDArray[np.float64]
     touching: NDArray[np.int64]
+    sharing: NDArray[np.int64]
 
 
 def find_leaks(
@@ -76,10 +78,12 @@ def find_leaks(
     scorer.settle(rows)
     leaking: list[tuple[int, int, str, float]] = []
     touching: list[int] = []
+    sharing: list[int] = []
     for numbers, texts in _chunks(pool()):
-        found, touched = scorer.score(texts)
+        found, touched, shared = scorer.score(texts)
         leaking += [(numbers[place], test, kind, score) for place, test, kind, score in found]
         touching += [numbers[place] for place in touched]
+        sharing += [numbers[place] for place in shared]
         on_rows(len(numbers))
     return Leaks(
         rows=np.array([leak[0] for leak in leaking], dtype=np.int64),
@@ -87,6 +91,7 @@ def find_leaks(
         kinds=[leak[2] for leak in leaking],
         scores=np.array([leak[3] for leak in leaking], dtype=np.float64),
         touching=np.array(touching, dtype=np.int64),
+        sharing=np.array(sharing, dtype=np.int64),
     )
 
 
@@ -148,12 +153,12 @@ class _Scorer:
 
     def score(
         self, texts: Sequence[str]
-    ) -> tuple[list[tuple[int, int, str, float]], NDArray[np.int64]]:
+    ) -> tuple[list[tuple[int, int, str, float]], NDArray[np.int64], NDArray[np.int64]]:
         """Second pass.
 
         Returns:
-            (place in `texts`, test row, kind, score) of those that leak, ascending, and the places
-            of those that share anything.
+            (place in `texts`, test row, kind, score) of those that leak, ascending; the places of
+            those that share anything; of those that share more than template wording.
         """
         words = [words_of(text) for text in texts]
         batch = self._vocabulary.batch(words)
@@ -166,7 +171,7 @@ class _Scorer:
             share = shared / self._long_sizes[held]
             leaks = share >= 0.5 if self._rule == "half" else share > 0
             best.offer(row[leaks], self._long.places[held[leaks]], share[leaks])
-        touched = [found.text, np.flatnonzero(np.array(equal) >= 0)]
+        touched = [found.text[self._counts[found.gram]], np.flatnonzero(np.array(equal) >= 0)]
         for short in self._short:
             whole = short.grams.find(batch)
             every = np.ones(short.grams.count, dtype=np.bool_)
@@ -179,7 +184,8 @@ class _Scorer:
                 leaking.append((place, int(self._test_rows[equal[place]]), "normalised", 1.0))
             elif test >= 0:
                 leaking.append((place, int(self._test_rows[test]), "ngram", float(score)))
-        return leaking, np.unique(np.concatenate(touched))
+        shared_rows = np.unique(np.concatenate(touched))
+        return leaking, np.union1d(found.text, shared_rows), shared_rows
 
 
 class _TestGrams:

@@ -178,6 +178,12 @@ def _base(
     if not options.base_steps or leaks is None:
         return dict.fromkeys(seeds, nothing)
     eligible = np.setdiff1d(sides.train.rows, leaks.touching)
+    if len(eligible) < options.batch_size:
+        eligible = np.setdiff1d(sides.train.rows, leaks.sharing)
+        progress.note(
+            "base training: hardly a row shares no 8 words in a row with a test; rows that share "
+            "template wording alone (found in over 1 % of the pool) are taken too"
+        )
     wanted = options.base_steps * options.batch_size
     found = {seed: base_slice(eligible, sides.train.shape[0], wanted, seed) for seed in seeds}
     if not all(len(rows) for rows in found.values()):

@@ -14,6 +14,7 @@ from tma_prep.pipeline.sides import Sides
 from tma_prep.pipeline.train_check_measure import Measured
 from tma_prep.report import render_check_report
 from tma_prep.training.curves import RunCurve, curves_table
+from tma_prep.training.dynamics import Consumed, seen_tests, sharpest_falls
 from tma_prep.training.statistics import check_summary
 from tma_prep_schemas import Base, CheckSummary, FileEntry, Leakage
 from tma_prep_schemas.manifests import Option
@@ -31,7 +32,8 @@ def write_results(
     Returns:
         The summary, and what a manifest says of the files.
     """
-    curves = _curves(found)
+    consumed = _consumed(found, sides)
+    curves = _curves(found, consumed)
     summary = check_summary(
         curves,
         model=options.model,
@@ -40,7 +42,7 @@ def write_results(
         unscored_test_rows=found.tests.unscored_rows,
         base=_base(found, options),
         leakage=_leakage(found, options),
-        falls=[],
+        falls=sharpest_falls(curves, consumed),
         random_order=found.random_order,
     )
     pq.write_table(curves, folder / "curves.parquet", compression="zstd")
@@ -51,7 +53,18 @@ def write_results(
     return summary, [file_entry(folder / name, count) for name, count in rows.items()]
 
 
-def _curves(found: Measured) -> pa.Table:
+def _consumed(found: Measured, sides: Sides) -> Consumed:
+    """Vectors of what the runs were trained on, and of the tests that have a loss."""
+    train_rows, test_rows = sides.train.rows, sides.test.rows
+    scored = np.array([test.test_row for test in found.tests.scored], dtype=np.int64)
+    return Consumed(
+        rows={(run.order, run.seed): run.rows for run in found.runs if run.control == "none"},
+        vectors=lambda rows: sides.train.take(np.searchsorted(train_rows, rows)),
+        tests=sides.test.take(np.searchsorted(test_rows, scored)),
+    )
+
+
+def _curves(found: Measured, consumed: Consumed) -> pa.Table:
     return curves_table(
         [
             RunCurve(
@@ -62,6 +75,7 @@ def _curves(found: Measured) -> pa.Table:
                 evaluations.rows_seen,
                 evaluations.response_tokens_seen,
                 evaluations.losses,
+                seen_tests(run.rows, evaluations.rows_seen, consumed.vectors, consumed.tests),
             )
             for run, evaluations in zip(found.runs, found.evaluations, strict=True)
         ],

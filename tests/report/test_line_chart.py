@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tma_prep.report.line_chart import LINE_CHART_CSS, Line, legend, line_chart, nice_ticks
+from tma_prep.report.axes import nice_ticks
+from tma_prep.report.line_chart import LINE_CHART_CSS, Line, legend, line_chart
 
 
 def _chart(lines: list[Line], *, small: bool = False) -> ET.Element:

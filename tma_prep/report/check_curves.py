@@ -23,9 +23,9 @@ _RANDOM_STYLE = 5
 _MOST_OPEN = 24
 
 _SEEN = {
-    "seen_max": "nearest row so far",
-    "seen_mean": "mean of all rows so far",
-    "seen_centroid": "centroid of all rows so far",
+    "seen_max": "Nearest row so far",
+    "seen_mean": "Mean over rows so far",
+    "seen_centroid": "Centroid of rows so far",
 }
 
 
@@ -196,10 +196,11 @@ def _similarity(title: str, of_task: pl.DataFrame, column: str, styles: Mapping[
         return ""
     return line_chart(
         lines,
-        title=f"{title}: similarity to the {_SEEN[column]}",
+        title=f"{title}: similarity, {_SEEN[column].lower()}",
         x_label=X_LABEL,
         y_label="Cosine similarity",
         small=True,
+        from_zero=True,
     )
 
 
@@ -212,7 +213,7 @@ def _other_similarities(means: pl.DataFrame, styles: Mapping[str, int]) -> str:
             f"</figcaption>{_similarity(str(task), of_task, column, styles)}</figure>"
             for (task,), of_task in means.group_by("task", maintain_order=True)
         )
-        grids += f'<h3>The {_SEEN[column]}</h3><div class="figures tasks">{figures}</div>'
+        grids += f'<h3>{_SEEN[column]}</h3><div class="figures tasks">{figures}</div>'
     return folded("Mean and centroid similarity, task by task", grids)
 
 
@@ -234,19 +235,20 @@ def similarity_section(curves: pa.Table, styles: Mapping[str, int]) -> str:
         if lines:
             chart = line_chart(
                 lines,
-                title=f"Test loss against similarity to the {name}",
-                x_label=f"Cosine similarity to the {name}",
+                title=f"Test loss against similarity: {name.lower()}",
+                x_label="Cosine similarity",
                 y_label=Y_LABEL,
                 small=True,
+                end_dots=True,
             )
-            figures += f"<figure><figcaption>Similarity to the {name}</figcaption>{chart}</figure>"
+            figures += f"<figure><figcaption>{name}</figcaption>{chart}</figure>"
     key = legend([Line(name, [], [], style) for name, style in styles.items()])
     return (
         "<section><h2>Similarity against loss</h2>"
-        '<p class="soft">Each line follows one order through training: across, how similar to the '
-        "tests what it had seen by then is; upwards, the test loss, both means over seeds and "
-        "tests. Orders that lie on one line learn by what they have seen; one that lies below "
-        f"learns more from rows no nearer.</p>{key}"
+        '<p class="soft">Each line follows one order through training, to the dot at its end: '
+        "across, the cosine similarity of what it had seen by then to the tests; upwards, the test "
+        "loss; both are means over seeds and tests. Orders on one line learn by how near what they "
+        f"saw came; one that lies below the others learnt more from rows no nearer.</p>{key}"
         f'<div class="figures few">{figures}</div></section>'
     )
 
@@ -256,5 +258,6 @@ def _trajectories(means: pl.DataFrame, column: str, styles: Mapping[str, int]) -
     for name, style in styles.items():
         of_order = means.filter(pl.col("order") == name)
         if of_order.height:
-            lines.append(Line(name, of_order[column].to_list(), of_order["loss"].to_list(), style))
+            xs, ys = of_order[column].to_list(), of_order["loss"].to_list()
+            lines.append(Line(name, xs, ys, style, word="similarity"))
     return lines

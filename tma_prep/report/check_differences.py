@@ -62,7 +62,7 @@ def glance(summary: CheckSummary) -> str:
         )
     heads = ["Compared", *(CONTROL_NAMES[control] for control in shown_controls)]
     return (
-        f'<div class="glance">{table([*heads, "Smallest effect"], rows, "Verdicts")}</div>'
+        f"{table([*heads, 'Smallest effect'], rows, 'Verdicts', words=True)}"
         '<p class="soft">Difference in mean test loss over the steps, nats a response token, with '
         "95 % intervals; “lower” means that the first order’s loss is lower. “Smallest effect” is "
         "what this run could have called.</p>"
@@ -156,4 +156,4 @@ def _in_full(differences: Sequence[Difference]) -> str:
     ]
     heads = ["Compared", "Measure", "Control", "Mean", "95 % interval", "Verdict"]
     heads += ["Envelope", "Smallest effect"]
-    return folded("Every difference", table(heads, rows, "Every difference"))
+    return folded("Every difference", table(heads, rows, "Every difference", words=True))

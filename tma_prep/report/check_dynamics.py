@@ -7,6 +7,8 @@ from tma_prep.report.interval_chart import Group, Interval, interval_chart
 from tma_prep.report.text import code, folded, number, shown, steps, table
 from tma_prep_schemas import CheckSummary, Fall, Milestone
 
+_MOST_OPEN = 24
+
 
 def milestones_section(summary: CheckSummary, styles: Mapping[str, int]) -> str:
     """The steps by which half and nine tenths of the fall had come."""
@@ -61,7 +63,9 @@ def _by_task(summary: CheckSummary) -> str:
         if one.control != "null"
     ]
     heads = ["Task", "Control", "Order", "Fall (nats)", "50 % by step", "90 % by step"]
-    return folded("By task", table(heads, rows, "Steps to half and nine tenths of the fall"))
+    return folded(
+        "By task", table(heads, rows, "Steps to half and nine tenths of the fall", words=True)
+    )
 
 
 def _whole_first(one: Milestone) -> tuple[bool, str]:
@@ -75,20 +79,23 @@ def falls_section(summary: CheckSummary) -> str:
     rows = [
         [
             "(no task)" if fall.task is None else shown(fall.task),
-            f"{code(fall.order)}, seed {fall.seed}",
-            f"{fall.from_step}–{fall.to_step}",
+            f'<span class="amount">{code(fall.order)}, seed {fall.seed}</span>',
+            f'<span class="amount">{fall.from_step}–{fall.to_step}</span>',
             number(fall.fall),
             _rows(fall),
         ]
         for fall in summary.falls
     ]
     heads = ["Task", "Order", "Steps", "Fall (nats)", "Nearest rows read then"]
+    rest = table(heads, rows[_MOST_OPEN:], "Further sharp falls", words=True)
+    more = folded("Further tasks", rest) if len(rows) > _MOST_OPEN else ""
     return (
         "<section><h2>Sharpest falls</h2>"
         '<p class="soft">For each task the steepest losses of loss between two evaluations, over '
         "all orders and seeds, and of the rows read in between those most similar to a test of "
         "the task: row of the training input → row of the test input, with their cosine "
-        f"similarity.</p>{table(heads, rows, 'Sharpest falls')}</section>"
+        f"similarity.</p>{table(heads, rows[:_MOST_OPEN], 'Sharpest falls', words=True)}"
+        f"{more}</section>"
     )
 
 

@@ -62,7 +62,8 @@ def _headline(text: str) -> str:
     first, stop, rest = text.partition("; ")
     if not stop:
         return f'<p class="lead">{shown(text)}</p>'
-    return f'<p class="lead">{shown(first)};</p><p class="rest">{shown(rest)}</p>'
+    rest = f"{rest[:1].upper()}{rest[1:]}"
+    return f'<p class="lead">{shown(first)}.</p><p class="rest">{shown(rest)}</p>'
 
 
 def _caveats(summary: CheckSummary) -> str:

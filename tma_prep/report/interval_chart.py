@@ -21,7 +21,7 @@ INTERVAL_CHART_CSS = """
 """
 """Style of `interval_chart`; the page defines `--ink`, `--paper` and `--shade`."""
 
-_ROW, _TOP, _BOTTOM = 28, 10, 44
+_ROW, _TOP, _BOTTOM = 28, 10, 54
 _MOST_LETTERS = 18
 _RIGHT = 34
 

@@ -65,7 +65,7 @@ class Line:
         ys: As many.
         style: Which colour and dash; the same number looks the same in every chart.
         band: Lower and upper ends at each point, None for a line alone.
-        titles: What each mark says when pointed at; None for the name, x and y.
+        word: What an x is, for the marks.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Line:
     ys: Sequence[float]
     style: int
     band: tuple[Sequence[float], Sequence[float]] | None = None
-    titles: Sequence[str] | None = None
+    word: str = "step"
 
     @property
     def css_class(self) -> str:
@@ -101,6 +101,8 @@ def line_chart(
     y_label: str,
     small: bool = False,
     span: tuple[float, float] | None = None,
+    from_zero: bool = False,
+    end_dots: bool = False,
 ) -> str:
     """Draw lines over one pair of axes.
 
@@ -114,8 +116,10 @@ def line_chart(
         y_label: What the vertical axis measures.
         small: For many side by side.
         span: Least and greatest of the vertical axis; None for what the lines need.
+        from_zero: Let the horizontal axis begin at nought.
+        end_dots: Mark the end of each line, where its direction is not plain.
     """
-    x_ticks, y_ticks, frame = _layout(lines, small, span or y_range(lines))
+    x_ticks, y_ticks, frame = _layout(lines, small, span or y_range(lines), [0.0] * from_zero)
     parts = [
         f'<svg class="chart{" small" if small else ""}" '
         f'viewBox="0 0 {frame.width:g} {frame.height:g}" role="img">',
@@ -127,7 +131,8 @@ def line_chart(
     for line in lines:
         parts += _band(line, frame)
     for line in lines:
-        parts += _drawn(line, frame, marks=not small)
+        marks = len(line.xs) if not small else int(end_dots)
+        parts += _drawn(line, frame, marks)
     if not small:
         parts += _names(lines, frame)
         middle = (frame.left + frame.end) / 2
@@ -157,9 +162,9 @@ def _told(lines: Sequence[Line]) -> str:
 
 
 def _layout(
-    lines: Sequence[Line], small: bool, span: tuple[float, float]
+    lines: Sequence[Line], small: bool, span: tuple[float, float], on_axis: Sequence[float]
 ) -> tuple[list[float], list[float], Frame]:
-    xs = [x for line in lines for x in line.xs]
+    xs = [*on_axis, *(x for line in lines for x in line.xs)]
     width, height, left, top, bottom = (260, 170, 42, 12, 26) if small else (720, 400, 62, 44, 62)
     longest = max(len(shortened(line.name)) for line in lines)
     frame = Frame(
@@ -174,7 +179,7 @@ def _layout(
         y_low=span[0],
         y_high=span[1],
     )
-    x_ticks = nice_ticks(frame.x_low, frame.x_high, 4 if small else 7)
+    x_ticks = nice_ticks(frame.x_low, frame.x_high, 5 if small else 7)
     return x_ticks, nice_ticks(frame.y_low, frame.y_high, 5 if small else 8), frame
 
 
@@ -188,20 +193,19 @@ def _band(line: Line, frame: Frame) -> list[str]:
     return [f'<g class="{line.css_class}"><polygon class="band" points="{points}"/></g>']
 
 
-def _drawn(line: Line, frame: Frame, *, marks: bool) -> list[str]:
+def _drawn(line: Line, frame: Frame, marks: int) -> list[str]:
+    """The line, and a mark at as many of its last points."""
     places = [(frame.x(x), frame.y(y)) for x, y in zip(line.xs, line.ys, strict=True)]
     points = " ".join(f"{x},{y}" for x, y in places)
     name = shown(line.name)
     parts = [f'<g class="{line.css_class}">', f'<polyline class="line" points="{points}">']
     parts.append(f"<title>{name}</title></polyline>")
-    if marks:
-        titles = line.titles or [
-            f"{line.name}, step {x:g}: {y:.4f}" for x, y in zip(line.xs, line.ys, strict=True)
-        ]
-        parts += [
+    for place in range(len(places) - marks, len(places)):
+        x, y = places[place]
+        title = f"{line.name}, {line.word} {line.xs[place]:.6g}: {line.ys[place]:.4f}"
+        parts.append(
             f'<circle class="dot" cx="{x}" cy="{y}" r="3"><title>{shown(title)}</title></circle>'
-            for (x, y), title in zip(places, titles, strict=True)
-        ]
+        )
     return [*parts, "</g>"]
 
 

@@ -43,7 +43,7 @@ tbody th { white-space: nowrap; }
 .verdict { display: inline-block; white-space: nowrap; font-weight: 600; font-size: .9em;
   border: 1.5px solid var(--line); border-radius: 999px; padding: 0 .6em; }
 .verdict.none { font-weight: 400; }
-.glance td, .glance th { text-align: left; vertical-align: top; }
+.words td, .words th { text-align: left; vertical-align: top; }
 .amount { display: block; white-space: nowrap; }
 details { margin: 1rem 0; }
 summary { cursor: pointer; font-weight: 600; padding: .35rem 0; }
@@ -60,14 +60,17 @@ pre {
 .figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(210px, 1fr));
   gap: 1.25rem 1rem; }
 figure { margin: 0; max-width: 52rem; }
+figcaption { font-weight: 600; margin: .75rem 0 .25rem; }
 .figures figure { min-width: 0; max-width: none; display: flex; flex-direction: column;
   justify-content: flex-end; }
-.figures figcaption { font-size: .85rem; line-height: 1.3; overflow-wrap: anywhere; }
+.figures figcaption { margin-top: 0; font-size: .95rem; line-height: 1.3; overflow-wrap: anywhere; }
+.tasks figcaption { font-size: .85rem; font-weight: 400; }
 .figures .soft { white-space: nowrap; }
 @media (max-width: 600px) { .tasks { grid-template-columns: 1fr 1fr; } }
 .few { grid-template-columns: repeat(auto-fit, minmax(min(100%, 270px), 1fr)); }
 .pairs { grid-template-columns: repeat(auto-fit, minmax(min(100%, 430px), 1fr)); }
-.pairs figcaption, .few figcaption { font-size: .95rem; font-weight: 600; margin-bottom: .25rem; }
+.pairs .chart text { font-size: 16px; }
+@media (max-width: 600px) { .pairs .chart text { font-size: 21px; } }
 @media print { details > *, details::details-content { display: block; } }
 code { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
 """

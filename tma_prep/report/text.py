@@ -49,21 +49,23 @@ def counted(count: int, word: str) -> str:
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
-def table(heads: list[str], rows: list[list[str]], label: str) -> str:
+def table(heads: list[str], rows: list[list[str]], label: str, *, words: bool = False) -> str:
     """A table that scrolls in itself where the page is narrow.
 
     Args:
         heads: HTML of the head of each column.
         rows: HTML of each cell; the first of a row is its head.
         label: What a screen reader says of it.
+        words: Whether cells are words, which begin at the left, and not numbers.
     """
+    kind = ' class="words"' if words else ""
     head = "".join(f'<th scope="col">{text}</th>' for text in heads)
     body = "".join(
         f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in rest)}</tr>'
         for first, *rest in rows
     )
     return (
-        f'<div class="scroll" role="region" aria-label="{shown(label)}" tabindex="0"><table>'
+        f'<div class="scroll" role="region" aria-label="{shown(label)}" tabindex="0"><table{kind}>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 

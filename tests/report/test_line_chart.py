@@ -125,7 +125,7 @@ def test_charts_can_share_a_scale() -> None:
         _points(first, "polyline")[1].split(",")[1] == _points(second, "polyline")[0].split(",")[1]
     )
     x5, x10 = (float(point.split(",")[0]) for point in _points(first, "polyline"))
-    assert x5 - 42 == pytest.approx(x10 - x5)
+    assert x5 - 50 == pytest.approx(x10 - x5)
     assert len(first.findall(".//circle")) == 1
 
 

@@ -81,7 +81,7 @@ def interval_chart(
     frame = Frame(
         width=720,
         height=_TOP + _ROW * lines + _BOTTOM,
-        left=24 + 11 * max(len(shortened(row.label, _MOST_LETTERS)) for row in rows),
+        left=24 + 13 * max(len(shortened(row.label, _MOST_LETTERS)) for row in rows),
         right=_RIGHT,
         top=_TOP,
         bottom=_BOTTOM,

@@ -165,7 +165,7 @@ def _layout(
     lines: Sequence[Line], small: bool, span: tuple[float, float], on_axis: Sequence[float]
 ) -> tuple[list[float], list[float], Frame]:
     xs = [*on_axis, *(x for line in lines for x in line.xs)]
-    width, height, left, top, bottom = (260, 170, 42, 12, 26) if small else (720, 400, 62, 44, 62)
+    width, height, left, top, bottom = (260, 174, 50, 12, 30) if small else (720, 400, 62, 44, 62)
     longest = max(len(shortened(line.name)) for line in lines)
     frame = Frame(
         width=width,

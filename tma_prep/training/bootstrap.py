@@ -29,13 +29,11 @@ class CrossedBootstrap:
         """
         clusters = int(cluster.max()) + 1
         random = np.random.default_rng([first_seed, _STREAM])
-        self.seed_counts = random.multinomial(seeds, np.full(seeds, 1 / seeds), resamples)
-        self.cluster_counts = random.multinomial(
-            clusters, np.full(clusters, 1 / clusters), resamples
-        )
-        self._member = np.zeros((len(cluster), clusters))
-        self._member[np.arange(len(cluster)), cluster] = 1.0
-        self._rows = seeds * (self.cluster_counts @ self._member.sum(axis=0))
+        self._seed_counts = _draws(random, seeds, resamples)
+        self._cluster_counts = _draws(random, clusters, resamples)
+        self._by_cluster = np.argsort(cluster, kind="stable")
+        self._starts = np.searchsorted(cluster[self._by_cluster], np.arange(clusters))
+        self._rows = seeds * (self._cluster_counts @ np.bincount(cluster).astype(np.float64))
 
     def intervals(
         self, values: NDArray[np.float64]
@@ -48,15 +46,16 @@ class CrossedBootstrap:
         Returns:
             Lower and upper ends, float64 [...].
         """
-        sums = values @ self._member
-        found = np.array([self._means(one) for one in sums.reshape(-1, *sums.shape[-2:])]).reshape(
-            *sums.shape[:-2], -1
-        )
-        low, high = np.quantile(found, _ENDS, axis=-1)
-        return low, high
+        sums = np.add.reduceat(values[..., self._by_cluster], self._starts, axis=-1)
+        *outer, seeds, clusters = sums.shape
+        # Of each resample, how much the drawn clusters hold of every seed.
+        drawn = self._cluster_counts @ sums.reshape(-1, clusters).T
+        drawn = drawn.reshape(len(drawn), -1, seeds)
+        means = np.einsum("ros,rs->ro", drawn, self._seed_counts) / self._rows[:, None]
+        low, high = np.quantile(means, _ENDS, axis=0)
+        return low.reshape(outer), high.reshape(outer)
 
-    def _means(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Mean of each resample from the sums over clusters, float64 [seeds, clusters]."""
-        drawn = self.seed_counts @ sums
-        means: NDArray[np.float64] = np.einsum("rc,rc->r", drawn, self.cluster_counts) / self._rows
-        return means
+
+def _draws(random: np.random.Generator, items: int, resamples: int) -> NDArray[np.float64]:
+    """How often each item is in each resample of as many, float64 [resamples, items]."""
+    return random.multinomial(items, np.full(items, 1 / items), resamples).astype(np.float64)

@@ -6,7 +6,7 @@ Everything here is a function of the curves table, so that it can be computed ag
 
 import functools
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +35,9 @@ RANDOM_ORDER = "rt"
 Values = Mapping[Measure, NDArray[np.float64]]
 """Of one run: every measure of every test."""
 
+Bootstraps = Callable[[int], CrossedBootstrap]
+"""The draws for a number of seeds."""
+
 
 def check_summary(
     curves: pa.Table,
@@ -62,7 +65,8 @@ def check_summary(
         random_order: Which order is the random one, None where there is none.
     """
     losses = read_losses(curves)
-    found = _differences(losses)
+    bootstraps = _bootstraps(losses)
+    found = _differences(losses, bootstraps)
     main = [run for order in losses.orders("none") for run in losses.runs["none", order]]
     return CheckSummary(
         headline=headline(found, losses.orders("none"), seeds=len(losses.seeds)),
@@ -77,7 +81,7 @@ def check_summary(
         batch_size=batch_size,
         base=base,
         leakage=leakage,
-        orders=_order_summaries(losses, random_order),
+        orders=_order_summaries(losses, bootstraps, random_order),
         differences=found,
         milestones=_milestones(losses),
         falls=list(falls),
@@ -90,7 +94,8 @@ def differences(curves: pa.Table) -> list[Difference]:
     Args:
         curves: Schema `CURVES`, rows in any sequence; orders are paired as first named.
     """
-    return _differences(read_losses(curves))
+    losses = read_losses(curves)
+    return _differences(losses, _bootstraps(losses))
 
 
 def order_summaries(
@@ -102,7 +107,8 @@ def order_summaries(
         curves: Schema `CURVES`, rows in any sequence.
         random_order: Whose final loss `steps_to_reach_random` is about.
     """
-    return _order_summaries(read_losses(curves), random_order)
+    losses = read_losses(curves)
+    return _order_summaries(losses, _bootstraps(losses), random_order)
 
 
 def milestones(curves: pa.Table) -> list[Milestone]:
@@ -112,6 +118,11 @@ def milestones(curves: pa.Table) -> list[Milestone]:
         curves: Schema `CURVES`, rows in any sequence.
     """
     return _milestones(read_losses(curves))
+
+
+def _bootstraps(losses: CheckLosses) -> Bootstraps:
+    """The same draws for every pair and every curve."""
+    return functools.cache(lambda seeds: CrossedBootstrap(seeds, losses.cluster, losses.seeds[0]))
 
 
 @dataclass(frozen=True)
@@ -140,13 +151,9 @@ def _measured(losses: CheckLosses, control: Control) -> dict[str, dict[int, Valu
     return {order: {run.seed: measured(run, limit) for run in each} for order, each in runs.items()}
 
 
-def _differences(losses: CheckLosses) -> list[Difference]:
+def _differences(losses: CheckLosses, bootstraps: Bootstraps) -> list[Difference]:
     values = {control: _measured(losses, control) for control in CONTROLS}
     envelopes = {measure: _envelope(values["null"], measure) for measure in MEASURES}
-
-    @functools.cache
-    def bootstrap(seeds: int) -> CrossedBootstrap:
-        return CrossedBootstrap(seeds, losses.cluster, losses.seeds[0])
 
     found = []
     for control in CONTROLS:
@@ -162,7 +169,7 @@ def _differences(losses: CheckLosses) -> list[Difference]:
                         for seed in seeds
                     ]
                 )
-                low, high = bootstrap(len(seeds)).intervals(paired)
+                low, high = bootstraps(len(seeds)).intervals(paired)
                 # A single test of a single seed leaves nothing to draw from.
                 certain = paired.size > 1
                 found.append(
@@ -222,7 +229,9 @@ def _envelope(values: Mapping[str, Mapping[int, Values]], measure: Measure) -> f
     return float(np.mean(ranges)) if ranges else None
 
 
-def _order_summaries(losses: CheckLosses, random_order: str | None) -> list[OrderSummary]:
+def _order_summaries(
+    losses: CheckLosses, bootstraps: Bootstraps, random_order: str | None
+) -> list[OrderSummary]:
     found = []
     for control in CONTROLS:
         values = _measured(losses, control)
@@ -233,8 +242,7 @@ def _order_summaries(losses: CheckLosses, random_order: str | None) -> list[Orde
             runs = losses.runs[control, order]
             curve = _MeanCurve.of(runs)
             loss = curve.losses.mean(axis=(1, 2))
-            bootstrap = CrossedBootstrap(len(runs), losses.cluster, losses.seeds[0])
-            low, high = bootstrap.intervals(curve.losses)
+            low, high = bootstraps(len(runs)).intervals(curve.losses)
             by_token = curve.losses.mean(axis=1) @ losses.response_tokens
             found.append(
                 OrderSummary(

@@ -20,6 +20,10 @@ class Progress(Protocol):
     def note(self, text: str) -> None:
         """One line worth telling."""
 
+
+class TableProgress(Progress, Protocol):
+    """What a caller may pass in to follow work with many strands."""
+
     def table(
         self, title: str, rows: Sequence[str], columns: Sequence[str]
     ) -> AbstractContextManager[Show]:

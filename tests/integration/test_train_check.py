@@ -1,6 +1,7 @@
 """train-check from the command line on a small workspace: controls, kills, verdicts, windows."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import polars as pl
 import pytest
 
 from tests.integration.check_workspace import SMALL, TESTS, command, make_workspace, tma_prep
+from tma_prep.artifacts import Workspace
 from tma_prep_schemas import CURVES, CheckSummary
 
 pytestmark = pytest.mark.slow
@@ -151,3 +153,26 @@ def test_windows_of_rounds_are_compared(arranged: Path, tmp_path: Path) -> None:
     assert [order["order"] for order in summary["orders"]] == ["rounds-0:3", "rounds-3:6"]
     assert summary["train_rows"] == 20 and summary["steps"] == 3
     assert summary["seeds"] == [0] and summary["base"] is None
+
+
+def test_ctrl_c_keeps_what_is_finished(arranged: Path, tmp_path: Path) -> None:
+    """One sentence, exit 130, no traceback of any process, and finished runs stay."""
+    work = copy_of(arranged, tmp_path)
+    underway = work / "checks" / ".x.progress"
+    started = subprocess.Popen(
+        command("train-check", work, *CHECK),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 240
+    while not list(underway.glob("run-*.parquet")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(started.pid, signal.SIGINT)
+    _, told = started.communicate(timeout=60)
+    assert started.returncode == 130
+    assert told.splitlines()[-1].startswith("error: interrupted; what was finished is kept")
+    assert "Traceback" not in told
+    with Workspace(work).locked():
+        assert list(underway.glob("run-*.parquet"))

@@ -21,9 +21,10 @@ from tma_prep.config import TrainCheckOptions
 from tma_prep.errors import ArtifactError, OptionError, VerdictError
 from tma_prep.pipeline.inputs import check_inputs
 from tma_prep.pipeline.libraries import library_versions, tool_version
-from tma_prep.pipeline.sides import open_sides
-from tma_prep.progress import Progress, Silent, Stopwatch
+from tma_prep.pipeline.sides import Sides, open_sides
+from tma_prep.progress import Silent, Stopwatch, TableProgress
 from tma_prep_schemas import CheckManifest, CheckSummary, ShardsManifest
+from tma_prep_schemas.manifests import Option
 
 if TYPE_CHECKING:
     from tma_prep.training.source import ModelSource
@@ -43,7 +44,36 @@ class TrainCheckResult:
     seconds: dict[str, float]
 
 
-def train_check(options: TrainCheckOptions, progress: Progress | None = None) -> TrainCheckResult:
+@dataclass(frozen=True)
+class _Check:
+    """A check with nothing left open: what it is made from, and where it goes."""
+
+    workspace: Workspace
+    sides: Sides
+    shards: dict[str, ShardsManifest]
+    model: "ModelSource"
+    options: TrainCheckOptions
+    folder: Path
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        return {
+            **{
+                f"shards/{name}": sha256_of(self.workspace.shards(name) / MANIFEST)
+                for name in self.shards
+            },
+            **self.sides.inputs,
+        }
+
+    @property
+    def config(self) -> dict[str, Option]:
+        model: dict[str, Option] = {"model_sha256": self.model.sha256 or None}
+        return self.options.recorded(*_NOT_RECORDED) | model
+
+
+def train_check(
+    options: TrainCheckOptions, progress: TableProgress | None = None
+) -> TrainCheckResult:
     """Train the same start weights on each order, seed by seed, and say what the test loss says.
 
     Runs that an interrupted check had finished are found and kept.
@@ -58,62 +88,77 @@ def train_check(options: TrainCheckOptions, progress: Progress | None = None) ->
     _check_options(options)
     with workspace.locked():
         with clock("open"):
-            sides = open_sides(workspace)
-            for store in (sides.train, sides.test):
-                check_inputs(store.manifest.source)
-            shards = _open_shards(workspace, options)
-            model = _find_model(options.model)
-            folder = workspace.check(options.name or _name(shards, options))
-            options = _settled(options, shards)
-            inputs = {
-                **{
-                    f"shards/{name}": sha256_of(workspace.shards(name) / MANIFEST)
-                    for name in shards
-                },
-                **sides.inputs,
-            }
-            config = options.recorded(*_NOT_RECORDED) | {"model_sha256": model.sha256 or None}
+            check = _open(workspace, options)
             kept = find_finished(
-                folder / MANIFEST, CheckManifest, config, inputs, overwrite=options.overwrite
+                check.folder / MANIFEST,
+                CheckManifest,
+                check.config,
+                check.inputs,
+                overwrite=options.overwrite,
             )
-        if kept is not None:
-            text = (folder / "summary.json").read_text(encoding="utf-8")
-            summary = CheckSummary.model_validate_json(text)
+        if kept is None:
+            summary = _make(check, progress, clock)
         else:
-            partial, underway = beside(folder, "partial"), beside(folder, "progress")
-            for path in (partial, underway):
-                path.mkdir(parents=True, exist_ok=True)
-            with progress.stage("Loading torch and transformers", 0, ""):
-                from tma_prep.pipeline.train_check_measure import LIBRARIES, measure
-                from tma_prep.pipeline.train_check_results import write_results
-            with clock("train"):
-                found = measure(
-                    underway, workspace, sides, shards, inputs, model, options, progress
-                )
-            with clock("report"):
-                summary, files = write_results(partial, found, sides, options, config)
-                manifest = CheckManifest(
-                    tool_version=tool_version(),
-                    libraries=library_versions(*LIBRARIES),
-                    config=config,
-                    inputs=inputs,
-                    rows=sum(entry.rows for entry in files),
-                    files=files,
-                    orders=list(dict.fromkeys(run.order for run in found.runs)),
-                )
-                write_manifest(partial / MANIFEST, manifest)
-                place_folder(partial, folder)
-                remove_folder(underway)
+            text = (check.folder / "summary.json").read_text(encoding="utf-8")
+            summary = CheckSummary.model_validate_json(text)
+    report = check.folder / "report.html"
     if options.require_lower:
-        _require(summary, *options.require_lower, report=folder / "report.html")
+        _require(summary, *options.require_lower, report=report)
     return TrainCheckResult(
         workspace=str(options.work),
-        folder=str(folder),
-        report=str(folder / "report.html"),
+        folder=str(check.folder),
+        report=str(report),
         summary=summary,
         kept=kept is not None,
         seconds=clock.seconds,
     )
+
+
+def _open(workspace: Workspace, options: TrainCheckOptions) -> _Check:
+    sides = open_sides(workspace)
+    for store in (sides.train, sides.test):
+        check_inputs(store.manifest.source)
+    shards = _open_shards(workspace, options)
+    folder = workspace.check(options.name or _name(shards, options))
+    settled = _settled(options, shards)
+    return _Check(workspace, sides, shards, _find_model(options.model), settled, folder)
+
+
+def _make(check: _Check, progress: TableProgress, clock: Stopwatch) -> CheckSummary:
+    """Train what is not trained yet, and put the check in its place."""
+    partial, underway = beside(check.folder, "partial"), beside(check.folder, "progress")
+    # Both stay where a check is interrupted: finished runs are found there by the next one.
+    for path in (partial, underway):
+        path.mkdir(parents=True, exist_ok=True)
+    with progress.stage("Loading torch and transformers", 0, ""):
+        from tma_prep.pipeline.train_check_measure import LIBRARIES, measure
+        from tma_prep.pipeline.train_check_results import write_results
+    with clock("train"):
+        found = measure(
+            underway,
+            check.workspace,
+            check.sides,
+            check.shards,
+            check.inputs,
+            check.model,
+            check.options,
+            progress,
+        )
+    with clock("report"):
+        summary, files = write_results(partial, found, check.sides, check.options, check.config)
+        manifest = CheckManifest(
+            tool_version=tool_version(),
+            libraries=library_versions(*LIBRARIES),
+            config=check.config,
+            inputs=check.inputs,
+            rows=sum(entry.rows for entry in files),
+            files=files,
+            orders=list(dict.fromkeys(run.order for run in found.runs)),
+        )
+        write_manifest(partial / MANIFEST, manifest)
+        place_folder(partial, check.folder)
+        remove_folder(underway)
+    return summary
 
 
 def _check_options(options: TrainCheckOptions) -> None:

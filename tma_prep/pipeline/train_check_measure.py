@@ -1,17 +1,15 @@
 """The measuring part of `train-check`: leaks, orders, starts and runs, up to the curves."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tma_prep.artifacts import Workspace, write_text
+from tma_prep.artifacts import Workspace
 from tma_prep.config import TrainCheckOptions
-from tma_prep.embedding.store import EmbeddingStore
-from tma_prep.instances import InstancePool
-from tma_prep.leakage import Leaks, find_leaks
+from tma_prep.leakage import Leaks
 from tma_prep.pipeline.libraries import library_versions, tool_version
 from tma_prep.pipeline.sides import Sides
 from tma_prep.pipeline.train_check_orders import (
@@ -25,11 +23,6 @@ from tma_prep.pipeline.train_check_orders import (
 )
 from tma_prep.pipeline.train_check_runs import run_tasks, worker_devices
 from tma_prep.pipeline.train_check_tasks import (
-    TESTS,
-    TESTS_SCHEMA,
-    TEXTS,
-    TEXTS_SCHEMA,
-    TOKENIZER,
     Evaluations,
     RunTask,
     StartTask,
@@ -37,15 +30,14 @@ from tma_prep.pipeline.train_check_tasks import (
     digest,
     evaluations_file,
     read_evaluations,
-    write_texts,
 )
-from tma_prep.progress import Progress
-from tma_prep.training.data import EncodedTests, encode_tests, train_tokenizer
+from tma_prep.pipeline.train_check_texts import lay_out_texts, leaks_of
+from tma_prep.progress import Progress, TableProgress
+from tma_prep.training.data import EncodedTests
 from tma_prep.training.source import ModelSource
 from tma_prep_schemas import ShardsManifest
 
 LIBRARIES = ("numpy", "pyarrow", "torch", "transformers", "tokenizers", "peft", "gguf")
-_TOKENIZER_ROWS = 10_000  # enough for a few thousand merges, whatever the size of the pool
 
 
 @dataclass(frozen=True)
@@ -81,7 +73,7 @@ def measure(
     inputs: dict[str, str],
     model: ModelSource,
     options: TrainCheckOptions,
-    progress: Progress,
+    progress: TableProgress,
 ) -> Measured:
     """Train everything that is not trained yet, and gather what was found.
 
@@ -95,7 +87,7 @@ def measure(
         options: Resolved.
         progress: Told of everything.
     """
-    leaks = _leaks(sides, options, progress)
+    leaks = leaks_of(sides, options, progress)
     pool_rows = sides.train.shape[0]
     base = _base(sides, leaks, options, progress)
     named = _named(workspace, shards, options)
@@ -110,7 +102,7 @@ def measure(
         options.base_learning_rate,
         options.max_tokens,
     )
-    tests = _prepare(work, sides, runs, base, options, progress)
+    tests = lay_out_texts(work, sides, runs, base, options, progress)
     device = _device(options.device)
     shared: dict[str, object] = {
         "version": tool_version(),
@@ -145,28 +137,6 @@ def _device(name: str) -> str:
     from tma_prep.devices import resolve_device
 
     return resolve_device(name)
-
-
-def _leaks(sides: Sides, options: TrainCheckOptions, progress: Progress) -> Leaks | None:
-    """What leaks, where base training or the control needs to know."""
-    if not options.base_steps and "no-leak" not in (options.controls or []):
-        return None
-    pool = InstancePool.from_source(sides.train.manifest.source)
-    tests = InstancePool.from_source(sides.test.manifest.source)
-    rows = sides.train.rows
-    label = "Looking for test rows in the pool"
-    with progress.stage(label, 2 * len(rows), "rows") as advance:
-        return find_leaks(
-            lambda: _two_sided(pool, rows),
-            list(_two_sided(tests, sides.test.rows)),
-            options.leak_ngrams,
-            advance,
-        )
-
-
-def _two_sided(pool: InstancePool, rows: NDArray[np.int64]) -> Iterator[tuple[int, str]]:
-    for row in pool.instances(rows):
-        yield row.row, f"{row.prompt} {row.response}"
 
 
 def _base(
@@ -231,42 +201,6 @@ def _without_leaks(
     return listed + windows(first, rounds, options.rounds)
 
 
-def _prepare(
-    work: Work,
-    sides: Sides,
-    runs: Sequence[PlannedRun],
-    base: dict[int, NDArray[np.int64]],
-    options: TrainCheckOptions,
-    progress: Progress,
-) -> EncodedTests:
-    """Lay out the texts that the processes read; the tests as tokens."""
-    from tma_prep.pipeline.train_check_worker import load_tokenizer
-
-    pool = InstancePool.from_source(sides.train.manifest.source)
-    tests = InstancePool.from_source(sides.test.manifest.source)
-    if work.model is None:
-        with progress.stage("Training the tokenizer", 0, ""):
-            tokenizer = train_tokenizer(_sample(sides.train, pool), options.vocabulary)
-            write_text(work.folder / TOKENIZER, tokenizer.backend_tokenizer.to_str())
-    drawn = [run.rows for run in runs if run.shards is None] + list(base.values())
-    wanted = np.unique(np.concatenate(drawn)) if drawn else np.empty(0, dtype=np.int64)
-    texts = ((row.row, row.prompt, row.response) for row in pool.instances(wanted))
-    write_texts(work.folder / TEXTS, TEXTS_SCHEMA, texts if len(wanted) else iter(()))
-    rows = [
-        (row.row, row.task, row.prompt, row.response) for row in tests.instances(sides.test.rows)
-    ]
-    write_texts(work.folder / TESTS, TESTS_SCHEMA, rows)
-    return encode_tests(load_tokenizer(work), rows, options.max_tokens)
-
-
-def _sample(train: EmbeddingStore, pool: InstancePool) -> Iterator[str]:
-    """Prompts and responses of up to `_TOKENIZER_ROWS` rows, evenly spaced over the pool."""
-    stride = -(-train.shape[0] // _TOKENIZER_ROWS)
-    for row in pool.instances(train.rows[::stride]):
-        yield row.prompt
-        yield f" {row.response}"
-
-
 def _starts(
     shared: dict[str, object], base: dict[int, NDArray[np.int64]], options: TrainCheckOptions
 ) -> dict[int, StartTask]:
@@ -290,7 +224,7 @@ def _train(
     runs: Sequence[PlannedRun],
     tasks: Sequence[RunTask],
     devices: list[str],
-    progress: Progress,
+    progress: TableProgress,
 ) -> None:
     """Run what is not finished, and show each order's latest loss."""
     labels: dict[str, list[tuple[str, str]]] = {}

@@ -32,7 +32,7 @@ def worker_devices(device: str, workers: int | None) -> list[str]:
         workers: How many are wanted; None for one a core, or one a GPU.
     """
     if device == "cpu":
-        return ["cpu"] * (workers or len(os.sched_getaffinity(0)))
+        return ["cpu"] * (workers or os.cpu_count() or 1)
     if device == "cuda":
         import torch
 

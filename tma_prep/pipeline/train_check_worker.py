@@ -228,6 +228,8 @@ def load_here(
     events: "multiprocessing.Queue[tuple[str, int, float | None]]",
 ) -> None:
     """Make this process one that trains, on a device of its own."""
+    # Ctrl-C reaches every process of a terminal; the one that was asked ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     device = devices.get()
     if device == "cpu":

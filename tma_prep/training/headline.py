@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tma_prep_schemas import Control, Difference
+from tma_prep_schemas import Difference
 
 _MOST_NAMED = 3
 
@@ -24,7 +24,7 @@ def headline(differences: Sequence[Difference], orders: Sequence[str], *, seeds:
         if len(orders) == 1:
             return f"{orders[0]} was trained alone: there is nothing to compare it with."
         return f"Of {_listed(orders)} no two can be compared: they have other steps or seeds."
-    parts = [_found(clean or whole, "no-leak" if clean else "none")]
+    parts = [_found(clean, whole) if clean else _found(whole, None)]
     lost = [one for one in _findings(whole) if clean and not _survives(one, clean)]
     if lost:
         parts.append(_lost(lost))
@@ -47,23 +47,28 @@ def _survives(finding: Difference, clean: Sequence[Difference]) -> bool:
     )
 
 
-def _found(differences: Sequence[Difference], control: Control) -> str:
+def _found(differences: Sequence[Difference], whole: Sequence[Difference] | None) -> str:
+    """What was found and not, beside what the whole pool showed where leaks were taken out."""
     findings = _findings(differences)
-    lead = "without leaking rows, " if control == "no-leak" else ""
+    lead = "" if whole is None else "without leaking rows, "
+    before = {(one.a, one.b): one.mean for one in whole or []}
     none = [one for one in differences if one.verdict == "no effect found"]
     if not findings:
         return f"{lead}{_nothing(none)}"
-    named = [_finding(one) for one in findings[:_MOST_NAMED]]
+    named = [_finding(one, before.get((one.a, one.b))) for one in findings[:_MOST_NAMED]]
     if len(findings) > _MOST_NAMED:
         named.append(f"so on in {len(findings) - _MOST_NAMED} more pairs")
     text = f"{lead}the test loss (mean over the steps) is lower {_listed(named)}"
     return f"{text}; {_nothing(none)}" if none else text
 
 
-def _finding(one: Difference) -> str:
+def _finding(one: Difference, whole: float | None) -> str:
     low, high = (one.a, one.b) if one.mean < 0 else (one.b, one.a)
     ends = sorted((abs(one.low), abs(one.high)))
-    return f"with {low} than with {high} by {abs(one.mean):.3f} nats [{ends[0]:.3f}, {ends[1]:.3f}]"
+    text = f"with {low} than with {high} by {abs(one.mean):.3f} nats [{ends[0]:.3f}, {ends[1]:.3f}]"
+    if whole is None:
+        return text
+    return f"{text} ({whole if one.mean > 0 else -whole:.3f} on the whole pool)"
 
 
 def _nothing(none: Sequence[Difference]) -> str:

@@ -16,7 +16,7 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)  ## embed, arrange and train-check on sample_data/
 	$(BIN)/tma-prep embed --train sample_data/train.jsonl --test sample_data/test.json --out $(DEMO)
 	$(BIN)/tma-prep arrange $(DEMO) --order nft --order rt --order fft
-	$(BIN)/tma-prep train-check $(DEMO) --order nft --order rt --order fft
+	$(BIN)/tma-prep train-check $(DEMO) --order nft --order rt --order fft --quick
 
 test: lint  ## everything CI runs
 	$(BIN)/python -m pytest -q -n 2

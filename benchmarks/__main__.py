@@ -1,6 +1,6 @@
 """All benchmarks in one table: `python -m benchmarks --full`, or `make bench`."""
 
-from benchmarks import embedding, large_input, orders, ranking, scale, shards
+from benchmarks import embedding, large_input, orders, ranking, scale, shards, training
 from benchmarks.measure import main
 
 if __name__ == "__main__":
@@ -12,4 +12,5 @@ if __name__ == "__main__":
         shards.run,
         embedding.run,
         large_input.run,
+        training.run,
     )

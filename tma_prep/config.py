@@ -155,17 +155,52 @@ class ArrangeOptions(_WithBudget):
         return int(cells) if cells else None
 
 
+Control = Literal["null", "no-leak"]
+
+_BASE_STEPS = 150
+_QUICK_BASE_STEPS = 60
+
+
 class TrainCheckOptions(_Options):
-    """Options of `tma-prep train-check`."""
+    """Options of `tma-prep train-check`; what is None depends on the others, see `resolved`."""
 
     work: Path
     orders: list[Name] = Field(default_factory=list)
-    steps: int = Field(default=60, ge=1)
-    batch_size: int = Field(default=16, ge=1)
-    learning_rate: float = Field(default=2e-3, gt=0)
-    max_tokens: int = Field(default=160, ge=16)
-    vocabulary: int = Field(default=4096, ge=300)
+    rounds: list[str] = Field(default_factory=list)
+    seeds: int | None = Field(default=None, ge=1)
     seed: int = Field(default=0, ge=0)
+    budget: int | None = Field(default=None, ge=1)
+    steps: int | None = Field(default=None, ge=1)
+    batch_size: int = Field(default=16, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    max_tokens: int = Field(default=128, ge=16)
+    model: str = "tiny"
+    vocabulary: int = Field(default=4096, ge=300)
+    lora: int | None = Field(default=None, ge=1)
+    base_steps: int | None = Field(default=None, ge=0)
+    base_learning_rate: float = Field(default=2e-3, gt=0)
+    controls: list[Control] | None = None
+    random_orders: int = Field(default=2, ge=2)
+    leak_ngrams: Literal["half", "any"] = "half"
+    quick: bool = False
+    require_lower: list[Name] = Field(default_factory=list, max_length=2)
+    workers: int | None = Field(default=None, ge=1)
     device: Device = "auto"
     name: Name | None = None
     overwrite: bool = False
+
+    @property
+    def resolved(self) -> "TrainCheckOptions":
+        """The same with nothing left open but the orders and the budget."""
+        base = (_QUICK_BASE_STEPS if self.quick else _BASE_STEPS) if self.model == "tiny" else 0
+        full: list[Control] = ["null", "no-leak"]
+        return self.model_copy(
+            update={
+                "seeds": self.seeds or (1 if self.quick else 3),
+                "base_steps": base if self.base_steps is None else self.base_steps,
+                "controls": ([] if self.quick else full)
+                if self.controls is None
+                else sorted(set(self.controls), reverse=True),
+                "quick": False,
+            }
+        )

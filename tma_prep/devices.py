@@ -41,3 +41,19 @@ def device_list(devices: str) -> list[str]:
             "for N processes on the CPU"
         )
     return [f"cuda:{number}" for number in numbers]
+
+
+def resolve_dtype(dtype: str, device: str) -> str:
+    """`auto` to bfloat16 where the hardware multiplies it fast, else float32."""
+    import torch
+
+    if dtype != "auto":
+        return dtype
+    if device.startswith("cuda"):
+        fast = torch.cuda.get_device_capability(torch.device(device)) >= (8, 0)
+    elif device == "cpu":
+        has = torch.cpu.get_capabilities()
+        fast = bool(has.get("amx_bf16") or has.get("avx512_bf16"))
+    else:
+        fast = False
+    return "bfloat16" if fast else "float32"

@@ -27,3 +27,7 @@ class TrainingError(TmaPrepError):
 
 class OrderError(TmaPrepError):
     """Rows arrived in another order than the shards say."""
+
+
+class VerdictError(TmaPrepError):
+    """A finished check does not find what it was required to find."""

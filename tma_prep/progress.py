@@ -2,11 +2,13 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 Advance = Callable[[int], None]
+Show = Callable[[str, str, str], None]
+"""Told the row and the column of a table, and what to show there."""
 
 
 class Progress(Protocol):
@@ -19,6 +21,15 @@ class Progress(Protocol):
         """One line worth telling."""
 
 
+class TableProgress(Progress, Protocol):
+    """What a caller may pass in to follow work with many strands."""
+
+    def table(
+        self, title: str, rows: Sequence[str], columns: Sequence[str]
+    ) -> AbstractContextManager[Show]:
+        """A table that fills while the work goes on."""
+
+
 class Silent:
     """A `Progress` that tells nothing."""
 
@@ -29,6 +40,11 @@ class Silent:
 
     def note(self, text: str) -> None:
         """Drop the line."""
+
+    @contextlib.contextmanager
+    def table(self, title: str, rows: Sequence[str], columns: Sequence[str]) -> Iterator[Show]:
+        """Fill a table nobody watches."""
+        yield lambda row, column, text: None
 
 
 class Stopwatch:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from pydantic import BaseModel
     from rich.console import Console
+    from rich.table import Table
 
 Options = TypeVar("Options", bound="BaseModel")
 
-_TYPED_AS = {"orders": "--order", "work": "WORK"}
+_TYPED_AS = {"orders": "--order", "controls": "--control", "work": "WORK"}
 """Fields of the options that a person types under another name."""
 
 
@@ -93,12 +94,16 @@ class TerminalProgress:
     def __init__(self) -> None:
         """Write to stderr; without a terminal, a line now and then."""
         self._console = error_console()
+        self._table: _FillingTable | None = None
 
     @contextlib.contextmanager
     def stage(self, label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
         """Show one stage; `total` 0 where it is not known."""
         if not self._console.is_terminal:
             yield from self._lines(label, total, unit)
+            return
+        if self._table is not None:
+            yield self._table.counter(label, total, unit)
             return
         from rich.progress import (
             BarColumn,
@@ -154,6 +159,83 @@ class TerminalProgress:
     def note(self, text: str) -> None:
         """One line on stderr."""
         self._console.print(_plain(text))
+
+    @contextlib.contextmanager
+    def table(
+        self, title: str, rows: Sequence[str], columns: Sequence[str]
+    ) -> Iterator[Callable[[str, str, str], None]]:
+        """A table that fills; without a terminal, a line for each row that is full.
+
+        A stage may run inside: its bar stands below the table.
+        """
+        table = _FillingTable(title, rows, columns)
+        if not self._console.is_terminal:
+            yield table.show
+            for line in table.lines():
+                self.note(line)
+            return
+        from rich.live import Live
+
+        live = Live(
+            console=self._console,
+            get_renderable=table.drawn,
+            refresh_per_second=4,
+            transient=True,
+        )
+        with live:
+            self._table = table
+            try:
+                yield table.show
+            finally:
+                self._table = None
+
+
+class _FillingTable:
+    """The cells of a table that fills, and how far the stage inside it is."""
+
+    def __init__(self, title: str, rows: Sequence[str], columns: Sequence[str]) -> None:
+        self._title, self._rows, self._columns = title, rows, columns
+        self._cells: dict[tuple[str, str], str] = {}
+        self._caption = ""
+
+    def show(self, row: str, column: str, text: str) -> None:
+        """Fill a cell."""
+        self._cells[row, column] = text
+
+    def counter(self, label: str, total: int, unit: str) -> Callable[[int], None]:
+        """Counts a stage in the line below the table."""
+        import time
+
+        start, done = time.monotonic(), 0
+
+        def advance(more: int) -> None:
+            nonlocal done
+            done += more
+            rate = done / max(time.monotonic() - start, 1e-3)
+            left = f", {(total - done) / rate:,.0f} s left" if total and done else ""
+            self._caption = f"{label}: {_count(done)}/{_count(total)} {unit}{left}"
+
+        advance(0)
+        return advance
+
+    def lines(self) -> Iterator[str]:
+        """A line a row, for logs."""
+        for row in self._rows:
+            cells = (f"{column} {self._cells.get((row, column), '–')}" for column in self._columns)
+            yield f"{self._title}: {row}: {', '.join(cells)}"
+
+    def drawn(self) -> "Table":
+        """As it is now."""
+        from rich import box
+        from rich.table import Table
+
+        table = Table(title=_plain(self._title), caption=_plain(self._caption), box=box.SIMPLE_HEAD)
+        for column in ("", *self._columns):
+            table.add_column(_plain(column), justify="right" if column else "left")
+        for row in self._rows:
+            shown = (self._cells.get((row, column), "…") for column in self._columns)
+            table.add_row(_plain(row), *(_plain(text) for text in shown))
+        return table
 
 
 def show_path(path: Path | str) -> str:

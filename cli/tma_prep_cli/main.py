@@ -6,7 +6,7 @@ import signal
 import sys
 import traceback
 
-DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, USAGE, VERDICT, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 def main() -> None:
@@ -69,8 +69,10 @@ def print_error(text: str) -> None:
 
 
 def _code(error: Exception) -> int:
-    from tma_prep.errors import OptionError
+    from tma_prep.errors import OptionError, VerdictError
 
+    if isinstance(error, VerdictError):
+        return VERDICT
     return USAGE if isinstance(error, OptionError) else FAILED
 
 

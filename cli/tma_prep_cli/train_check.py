@@ -1,23 +1,35 @@
 """`tma-prep train-check`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tma_prep_cli.console import TerminalProgress, print_json, print_next, print_table, show_path
 
+if TYPE_CHECKING:
+    from tma_prep_schemas import CheckSummary
+
 HELP = """
-Train a small model on each order's shards and measure the test loss on the way.
+Does this order help? Train a small model on each order, seed by seed, and measure the test loss.
 
-Every order starts from the same weights and takes the same number of steps; the loss is that of
-response tokens only. Curves, summary and a report go to WORK/checks.
+Every order of a seed starts from the same weights and takes the same number of rows; orders that
+were arranged at random are drawn anew for each seed. The loss is that of response tokens only. Two
+controls say what a difference is worth: [bold]null[/], random orders among themselves, and
+[bold]no-leak[/], the orders without rows that hold a test row. Curves, summary and a report go to
+WORK/checks. A check that was interrupted goes on where it stopped.
 
-[bold]Example[/]
+[bold]Examples[/]
 
   tma-prep train-check work --order nft --order rt --order fft
 
-  tma-prep train-check work --steps 200 --device cuda
+  tma-prep train-check work --order nft --order rt --quick
+
+  tma-prep train-check work --rounds 0:5 --rounds 5:10 --rounds 10:15
+
+  tma-prep train-check work --order nft --order rt --model SmolLM2-135M.gguf --lora 8
+
+  tma-prep train-check work --order nft --order rt --require-lower nft rt
 """
 
 
@@ -27,21 +39,87 @@ def train_check(
         list[str] | None,
         typer.Option(help="Name of arranged shards; repeatable. All that are there if not given."),
     ] = None,
-    steps: Annotated[int, typer.Option(help="Updates of the weights, for every order.")] = 60,
+    rounds: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Compare windows of rounds of the first order, as in 0:5 (rounds 1 to 5); "
+            "repeatable."
+        ),
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(help="Starts, each with its own draw of random orders; 3.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
+    budget: Annotated[
+        int | None,
+        typer.Option(
+            help="Rows each order is trained on; else 640, and never more than a tenth of the "
+            "smallest order: what comes first shows early, and turns round over a whole pass."
+        ),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="The same in steps of --batch-size rows.")] = (
+        None
+    ),
     batch_size: Annotated[int, typer.Option(help="Rows a step.")] = 16,
     learning_rate: Annotated[float, typer.Option(help="Of AdamW, after ten steps of warm-up.")] = (
-        2e-3
+        1e-3
     ),
     max_tokens: Annotated[
         int, typer.Option(help="Most tokens of a row; the prompt's beginning gives way.")
-    ] = 160,
+    ] = 128,
+    model: Annotated[
+        str,
+        typer.Option(
+            help="tiny (a Llama of 1.3 million weights, trained here from nothing), a folder or "
+            "hub name with safetensors, or a .gguf file."
+        ),
+    ] = "tiny",
     vocabulary: Annotated[
-        int, typer.Option(help="Tokens of the byte-level BPE tokenizer trained on the pool.")
+        int, typer.Option(help="Tokens of the tokenizer that tiny trains on the pool.")
     ] = 4096,
-    seed: Annotated[int, typer.Option(help="Of the start weights.")] = 0,
+    lora: Annotated[
+        int | None, typer.Option(help="Train adapters of this rank, not all weights.")
+    ] = None,
+    base_steps: Annotated[
+        int | None,
+        typer.Option(
+            help="Train the start first, on random rows that share nothing with the tests and are "
+            "then left out of every order. 150 for tiny (60 with --quick), else 0."
+        ),
+    ] = None,
+    base_learning_rate: Annotated[float, typer.Option(help="Of that training.")] = 2e-3,
+    control: Annotated[
+        list[str] | None,
+        typer.Option(help="null, no-leak or off; repeatable. Both, or none with --quick."),
+    ] = None,
+    random_orders: Annotated[
+        int, typer.Option(help="Random orders of the control null, for each seed.")
+    ] = 2,
+    leak_ngrams: Annotated[
+        str,
+        typer.Option(
+            help="half: a row leaks with half of a test's word 8-grams; any: with one of them. "
+            "Those in over 1 % of the rows do not count."
+        ),
+    ] = "half",
+    quick: Annotated[
+        bool,
+        typer.Option(help="A look: one seed, no control, a short base. Shows, and proves nothing."),
+    ] = False,
+    require_lower: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            metavar="A B",
+            help="Exit with 3 unless the mean loss of A is lower than that of B (without leaking "
+            "rows, where that control ran).",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Runs at once; one a core, or one a GPU, if not given.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     name: Annotated[
-        str | None, typer.Option(help="Name of the check; else its orders, joined by dashes.")
+        str | None, typer.Option(help="Name of the check; else what it compares, with dashes.")
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace what was made differently.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
@@ -55,12 +133,25 @@ def train_check(
         TrainCheckOptions,
         work=work,
         orders=order or [],
+        rounds=rounds or [],
+        seeds=seeds,
+        seed=seed,
+        budget=budget,
         steps=steps,
         batch_size=batch_size,
         learning_rate=learning_rate,
         max_tokens=max_tokens,
+        model=model,
         vocabulary=vocabulary,
-        seed=seed,
+        lora=lora,
+        base_steps=base_steps,
+        base_learning_rate=base_learning_rate,
+        controls=_controls(control),
+        random_orders=random_orders,
+        leak_ngrams=leak_ngrams,
+        quick=quick,
+        require_lower=list(require_lower or ()),
+        workers=workers,
         device=device,
         name=name,
         overwrite=overwrite,
@@ -69,18 +160,55 @@ def train_check(
     if json:
         print_json(result)
         return
-    summary = result.summary
+    _print_summary(result.summary)
+    print_next("The report:", show_path(result.report))
+
+
+def _controls(named: list[str] | None) -> list[str] | None:
+    """None for the default, nothing for `off`.
+
+    Raises:
+        OptionError: `off` beside a control.
+    """
+    from tma_prep.errors import OptionError
+
+    if named is None or "off" not in named:
+        return named
+    if len(named) > 1:
+        raise OptionError("--control off goes with no other; leave it out, or the others")
+    return []
+
+
+def _print_summary(summary: "CheckSummary") -> None:
+    """The headline, then what it rests on."""
+    from tma_prep_cli.console import print_line
+
+    print_line(summary.headline)
+    print_line("")
+    seeds = "one seed" if len(summary.seeds) == 1 else f"mean over {len(summary.seeds)} seeds"
     print_table(
-        f"Test loss in nats a response token, {summary.steps} steps of {summary.batch_size} rows "
-        "(lower is better)",
-        ["order", "start", "mean over steps", "end", "lowest"],
+        f"Test loss in nats a response token, {summary.train_rows:,} rows in {summary.steps} steps,"
+        f" {seeds} (lower is better)",
+        ["order", "control", "start", "mean over steps", "early", "end"],
         [
-            (found.order, found.start_loss, found.auc_steps, found.final_loss, found.best_loss)
+            (
+                *(found.order, found.control, found.start_loss),
+                *(found.auc_steps, found.early_loss, found.final_loss),
+            )
             for found in summary.orders
         ],
     )
-    print_next(
-        "One seed and a tiny model, and no check for training rows that contain test rows: an "
-        "observation, not a finding.\nThe report:",
-        show_path(result.report),
+    if not summary.differences:
+        return
+    print_table(
+        "Differences of the mean over steps, with 95 % intervals",
+        ["orders", "control", "difference", "from", "to", "verdict", "could have seen"],
+        [
+            (
+                *(f"{found.a} − {found.b}", found.control, found.mean, found.low, found.high),
+                *(found.verdict, found.smallest_effect),
+            )
+            for found in summary.differences
+            if found.measure == "auc_steps"
+        ],
     )

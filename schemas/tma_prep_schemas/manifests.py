@@ -6,7 +6,10 @@ time, the host or the number of threads.
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, Field, StringConstraints, model_validator
+
+from tma_prep_schemas.checks import CheckSummary
+from tma_prep_schemas.strict import Strict
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -15,11 +18,7 @@ FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]
 Option = str | int | float | bool | None | list[str] | list[int]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class FileEntry(_Strict):
+class FileEntry(Strict):
     """One file of an artifact, beside its manifest."""
 
     file: FileName
@@ -28,7 +27,7 @@ class FileEntry(_Strict):
     sha256: Sha256
 
 
-class InputFile(_Strict):
+class InputFile(Strict):
     """One input file, as it was when it was read."""
 
     path: str
@@ -37,7 +36,7 @@ class InputFile(_Strict):
     rows: int = Field(ge=0)
 
 
-class Source(_Strict):
+class Source(Strict):
     """Where rows came from and how they were read."""
 
     files: list[InputFile]
@@ -47,7 +46,7 @@ class Source(_Strict):
     columns: list[str] = Field(description="the user's columns, each as `name: type`")
 
 
-class Manifest(_Strict):
+class Manifest(Strict):
     """What every manifest records."""
 
     format_version: Literal[1] = 1
@@ -115,14 +114,14 @@ class NeighborsManifest(Manifest):
     train_rows: int = Field(ge=1)
 
 
-class Hub(_Strict):
+class Hub(Strict):
     """A training row that many tests list among their nearest."""
 
     tma_row: int
     tests: int = Field(ge=1)
 
 
-class Facts(_Strict):
+class Facts(Strict):
     """What a ranking found. "Listed" is: among the nearest rows of a test in `neighbors/`."""
 
     rounds: int | None = Field(description="how many rounds, null where the ranking has none")
@@ -159,7 +158,7 @@ class OrderManifest(Manifest):
     order: str
 
 
-class ScheduleStage(_Strict):
+class ScheduleStage(Strict):
     """Consecutive rows of an order, of about as many tokens as every other stage."""
 
     first_position: int
@@ -172,7 +171,7 @@ class ScheduleStage(_Strict):
     tasks: list[str] = Field(description="tasks present, sorted; empty where rows name none")
 
 
-class Schedule(_Strict):
+class Schedule(Strict):
     """`shards/NAME/schedule.json`: an order in stages."""
 
     format_version: Literal[1] = 1
@@ -190,34 +189,6 @@ class ShardsManifest(Manifest):
     schedule: FileEntry
     order: str
     format: str = Field(description="the instance format of the user's columns")
-
-
-class CheckSummary(_Strict):
-    """`checks/NAME/summary.json`: the numbers a person asks for first."""
-
-    format_version: Literal[1] = 1
-    test_rows: int
-    train_rows: int = Field(description="rows each order was trained on")
-    steps: int
-    batch_size: int
-    parameters: int = Field(description="trainable weights of the reference model")
-    unscored_test_rows: list[int] = Field(description="test rows without a response token")
-    orders: list["OrderSummary"]
-
-
-class OrderSummary(_Strict):
-    """One order's curve in a few numbers; losses in nats a response token, lower is better."""
-
-    order: str
-    start_loss: float
-    final_loss: float
-    best_loss: float
-    auc_steps: float = Field(description="mean of the loss curve over steps, by trapezoids")
-    rows_seen: int
-    response_tokens_seen: int
-    steps: list[int]
-    loss: list[float] = Field(description="mean over test rows, at each of `steps`")
-    token_weighted_loss: list[float] = Field(description="mean over response tokens")
 
 
 class CheckManifest(Manifest):

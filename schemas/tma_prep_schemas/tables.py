@@ -91,6 +91,7 @@ ORDER = pa.schema([{f.name: f for f in SHARD_FIELDS}[name] for name in ORDER_FIE
 
 CURVES = pa.schema(
     [
+        pa.field("control", pa.string(), nullable=False),
         pa.field("order", pa.string(), nullable=False),
         pa.field("seed", pa.int64(), nullable=False),
         pa.field("step", pa.int32(), nullable=False),
@@ -100,9 +101,15 @@ CURVES = pa.schema(
         pa.field("task", pa.string()),
         pa.field("loss", pa.float64(), nullable=False),
         pa.field("response_tokens", pa.int32(), nullable=False),
+        pa.field("seen_max", pa.float32()),
+        pa.field("seen_mean", pa.float32()),
+        pa.field("seen_centroid", pa.float32()),
     ]
 )
-"""`checks/NAME/curves.parquet`: loss of every test row at every evaluation.
+"""`checks/NAME/curves.parquet`: loss of every test row at every evaluation of every run.
 
-`loss` is the mean cross-entropy in nats over the response tokens of that test row.
+A run is a control (`none`, `null` or `no-leak`), an order and a seed. `loss` is the mean
+cross-entropy in nats over the response tokens of that test row. `seen_max` and `seen_mean` are the
+largest and the mean cosine similarity of the training rows consumed so far to the test row,
+`seen_centroid` that of their centroid; null where nothing was consumed yet.
 """

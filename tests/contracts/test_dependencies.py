@@ -16,6 +16,7 @@ STAGES = (
     "neighbors",
     "arrangement",
     "shards",
+    "leakage",
     "training",
     "report",
 )

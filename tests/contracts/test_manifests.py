@@ -25,17 +25,63 @@ SOURCE: dict[str, Any] = {
     "columns": ["prompt: string"],
 }
 ORDER_SUMMARY: dict[str, Any] = {
+    "control": "none",
     "order": "nft",
     "start_loss": 2.0,
     "final_loss": 1.0,
     "best_loss": 1.0,
+    "early_loss": 1.9,
     "auc_steps": 1.5,
+    "auc_tokens": 1.5,
+    "steps_to_reach_random": None,
     "rows_seen": 1,
     "response_tokens_seen": 1,
     "steps": [0, 1],
     "loss": [2.0, 1.0],
+    "loss_low": [1.9, 0.9],
+    "loss_high": [2.1, 1.1],
     "token_weighted_loss": [2.0, 1.0],
 }
+DIFFERENCE: dict[str, Any] = {
+    "a": "nft",
+    "b": "rt",
+    "measure": "auc_steps",
+    "control": "no-leak",
+    "mean": -0.5,
+    "low": -0.6,
+    "high": -0.4,
+    "verdict": "lower",
+    "envelope": None,
+    "smallest_effect": 0.1,
+}
+MILESTONE: dict[str, Any] = {
+    "control": "none",
+    "order": "nft",
+    "task": None,
+    "fall_total": 1.0,
+    "step_50": 0.5,
+    "step_90": 0.9,
+}
+FALL: dict[str, Any] = {
+    "control": "none",
+    "order": "nft",
+    "seed": 0,
+    "task": "sums",
+    "from_step": 0,
+    "to_step": 1,
+    "fall": 1.0,
+    "rows": [{"tma_row": 0, "similarity": 0.5, "test_row": 0}],
+}
+LEAKAGE: dict[str, Any] = {
+    "rule": "half",
+    "ngram": 8,
+    "pool_rows": 10,
+    "leaking_rows": 3,
+    "equal_rows": 1,
+    "ngram_rows": 2,
+    "share_of_first": {"nft": 0.5},
+}
+BASE = {"steps": 1, "rows": 16, "mean_loss_before": 8.0, "mean_loss_after": 6.0}
 FACTS: dict[str, Any] = {
     "rounds": 1,
     "largest_round": 1,
@@ -83,13 +129,22 @@ GOOD: dict[str, dict[str, Any]] = {
     "schedule": {"order": "nft", "tokens_counted_by": "encoder", "stages": [STAGE]},
     "check": COMMON | {"orders": ["nft"]},
     "check-summary": {
+        "headline": "nft is lower than rt.",
+        "model": "tiny",
+        "parameters": 1,
+        "seeds": [0],
+        "tasks": 1,
         "test_rows": 1,
+        "unscored_test_rows": [],
         "train_rows": 1,
         "steps": 1,
         "batch_size": 1,
-        "parameters": 1,
-        "unscored_test_rows": [],
+        "base": BASE,
+        "leakage": LEAKAGE,
         "orders": [ORDER_SUMMARY],
+        "differences": [DIFFERENCE],
+        "milestones": [MILESTONE],
+        "falls": [FALL],
     },
 }
 

@@ -83,6 +83,7 @@ TABLES: dict[str, tuple[pa.Schema, Columns]] = {
     "curves": (
         CURVES,
         [
+            ("control", pa.string()),
             ("order", pa.string()),
             ("seed", pa.int64()),
             ("step", pa.int32()),
@@ -92,6 +93,9 @@ TABLES: dict[str, tuple[pa.Schema, Columns]] = {
             ("task", pa.string()),
             ("loss", pa.float64()),
             ("response_tokens", pa.int32()),
+            ("seen_max", pa.float32()),
+            ("seen_mean", pa.float32()),
+            ("seen_centroid", pa.float32()),
         ],
     ),
 }
@@ -106,9 +110,10 @@ def test_columns(name: str) -> None:
 
 @pytest.mark.parametrize("name", TABLES)
 def test_only_what_may_be_missing_is_nullable(name: str) -> None:
-    """A ranking may have no rounds, and a test row no task."""
+    """A ranking may have no rounds, a test row no task, and at first nothing is seen."""
     nullable = {field.name for field in TABLES[name][0] if field.nullable}
-    assert nullable <= {"tma_round", "round", "distance", "task", "id"}
+    seen = {"seen_max", "seen_mean", "seen_centroid"}
+    assert nullable <= {"tma_round", "round", "distance", "task", "id"} | seen
 
 
 def test_what_stands_beside_the_users_columns_has_the_prefix() -> None:

@@ -18,6 +18,10 @@ from tma_prep_schemas import CURVES, NEIGHBORS, ORDER, CheckSummary, ShardsManif
 pytestmark = pytest.mark.slow
 
 ORDERS = ("nft", "fft", "rt")
+CHECK = (
+    *("--order", "nft", "--order", "rt", "--steps", 12, "--seeds", 1, "--control", "off"),
+    *("--base-steps", 4),
+)
 
 
 def tma_prep(*arguments: object) -> dict[str, object]:
@@ -43,7 +47,7 @@ def work(tmp_path_factory: pytest.TempPathFactory, sample_data: Path) -> Path:
         *("--out", root),
     )
     tma_prep("arrange", root, *(f"--order={order}" for order in ORDERS), "--rows-per-shard", 400)
-    tma_prep("train-check", root, "--order", "nft", "--order", "rt", "--steps", 12)
+    tma_prep("train-check", root, *CHECK)
     return root
 
 
@@ -142,7 +146,7 @@ def test_running_again_does_nothing_and_says_so(work: Path, sample_data: Path) -
         "arrange", work, *(f"--order={order}" for order in ORDERS), "--rows-per-shard", 400
     )
     assert arranged["searched"] is False
-    checked = tma_prep("train-check", work, "--order", "nft", "--order", "rt", "--steps", 12)
+    checked = tma_prep("train-check", work, *CHECK)
     assert checked["kept"] is True
     after = {path: path.stat().st_mtime_ns for path in work.rglob("*") if path.is_file()}
     before.pop(work / ".lock"), after.pop(work / ".lock")

@@ -1,32 +1,26 @@
 """The report of a train check, as a browser would read it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 
-import pyarrow as pa
+import polars as pl
+import pytest
 
+from tests.report.check_made_up import (
+    CLEAN,
+    EVERYTHING,
+    NULL,
+    ORDERS,
+    SETTINGS,
+    TASKS,
+    made_up_check,
+)
+from tests.training.curves_made_up import MadeUp
 from tma_prep.report import render_check_report
-from tma_prep_schemas import CURVES, CheckSummary
-from tma_prep_schemas.manifests import OrderSummary
+from tma_prep.report.text import MINUS
 
-_STEPS = [0, 2, 6]
 _VOID = {"meta", "br"}
-_CURVES = {
-    "nft": [6.0, 3.0, 2.0],
-    "rt": [6.0, 4.0, 3.0],
-    "fft": [6.0, 5.0, 5.0],
-}
-_SETTINGS: dict[str, object] = {
-    "steps": 6,
-    "batch_size": 4,
-    "device": "cpu",
-    "tokens": None,
-    "strict": True,
-    "overwrite": False,
-    "order": ["nft", "rt", "fft"],
-    "tag": "a b",
-}
 
 
 class _Page(HTMLParser):
@@ -63,50 +57,20 @@ class _Page(HTMLParser):
         return re.sub(r"\s+", " ", "".join(self.text))
 
 
-def _order(name: str, loss: Sequence[float]) -> OrderSummary:
-    auc = ((loss[0] + loss[1]) / 2 * 2 + (loss[1] + loss[2]) / 2 * 4) / 6
-    return OrderSummary(
-        order=name,
-        start_loss=loss[0],
-        final_loss=loss[-1],
-        best_loss=min(loss),
-        auc_steps=auc,
-        rows_seen=24,
-        response_tokens_seen=1234,
-        steps=_STEPS,
-        loss=list(loss),
-        token_weighted_loss=list(loss),
-    )
+@pytest.fixture(scope="module")
+def html() -> str:
+    """The whole setting: three orders, both controls, tasks, falls."""
+    return made_up_check(unscored=[31, 32]).html
 
 
-def _render(
-    curves: Mapping[str, Sequence[float]] = _CURVES,
-    tasks: Sequence[str | None] = ("sums", "colours"),
-    unscored: Sequence[int] = (),
-    settings: Mapping[str, object] = _SETTINGS,
-) -> str:
-    summary = CheckSummary(
-        test_rows=len(tasks) + len(unscored),
-        train_rows=24,
-        steps=6,
-        batch_size=4,
-        parameters=1_328_256,
-        unscored_test_rows=list(unscored),
-        orders=[_order(name, loss) for name, loss in curves.items()],
-    )
-    rows = [
-        (name, 0, step, step * 4, step * 10, test_row, task, value, 3)
-        for name, loss in curves.items()
-        for step, value in zip(_STEPS, loss, strict=True)
-        for test_row, task in enumerate(tasks)
-    ]
-    columns = dict(zip(CURVES.names, map(list, zip(*rows, strict=True)), strict=True))
-    return render_check_report(summary, pa.table(columns, schema=CURVES), settings)
+@pytest.fixture(scope="module")
+def words(html: str) -> str:
+    """Its text."""
+    return _Page(html).words
 
 
-def test_the_page_loads_and_runs_nothing() -> None:
+def test_the_page_loads_and_runs_nothing(html: str) -> None:
     """A strict policy, no script, no address, nothing with a source; every tag closes."""
-    html = _render()
     page = _Page(html)
     assert page.open == []
     assert ("content", "default-src 'none'; style-src 'unsafe-inline'") in page.attributes
@@ -116,77 +80,140 @@ def test_the_page_loads_and_runs_nothing() -> None:
     assert not re.search(r"http(?!-equiv)|url\(|@import|//", html)
 
 
-def test_it_opens_with_the_finding_and_its_limits() -> None:
-    """Which order, by how much, and that one seed shows little."""
-    words = _Page(_render()).words
-    # Areas: nft 19/6, rt 24/6.
-    lead = (
-        "nft had the lowest area under the test-loss curve: 3.167 nats a response token on "
-        "average over 6 steps, 0.833 (20.8%) below rt, the next of 3 orders."
-    )
-    assert lead in words
-    assert words.index(lead) < words.index("An observation, not a finding.")
-    assert words.index("An observation, not a finding.") < words.index("The numbers")
-    assert "one seed of a tiny model" in words
-    assert "Every order started from the same weights, at a loss of 6.000." in words
+def test_it_opens_with_what_survives(words: str) -> None:
+    """The headline of the summary, then verdicts without leaking rows before the whole pool's."""
+    headline = made_up_check().summary.headline
+    first, _, rest = headline.partition("; ")
+    assert words.index(first) < words.index(rest[1:]) < words.index("Compared")
+    assert words.index("Without leaking rows", words.index("Compared")) < words.index("Whole pool")
+    parts = ("Test loss over steps", "Differences", "Leakage", "Task by task")
+    more = ("Similarity against loss", "Where generalisation happened", "Sharpest falls")
+    places = [words.index(part, 400) for part in (*parts, *more, "Settings", "How to repeat it")]
+    assert places == sorted(places)
 
 
-def test_one_order_and_ties_claim_no_winner() -> None:
-    """Nothing is lowest where nothing is lower."""
-    alone = _Page(_render({"nft": _CURVES["nft"]})).words
-    assert "nft was trained alone" in alone
-    assert "had the lowest" not in alone
-    tie = _Page(_render({"nft": _CURVES["nft"], "rt": _CURVES["nft"]})).words
-    assert "nft and rt tie for the lowest area" in tie
+def test_every_difference_stands_in_the_table(words: str) -> None:
+    """With its interval and verdict, as in the summary."""
+    for one in made_up_check().summary.differences:
+        ends = f"[{one.low:+.3f}, {one.high:+.3f}]".replace("-", MINUS)
+        assert ends.replace("+0.000", "0.000").replace(f"{MINUS}0.000", "0.000") in words
+        assert one.verdict in words
+        assert f"{one.a} {MINUS} {one.b}" in words
 
 
-def test_a_tiny_lead_is_not_shown_as_nothing() -> None:
-    """0.000 would read as a tie."""
-    near = [value + 1e-5 for value in _CURVES["nft"]]
-    assert "less than 0.001" in _Page(_render({"nft": _CURVES["nft"], "rt": near})).words
+def test_marks_show_the_curves(words: str) -> None:
+    """What a mark says is the mean over the table's rows."""
+    curves = pl.DataFrame(made_up_check().curves)
+    for order in ("nft", "rt", "fft"):
+        for step in (0, 12, 40):
+            here = curves.filter(control="none", order=order, step=step)
+            loss = float(here["loss"].to_numpy().mean())
+            assert f"{order}, step {step}: {loss:.4f}" in words
 
 
-def test_every_order_is_drawn_in_every_chart() -> None:
-    """One large chart and one small one a task, three lines each, and a mark an evaluation."""
-    page = _Page(_render())
-    assert page.tags.count("svg") - page.tags.count("li") == 1 + 2
-    assert page.tags.count("polyline") == 3 * (1 + 2)
-    assert page.tags.count("circle") == 3 * len(_STEPS)
-    assert "nft, step 2: 3.0000" in page.words
+def test_every_part_is_drawn(html: str) -> None:
+    """Large chart, three controls, four forests, tasks thrice or more, similarity, milestones."""
+    page = _Page(html)
+    charts = html.count('role="img"')
+    assert charts == 1 + 3 + 4 + len(TASKS) * 4 + 3 + 1
+    assert page.tags.count("desc") == charts
+    assert page.tags.count("polygon") == 3 + 9
+    assert html.count('class="shade"') == 4
+    assert "step-" not in html
 
 
-def test_tasks_without_a_name() -> None:
-    """Shown as such beside named ones; no task section where none has a name."""
-    assert "(no task) 1 row" in _Page(_render(tasks=("sums", None))).words
-    assert "Task by task" not in _Page(_render(tasks=(None, None))).words
+@pytest.mark.parametrize(
+    ("effects", "seeds", "said", "unsaid"),
+    [
+        (ORDERS, 1, ("One seed: an observation", "luck alone", "without leaking rows: what"), ()),
+        (ORDERS | NULL, 3, ("without leaking rows: what",), ("One seed", "luck alone is")),
+        (ORDERS | CLEAN, 3, ("luck alone is not known", "no envelope"), ("One seed",)),
+        (EVERYTHING, 3, ("The shaded ground",), ("One seed", "not known", "not trained again")),
+    ],
+)
+def test_what_a_run_cannot_show_is_said(
+    effects: dict[tuple[str, str], float],
+    seeds: int,
+    said: tuple[str, ...],
+    unsaid: tuple[str, ...],
+) -> None:
+    """One seed, a control that was left out."""
+    words = _Page(made_up_check(MadeUp(effects, seeds=seeds)).html).words  # type: ignore[arg-type]
+    for text in said:
+        assert text in words
+    for text in unsaid:
+        assert text not in words
+
+
+def test_few_tasks_are_pointed_out() -> None:
+    """Intervals from three clusters are too narrow."""
+    assert "only 3 tasks" in _Page(made_up_check(MadeUp(ORDERS, tasks=3)).html).words
+
+
+def test_one_order_alone() -> None:
+    """Nothing to compare, everything else shown."""
+    page = _Page(made_up_check(MadeUp({("none", "nft"): 0.0}, names=TASKS)).html)
+    assert "nft was trained alone" in page.words
+    assert "Differences" not in page.words
+    assert page.open == []
+
+
+def test_without_tasks_or_vectors_those_parts_are_left_out() -> None:
+    """No empty heading."""
+    words = _Page(made_up_check(MadeUp(ORDERS, tasks=0, tests_a_task=8), seen=False).html).words
+    assert "Task by task" not in words
+    assert "Similarity against loss" not in words
+    assert "not known" in words
+    with_tasks = _Page(made_up_check(MadeUp(ORDERS), seen=False).html).words
+    assert "Task by task" in with_tasks
+    assert "Mean and centroid similarity" not in with_tasks
+
+
+def test_a_curve_that_starts_and_ends_alike_can_be_drawn() -> None:
+    """One evaluation only, no fall, flat lines."""
+    flat = MadeUp({("none", "a"): 1.5, ("none", "b"): 1.5}, noise=0, task_noise=0, test_noise=0)
+    for made in (flat, replace(flat, steps=(0, 1))):
+        text = made_up_check(made).html
+        assert "nan" not in text.lower().replace("governance", "")
+        assert _Page(text).open == []
 
 
 def test_what_users_wrote_is_escaped() -> None:
-    """Task, order and setting are text, whatever they spell."""
-    evil = '<script>alert("x")</script>'
-    page = _Page(_render({evil: _CURVES["nft"]}, (evil,), settings={evil: evil}))
+    """Task, order, model and setting are text, whatever they spell."""
+    evil = '<script>alert("x")</script>\x00\x1b[31m\u202e'
+    made = MadeUp({("none", evil): 0.0, ("none", "rt"): 0.1}, names=(evil,) * 6, tasks=2)
+    check = made_up_check(made, model=evil)
+    text = render_check_report(check.summary, check.curves, {evil: evil, "orders": [evil]})
+    page = _Page(text)
     assert "script" not in page.tags
     assert page.open == []
-    assert f"{evil} 1 row" in page.words
+    assert not re.search("[\x00\x1b\u202e]", text)
+    assert '<script>alert("x")</script>\ufffd\ufffd[31m\ufffd' in page.words
 
 
-def test_unscored_rows_are_named() -> None:
-    """They are in no curve, so the page says so."""
-    assert "left out: 2, 3." in _Page(_render(unscored=(2, 3))).words
-    assert "left out" not in _Page(_render()).words
+def test_conditions_and_unscored_rows(words: str) -> None:
+    """Who trained what on what; rows in no curve are named."""
+    assert "1,328,256 weights trained, 3 seeds; 40 steps of 16 rows (640 rows a run)" in words
+    assert "30 tests in 6 clusters" in words
+    assert "from 8.310 to 5.660 nats" in words
+    assert "left out: 31, 32." in words
+    assert "1,234 (2.7%) leak a test" in words
+    assert "nft76.0%" in words
 
 
-def test_settings_and_the_command_that_repeats_it() -> None:
+def test_settings_and_the_command_that_repeats_it(words: str) -> None:
     """Every setting is shown; the command names each that was set, quoted where need be."""
-    words = _Page(_render()).words
-    assert "batch_size4" in words
-    assert "tokensnot set" in words
+    assert "batch_size16" in words
+    assert "loranot set" in words
     assert (
-        "tma-prep train-check WORK --order nft --order rt --order fft --steps 6 --batch-size 4 "
-        "--device cpu --strict --tag 'a b'"
+        "tma-prep train-check WORK --order nft --order rt --order fft --seeds 3 --steps 40 "
+        "--batch-size 16 --model tiny --control null --control no-leak --tag 'a b'"
     ) in words
+    check = made_up_check()
+    off = render_check_report(check.summary, check.curves, SETTINGS | {"controls": []})
+    assert "--control off" in _Page(off).words
 
 
-def test_the_same_check_gives_the_same_bytes() -> None:
+def test_the_same_check_gives_the_same_bytes(html: str) -> None:
     """No time and no random id in the page."""
-    assert _render() == _render()
+    assert made_up_check(unscored=[31, 32]).html == html

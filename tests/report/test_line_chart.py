@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tma_prep.report.line_chart import LINE_CHART_CSS, Line, legend, line_chart, nice_ticks
+from tma_prep.report.axes import nice_ticks
+from tma_prep.report.line_chart import LINE_CHART_CSS, Line, legend, line_chart
 
 
 def _chart(lines: list[Line], *, small: bool = False) -> ET.Element:
@@ -82,8 +83,51 @@ def test_names_are_escaped_and_long_ones_shortened() -> None:
 
 
 def test_every_style_has_a_colour_for_light_and_dark() -> None:
-    """A line of any style number gets a class the style sheet knows."""
-    for style in range(7):
-        name = Line("a", [0], [0], style).css_class
-        assert f".{name} {{" in LINE_CHART_CSS
-        assert LINE_CHART_CSS.count(f"--{name}: #") == 2
+    """36 styles that differ, each with a colour and a dash the style sheet knows."""
+    names = [Line("a", [0], [0], style).css_class for style in range(36)]
+    assert len(set(names)) == 36
+    for name in names:
+        colour, dash = name.split()
+        assert f".{colour} {{" in LINE_CHART_CSS
+        assert f".{dash} {{" in LINE_CHART_CSS
+        assert LINE_CHART_CSS.count(f"--{colour}: #") == 2
+
+
+def test_a_band_runs_along_its_line() -> None:
+    """Forth along the upper ends and back along the lower; the axis has room for it."""
+    chart = _chart([Line("a", [0, 10], [2.0, 1.0], 0, ([1.5, 0.5], [2.5, 1.5]))])
+    band = [tuple(map(float, p.split(","))) for p in _points(chart, "polygon")]
+    line = [tuple(map(float, p.split(","))) for p in _points(chart, "polyline")]
+    assert [x for x, _ in band] == [line[0][0], line[1][0], line[1][0], line[0][0]]
+    assert band[0][1] < line[0][1] < band[3][1]
+    assert band[1][1] < line[1][1] < band[2][1]
+    assert min(y for _, y in band) >= 44
+
+
+def test_charts_can_share_a_scale() -> None:
+    """The same value lies at the same height, and the axis begins where asked."""
+    first, second = (
+        ET.fromstring(
+            line_chart(
+                [Line("a", [5, 10], ys, 0)],
+                title="t",
+                x_label="x",
+                y_label="y",
+                small=True,
+                span=(0, 10),
+                from_zero=True,
+                end_dots=True,
+            )
+        )
+        for ys in ([1.0, 2.0], [2.0, 9.0])
+    )
+    assert (
+        _points(first, "polyline")[1].split(",")[1] == _points(second, "polyline")[0].split(",")[1]
+    )
+    x5, x10 = (float(point.split(",")[0]) for point in _points(first, "polyline"))
+    assert x5 - 50 == pytest.approx(x10 - x5)
+    assert len(first.findall(".//circle")) == 1
+
+
+def _points(chart: ET.Element, tag: str) -> list[str]:
+    return chart.findall(f".//{tag}")[0].attrib["points"].split()

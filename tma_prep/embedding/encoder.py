@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tma_prep.devices import resolve_device
+from tma_prep.devices import resolve_device, resolve_dtype
 from tma_prep.embedding.batches import token_batches
 from tma_prep.embedding.model import ResolvedModel
 from tma_prep.embedding.packed_bert import PackedBert
@@ -173,22 +173,6 @@ def _one_thread_each(device: str) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def resolve_dtype(dtype: str, device: str) -> str:
-    """`auto` to bfloat16 where the hardware multiplies it fast, else float32."""
-    import torch
-
-    if dtype != "auto":
-        return dtype
-    if device.startswith("cuda"):
-        fast = torch.cuda.get_device_capability(torch.device(device)) >= (8, 0)
-    elif device == "cpu":
-        has = torch.cpu.get_capabilities()
-        fast = bool(has.get("amx_bf16") or has.get("avx512_bf16"))
-    else:
-        fast = False
-    return "bfloat16" if fast else "float32"
 
 
 def _load(model: ResolvedModel, device: str, dtype: str) -> "SentenceTransformer":

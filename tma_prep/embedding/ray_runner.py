@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tma_prep.cluster import Cluster, gpu_here
-from tma_prep.embedding.encoder import Encoder, EncoderSettings, resolve_dtype
+from tma_prep.devices import resolve_dtype
+from tma_prep.embedding.encoder import Encoder, EncoderSettings
 from tma_prep.embedding.model import ResolvedModel, resolve_model
 from tma_prep.embedding.tokens import TokenLists
 from tma_prep.errors import DependencyError, OptionError

@@ -11,16 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tma_prep.arrangement import (
-    Ranked,
-    keep_per_task,
-    order_positions,
-    parse_budget,
-    parse_rounds,
-    select,
-    stages,
-    then_shuffle,
-)
+from tma_prep.arrangement import Ranked, parse_budget, stages
 from tma_prep.arrangement.comparison import OrderComparison, compare_orders
 from tma_prep.artifacts import (
     MANIFEST,
@@ -41,8 +32,9 @@ from tma_prep.instances import InstancePool, stored_schema
 from tma_prep.pipeline.inputs import check_inputs
 from tma_prep.pipeline.libraries import library_versions, tool_version
 from tma_prep.pipeline.ranking import LIBRARIES, RankedPool, Ranker
-from tma_prep.pipeline.sides import Sides, Tasks, tasks_of
-from tma_prep.pipeline.tokens import counted_by, tokens_of_rows
+from tma_prep.pipeline.selected import SelectedRows
+from tma_prep.pipeline.sides import Sides
+from tma_prep.pipeline.tokens import counted_by
 from tma_prep.progress import Progress
 from tma_prep.remote import AnyPath, RemotePath, any_path, sent_folder
 from tma_prep.shards import write_shards
@@ -58,8 +50,6 @@ from tma_prep_schemas import (
     ShardsManifest,
 )
 from tma_prep_schemas.manifests import Option
-
-_BY_TASK = ("round-robin", "cluster")
 
 
 @dataclass(frozen=True)
@@ -163,61 +153,18 @@ class Orders:
         """Take what the orders are made from; `changes` tells what became of replaced orders."""
         self._workspace = workspace
         self._sides = sides
-        self._ranker = ranker
+        self._selected = SelectedRows(sides, ranker, pool, options, progress)
         self._pool = pool
         self._options = options
         self._progress = progress
         self.changes: dict[str, OrderComparison | None] = {}
-
-    @functools.cached_property
-    def _tasks(self) -> Tasks | None:
-        """The tasks, None where nothing asks for them and no row names one."""
-        needing = [f"--order {order}" for order in self._options.orders if order in _BY_TASK]
-        needing += ["--per-task"] if self._options.per_task is not None else []
-        if needing:
-            return tasks_of(self._sides.train, needing[0])
-        column = self._sides.train.instances("task").column("task")
-        return None if column.null_count == len(column) else tasks_of(self._sides.train, "")
-
-    @functools.cached_property
-    def _tokens(self) -> NDArray[np.int64]:
-        return tokens_of_rows(self._sides.train, self._options.tokenizer, self._progress)
-
-    @functools.cached_property
-    def _selected(self) -> Ranked:
-        """The rows that stay, for all orders."""
-        options, pool = self._options, self._pool
-        whole = Ranked(
-            rows=np.arange(self._sides.train.shape[0]),
-            similarity=pool.similarity,
-            rounds=pool.rounds,
-            distance=pool.distance,
-            task=None if self._tasks is None else self._tasks.of_row,
-            within_round=options.within_round,
-            seed=options.seed,
-        )
-        if options.per_task is not None:
-            return keep_per_task(whole, options.per_task, options.per_task_select)
-        budget = None if options.budget is None else parse_budget(options.budget)
-        return select(
-            options.select,
-            whole,
-            budget=budget,
-            tokens_of_row=self._tokens if budget and budget.unit == "tokens" else None,
-            window=None if options.rounds is None else parse_rounds(options.rounds),
-            farthest_rounds=self._ranker.farthest_rounds,
-        )
 
     def order(self, plan: OrderPlan) -> pa.Table:
         """The order as a table by position, written where it is not there yet."""
         path = self._workspace.order(plan.name)
         if not plan.order_missing:
             return pq.read_table(path, schema=ORDER)
-        selected = self._selected
-        sequence = order_positions(plan.order, selected)
-        if self._options.after is not None:
-            sequence = then_shuffle(sequence, self._options.after, self._options.seed)
-        table = self._order_table(selected, sequence)
+        table = self._order_table(self._selected.kept, self._selected.sequence(plan.order))
         change = self._change(plan, table)
         path.parent.mkdir(exist_ok=True)
         # The manifest goes first, so that an order under way never looks whole.
@@ -318,11 +265,11 @@ class Orders:
             write_manifest(folder / MANIFEST, manifest)
 
     def _schedule(self, folder: Path, plan: OrderPlan, order: pa.Table) -> FileEntry:
-        train, tasks = self._sides.train, self._tasks
+        train, tasks = self._sides.train, self._selected.tasks
         places = np.searchsorted(train.rows, order.column(ROW).to_numpy())
         rounds = order.column(ROUND)
         found = stages(
-            self._tokens[places],
+            self._selected.tokens[places],
             self._pool.similarity[places],
             rounds=None if rounds.null_count else rounds.to_numpy(),
             task=None if tasks is None else tasks.of_row[places],

@@ -1,36 +1,35 @@
 """`tma-prep train-check`: shards to test-loss curves and a report."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pyarrow.parquet as pq
-
+from tma_prep.arrangement import parse_rounds
 from tma_prep.artifacts import (
     MANIFEST,
     Workspace,
+    beside,
     check_files,
-    file_entry,
     find_finished,
+    place_folder,
     read_manifest,
+    remove_folder,
     sha256_of,
-    staged_folder,
-    sync,
     write_manifest,
-    write_text,
 )
 from tma_prep.config import TrainCheckOptions
-from tma_prep.embedding.store import EmbeddingStore
-from tma_prep.errors import ArtifactError, OptionError
-from tma_prep.instances import FORMATS, InstancePool
+from tma_prep.errors import ArtifactError, OptionError, VerdictError
 from tma_prep.pipeline.inputs import check_inputs
 from tma_prep.pipeline.libraries import library_versions, tool_version
-from tma_prep.progress import Progress, Silent, Stopwatch
-from tma_prep_schemas import CheckManifest, CheckSummary, EmbeddingsManifest, ShardsManifest
+from tma_prep.pipeline.sides import Sides, open_sides
+from tma_prep.progress import Silent, Stopwatch, TableProgress
+from tma_prep_schemas import CheckManifest, CheckSummary, ShardsManifest
+from tma_prep_schemas.manifests import Option
 
-_LIBRARIES = ("numpy", "pyarrow", "torch", "transformers", "tokenizers")
-_TOKENIZER_ROWS = 20_000  # enough for a few thousand merges, whatever the size of the pool
-_NOT_RECORDED = ("work", "name", "overwrite")
+if TYPE_CHECKING:
+    from tma_prep.training.source import ModelSource
+
+_NOT_RECORDED = ("work", "name", "overwrite", "workers", "device", "require_lower", "quick")
 
 
 @dataclass(frozen=True)
@@ -45,56 +44,186 @@ class TrainCheckResult:
     seconds: dict[str, float]
 
 
-def train_check(options: TrainCheckOptions, progress: Progress | None = None) -> TrainCheckResult:
-    """Train the same start weights on each order's shards and measure the test loss on the way.
+@dataclass(frozen=True)
+class _Check:
+    """A check with nothing left open: what it is made from, and where it goes."""
+
+    workspace: Workspace
+    sides: Sides
+    shards: dict[str, ShardsManifest]
+    model: "ModelSource"
+    options: TrainCheckOptions
+    folder: Path
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        return {
+            **{
+                f"shards/{name}": sha256_of(self.workspace.shards(name) / MANIFEST)
+                for name in self.shards
+            },
+            **self.sides.inputs,
+        }
+
+    @property
+    def config(self) -> dict[str, Option]:
+        model: dict[str, Option] = {"model_sha256": self.model.sha256 or None}
+        return self.options.recorded(*_NOT_RECORDED) | model
+
+
+def train_check(
+    options: TrainCheckOptions, progress: TableProgress | None = None
+) -> TrainCheckResult:
+    """Train the same start weights on each order, seed by seed, and say what the test loss says.
+
+    Runs that an interrupted check had finished are found and kept.
 
     Raises:
+        VerdictError: The check is finished, and `require_lower` is not met.
         TmaPrepError: In one line: what is wrong, and the remedy.
     """
     progress = progress or Silent()
     clock = Stopwatch()
     workspace = Workspace(options.work)
+    _check_options(options)
     with workspace.locked():
         with clock("open"):
-            stores = {side: _embedded(workspace, side) for side in ("train", "test")}
-            shards = _open_shards(workspace, options)
-            options = options.model_copy(update={"orders": list(shards)})
-            folder = workspace.check(options.name or "-".join(shards))
-            inputs = {
-                **{f"shards/{name}": _sha256(workspace.shards(name)) for name in shards},
-                "embeddings/test": _sha256(workspace.embeddings("test")),
-            }
-            config = options.recorded(*_NOT_RECORDED)
+            check = _open(workspace, options)
             kept = find_finished(
-                folder / MANIFEST, CheckManifest, config, inputs, overwrite=options.overwrite
+                check.folder / MANIFEST,
+                CheckManifest,
+                check.config,
+                check.inputs,
+                overwrite=options.overwrite,
             )
-        if kept is not None:
-            text = (folder / "summary.json").read_text(encoding="utf-8")
-            summary = CheckSummary.model_validate_json(text)
+        if kept is None:
+            summary = _make(check, progress, clock)
         else:
-            with staged_folder(folder) as partial:
-                with clock("train"):
-                    summary = _measure(partial, workspace, shards, stores, options, progress)
-                names = ("curves.parquet", "summary.json", "report.html")
-                rows = {"curves.parquet": pq.read_metadata(partial / "curves.parquet").num_rows}
-                manifest = CheckManifest(
-                    tool_version=tool_version(),
-                    libraries=library_versions(*_LIBRARIES),
-                    config=config,
-                    inputs=inputs,
-                    rows=rows["curves.parquet"],
-                    files=[file_entry(partial / name, rows.get(name, 0)) for name in names],
-                    orders=list(shards),
-                )
-                write_manifest(partial / MANIFEST, manifest)
+            text = (check.folder / "summary.json").read_text(encoding="utf-8")
+            summary = CheckSummary.model_validate_json(text)
+    report = check.folder / "report.html"
+    if options.require_lower:
+        _require(summary, *options.require_lower, report=report)
     return TrainCheckResult(
         workspace=str(options.work),
-        folder=str(folder),
-        report=str(folder / "report.html"),
+        folder=str(check.folder),
+        report=str(report),
         summary=summary,
         kept=kept is not None,
         seconds=clock.seconds,
     )
+
+
+def _open(workspace: Workspace, options: TrainCheckOptions) -> _Check:
+    sides = open_sides(workspace)
+    for store in (sides.train, sides.test):
+        check_inputs(store.manifest.source)
+    shards = _open_shards(workspace, options)
+    folder = workspace.check(options.name or _name(shards, options))
+    settled = _settled(options, shards)
+    return _Check(workspace, sides, shards, _find_model(options.model), settled, folder)
+
+
+def _make(check: _Check, progress: TableProgress, clock: Stopwatch) -> CheckSummary:
+    """Train what is not trained yet, and put the check in its place."""
+    partial, underway = beside(check.folder, "partial"), beside(check.folder, "progress")
+    # Both stay where a check is interrupted: finished runs are found there by the next one.
+    for path in (partial, underway):
+        path.mkdir(parents=True, exist_ok=True)
+    with progress.stage("Loading torch and transformers", 0, ""):
+        from tma_prep.pipeline.train_check_measure import LIBRARIES, measure
+        from tma_prep.pipeline.train_check_results import write_results
+    with clock("train"):
+        found = measure(
+            underway,
+            check.workspace,
+            check.sides,
+            check.shards,
+            check.inputs,
+            check.model,
+            check.options,
+            progress,
+        )
+    with clock("report"):
+        summary, files = write_results(partial, found, check.sides, check.options, check.config)
+        manifest = CheckManifest(
+            tool_version=tool_version(),
+            libraries=library_versions(*LIBRARIES),
+            config=check.config,
+            inputs=check.inputs,
+            rows=sum(entry.rows for entry in files),
+            files=files,
+            orders=list(dict.fromkeys(run.order for run in found.runs)),
+        )
+        write_manifest(partial / MANIFEST, manifest)
+        place_folder(partial, check.folder)
+        remove_folder(underway)
+    return summary
+
+
+def _check_options(options: TrainCheckOptions) -> None:
+    """Refuse combinations that have no meaning."""
+    if options.steps is not None and options.budget is not None:
+        raise OptionError("--budget counts rows and --steps counts batches of them; give one")
+    for window in options.rounds:
+        parse_rounds(window)
+    for option, values in (("order", options.orders), ("rounds", options.rounds)):
+        if len(set(values)) < len(values):
+            raise OptionError(f"an --{option} is named twice; name each once")
+    if options.require_lower and len(options.require_lower) != 2:
+        raise OptionError("--require-lower takes two orders, as in --require-lower nft rt")
+
+
+def _settled(options: TrainCheckOptions, shards: dict[str, ShardsManifest]) -> TrainCheckOptions:
+    """The options with nothing left open: without --order and --rounds all shards are compared."""
+    listed = options.orders or ([] if options.rounds else list(shards))
+    settled = options.resolved.model_copy(update={"orders": listed})
+    compared = [*listed, *(f"rounds-{window}" for window in options.rounds)]
+    for name in options.require_lower:
+        if name not in compared:
+            raise OptionError(
+                f"--require-lower {name}: is not compared; there are {', '.join(compared)}"
+            )
+    return settled
+
+
+def _name(shards: dict[str, ShardsManifest], options: TrainCheckOptions) -> str:
+    """Folder of the check: what is compared, and whether it is a quick look."""
+    windows = [f"rounds-{window.replace(':', '-')}" for window in options.rounds]
+    parts = [*(options.orders or ([] if windows else shards)), *windows]
+    return "-".join([*parts, *(["quick"] if options.quick else [])])[:100]
+
+
+def _find_model(name: str) -> "ModelSource":
+    from tma_prep.training.source import find_model
+
+    return find_model(name)
+
+
+def _require(summary: CheckSummary, lower: str, higher: str, *, report: Path) -> None:
+    """Hold the verdict to what was asked for.
+
+    Raises:
+        VerdictError: It is another one.
+    """
+    measured = [
+        found
+        for found in summary.differences
+        if found.measure == "auc_steps" and {found.a, found.b} == {lower, higher}
+    ]
+    for control in ("no-leak", "none"):
+        for found in measured:
+            if found.control == control:
+                wanted = "lower" if found.a == lower else "higher"
+                if found.verdict == wanted:
+                    return
+                sign = 1 if found.a == lower else -1
+                raise VerdictError(
+                    f"--require-lower {lower} {higher}: not met"
+                    f"{' without leaking rows' if control == 'no-leak' else ''}: the mean loss "
+                    f"differs by {sign * found.mean:+.3f} ({found.verdict}); see {report}"
+                )
+    raise VerdictError(f"--require-lower {lower} {higher}: was not compared; see {report}")
 
 
 def _open_shards(workspace: Workspace, options: TrainCheckOptions) -> dict[str, ShardsManifest]:
@@ -107,8 +236,10 @@ def _open_shards(workspace: Workspace, options: TrainCheckOptions) -> dict[str, 
         )
     if len(set(options.orders)) < len(options.orders):
         raise OptionError("an --order is named twice; name each once")
+    # Windows of rounds are those of the first order there is.
+    one = ["nft"] if "nft" in there else there[:1]
     opened = {}
-    for name in options.orders or there:
+    for name in options.orders or (one if options.rounds else there):
         manifest = read_manifest(workspace.shards(name) / MANIFEST, ShardsManifest)
         if manifest is None:
             raise ArtifactError(
@@ -119,109 +250,11 @@ def _open_shards(workspace: Workspace, options: TrainCheckOptions) -> dict[str, 
         opened[name] = manifest
     for name, manifest in opened.items():
         for side in ("train", "test"):
-            if manifest.inputs[f"embeddings/{side}"] != _sha256(workspace.embeddings(side)):
+            if manifest.inputs[f"embeddings/{side}"] != sha256_of(
+                workspace.embeddings(side) / MANIFEST
+            ):
                 raise ArtifactError(
                     f"{workspace.shards(name)}: was arranged from other {side} embeddings than the "
                     "workspace holds now; run arrange again with --overwrite"
                 )
     return opened
-
-
-def _embedded(workspace: Workspace, side: str) -> EmbeddingStore:
-    folder = workspace.embeddings(side)
-    manifest = read_manifest(folder / MANIFEST, EmbeddingsManifest)
-    if manifest is None:
-        raise ArtifactError(f"{folder}: holds no finished embeddings; run tma-prep embed first")
-    check_inputs(manifest.source)
-    return EmbeddingStore(folder, manifest)
-
-
-def _sha256(folder: Path) -> str:
-    return sha256_of(folder / MANIFEST)
-
-
-def _measure(
-    folder: Path,
-    workspace: Workspace,
-    shards: dict[str, ShardsManifest],
-    stores: dict[str, EmbeddingStore],
-    options: TrainCheckOptions,
-    progress: Progress,
-) -> CheckSummary:
-    """Train on every order, and write curves, summary and report into the folder."""
-    with progress.stage("Loading torch and transformers", 0, ""):
-        from tma_prep.report import render_check_report
-        from tma_prep.training.curves import check_summary, curves_table
-        from tma_prep.training.data import encode_tests, train_tokenizer
-        from tma_prep.training.loop import TrainSettings, train_order
-        from tma_prep.training.model import tiny_llama
-
-    with progress.stage("Training the tokenizer", 0, ""):
-        tokenizer = train_tokenizer(_sample(stores["train"]), options.vocabulary)
-    tests = encode_tests(tokenizer, _test_rows(stores["test"]), options.max_tokens)
-    start = tiny_llama(len(tokenizer), options.max_tokens, options.seed)
-    rows = min(manifest.rows for manifest in shards.values())
-    settings = TrainSettings(
-        steps=max(1, min(options.steps, rows // options.batch_size)),
-        batch_size=options.batch_size,
-        learning_rate=options.learning_rate,
-        max_tokens=options.max_tokens,
-        seed=options.seed,
-        device=_device(options.device),
-    )
-    if settings.steps < options.steps:
-        progress.note(f"the shards hold {rows:,} rows: {settings.steps} steps, not {options.steps}")
-    evaluations = []
-    for name, manifest in shards.items():
-        with progress.stage(f"Training on {name}", settings.steps, "steps") as advance:
-            evaluations += train_order(
-                name,
-                _exchanges(workspace.shards(name), manifest),
-                tests.scored,
-                start,
-                tokenizer,
-                settings,
-                on_step=lambda: advance(1),
-            )
-    curves = curves_table(evaluations, tests.scored)
-    summary = check_summary(
-        curves,
-        settings,
-        parameters=start.num_parameters(),
-        unscored_test_rows=tests.unscored_rows,
-    )
-    pq.write_table(curves, folder / "curves.parquet", compression="zstd")
-    sync(folder / "curves.parquet")
-    write_text(folder / "summary.json", summary.model_dump_json(indent=2) + "\n")
-    shown = options.recorded(*_NOT_RECORDED)
-    write_text(folder / "report.html", render_check_report(summary, curves, shown))
-    return summary
-
-
-def _device(name: str) -> str:
-    from tma_prep.devices import resolve_device
-
-    return resolve_device(name)
-
-
-def _sample(train: EmbeddingStore) -> Iterator[str]:
-    """Prompts and responses of up to `_TOKENIZER_ROWS` rows, evenly spaced over the pool."""
-    stride = -(-train.shape[0] // _TOKENIZER_ROWS)
-    pool = InstancePool.from_source(train.manifest.source)
-    for row in pool.instances(train.rows[::stride]):
-        yield row.prompt
-        yield f" {row.response}"
-
-
-def _test_rows(test: EmbeddingStore) -> Iterator[tuple[int, str | None, str, str]]:
-    for row in InstancePool.from_source(test.manifest.source).instances(test.rows):
-        yield row.row, row.task, row.prompt, row.response
-
-
-def _exchanges(folder: Path, manifest: ShardsManifest) -> Iterator[tuple[str, str]]:
-    """Prompt and response of every row of the shards, read by their public columns alone."""
-    from tma_prep.training.data import read_shards
-
-    exchange = FORMATS[manifest.format].exchange
-    for row in read_shards(folder, [entry.file for entry in manifest.files]):
-        yield exchange(row)

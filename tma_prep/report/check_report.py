@@ -1,19 +1,27 @@
-"""The report of a train check: what the reference model learned from each order."""
+"""The report of a train check: what each order taught, and how far that can be trusted."""
 
 import shlex
-from collections.abc import Mapping, Sequence
-from html import escape
+from collections.abc import Mapping
 
-import polars as pl
 import pyarrow as pa
 
-from tma_prep.report.line_chart import Line, legend, line_chart
+from tma_prep.report.check_curves import (
+    curves_section,
+    similarity_section,
+    styles_of,
+    tasks_section,
+)
+from tma_prep.report.check_differences import differences_section, glance
+from tma_prep.report.check_dynamics import falls_section, milestones_section
 from tma_prep.report.page import page
+from tma_prep.report.text import counted, shown, table
 from tma_prep_schemas import CheckSummary
-from tma_prep_schemas.manifests import OrderSummary
 
-_X_LABEL = "Training steps"
-_Y_LABEL = "Test loss (nats a response token)"
+_OPTIONS = {"orders": "--order", "controls": "--control"}
+"""Options whose names are not those of the settings."""
+
+_NOT_OPTIONS = ("model_sha256",)
+_FEW_TASKS = 5
 
 
 def render_check_report(
@@ -26,195 +34,148 @@ def render_check_report(
         curves: The table they were computed from, schema `CURVES`.
         settings: Every option of `train-check`, resolved, by its name without the dashes.
     """
-    lines = [
-        Line(order.order, order.steps, order.loss, style)
-        for style, order in enumerate(summary.orders)
-    ]
-    names = ", ".join(line.name for line in lines)
-    chart = line_chart(
-        lines, title=f"Test loss over steps: {names}", x_label=_X_LABEL, y_label=_Y_LABEL
-    )
+    styles = styles_of(summary)
+    names = ", ".join(styles)
     body = "\n".join(
         [
             "<header><h1>tma-prep train check</h1>",
-            f'<p class="lead">{_finding(summary.orders)}</p>',
-            f"<p>{_conditions(summary)}</p>",
-            _CAVEAT,
-            "</header>",
-            f"<section><h2>Test loss over steps</h2>{legend(lines)}{chart}",
-            '<p class="soft">Mean over test rows; lower is better. Point at a mark for its number.'
-            "</p></section>",
-            f"<section><h2>The numbers</h2>{_numbers(summary.orders)}</section>",
-            _tasks(curves, lines),
+            _headline(summary.headline),
+            glance(summary),
+            _caveats(summary),
+            f"<p>{shown(_conditions(summary))}</p></header>",
+            curves_section(summary, styles),
+            differences_section(summary),
+            _leakage(summary),
+            tasks_section(curves, styles),
+            similarity_section(curves, styles),
+            milestones_section(summary, styles),
+            falls_section(summary),
             f"<section><h2>Settings</h2>{_settings(settings)}</section>",
-            f"<section><h2>How to repeat it</h2>{_repeat(summary, settings)}</section>",
+            f"<section><h2>How to repeat it</h2>{_repeat(settings)}</section>",
         ]
     )
     return page(f"Train check: {names}", body)
 
 
-_CAVEAT = (
-    '<p class="note"><strong>An observation, not a finding.</strong> This is one run with one '
-    "seed of a tiny model that starts from random weights, and rows that training shares with "
-    "the test side were not looked for. Another seed can turn a small difference around, and "
-    "text that stands on both sides can make one.</p>"
-)
+def _headline(text: str) -> str:
+    """What comes first stands out; the rest of the sentence follows below."""
+    first, stop, rest = text.partition("; ")
+    if not stop:
+        return f'<p class="lead">{shown(text)}</p>'
+    rest = f"{rest[:1].upper()}{rest[1:]}"
+    return f'<p class="lead">{shown(first)}.</p><p class="rest">{shown(rest)}</p>'
 
 
-def _finding(orders: Sequence[OrderSummary]) -> str:
-    """The first sentence: which order had the lowest area under its curve, and by how much."""
-    ranked = sorted(orders, key=lambda order: order.auc_steps)
-    best = ranked[0]
-    steps = best.steps[-1]
-    level = f"{best.auc_steps:.3f} nats a response token on average over {steps:,} steps"
-    if len(ranked) == 1:
-        return f"{_code(best.order)} was trained alone: {level}, with nothing to compare it to."
-    tied = [order for order in ranked if order.auc_steps == best.auc_steps]
-    if len(tied) > 1:
-        names = " and ".join(_code(order.order) for order in tied)
-        return f"{names} tie for the lowest area under the test-loss curve: {level}."
-    following = ranked[1]
-    lead = following.auc_steps - best.auc_steps
-    return (
-        f"{_code(best.order)} had the lowest area under the test-loss curve: {level}, "
-        f"{_amount(lead)} ({lead / following.auc_steps:.1%}) below {_code(following.order)}, "
-        f"the next of {len(ranked)} orders."
-    )
+def _caveats(summary: CheckSummary) -> str:
+    """What this run cannot show."""
+    controls = {order.control for order in summary.orders}
+    texts = []
+    if len(summary.seeds) == 1:
+        texts.append(
+            "<strong>One seed: an observation, not a finding.</strong> The intervals hold for "
+            "other tasks, not for other starts and draws; another seed can turn a difference round."
+        )
+    if "null" not in controls:
+        texts.append(
+            "Random orders were not trained among themselves: how far two orders differ by luck "
+            "alone is not known."
+        )
+    if "no-leak" not in controls:
+        texts.append(
+            "The orders were not trained again without leaking rows: what is seen here may be "
+            "text that stands on both sides."
+        )
+    if summary.tasks < _FEW_TASKS:
+        texts.append(
+            f"There are only {summary.tasks} tasks to draw from: intervals from so few are too "
+            "narrow."
+        )
+    if not texts:
+        return ""
+    return f'<div class="note">{"".join(f"<p>{text}</p>" for text in texts)}</div>'
 
 
 def _conditions(summary: CheckSummary) -> str:
     scored = summary.test_rows - len(summary.unscored_test_rows)
-    starts = {order.start_loss for order in summary.orders}
     texts = [
-        f"A model of {summary.parameters:,} weights read {summary.train_rows:,} rows of each "
-        f"order, {summary.batch_size} a step, and was tested on {scored:,} rows."
+        f"Model {summary.model}, {summary.parameters:,} weights trained, "
+        f"{counted(len(summary.seeds), 'seed')}; {summary.steps:,} steps of "
+        f"{counted(summary.batch_size, 'row')} "
+        f"({counted(summary.train_rows, 'row')} a run); {counted(scored, 'test')} in "
+        f"{counted(summary.tasks, 'cluster')} for the bootstrap."
     ]
-    if len(starts) == 1:
-        texts.append(f"Every order started from the same weights, at a loss of {starts.pop():.3f}.")
+    if summary.base is not None:
+        base = summary.base
+        texts.append(
+            f"Before that, {base.steps:,} steps on {base.rows:,} random rows that share nothing "
+            f"with the tests and are left out of every order: from {base.mean_loss_before:.3f} to "
+            f"{base.mean_loss_after:.3f} nats."
+        )
     if summary.unscored_test_rows:
         rows = ", ".join(str(row) for row in summary.unscored_test_rows)
         texts.append(f"Test rows without a response have no loss and are left out: {rows}.")
-    return escape(" ".join(texts))
+    return " ".join(texts)
 
 
-def _numbers(orders: Sequence[OrderSummary]) -> str:
-    best = min(order.auc_steps for order in orders)
-    heads = (
-        "Mean over steps",
-        "Above the lowest",
-        "At the start",
-        "At the end",
-        "Lowest",
-        "At the end, by tokens",
-        "Rows seen",
-        "Response tokens seen",
-    )
-    rows = []
-    for order in orders:
-        cells = (
-            f"{order.auc_steps:.3f}",
-            "lowest" if order.auc_steps == best else f"+{_amount(order.auc_steps - best)}",
-            f"{order.start_loss:.3f}",
-            f"{order.final_loss:.3f}",
-            f"{order.best_loss:.3f}",
-            f"{order.token_weighted_loss[-1]:.3f}",
-            f"{order.rows_seen:,}",
-            f"{order.response_tokens_seen:,}",
-        )
-        mark = ' class="best"' if order.auc_steps == best else ""
-        rows.append(
-            f'<tr><th scope="row">{escape(order.order)}</th>'
-            f"<td{mark}>{cells[0]}</td><td{mark}>{cells[1]}</td>"
-            + "".join(f"<td>{cell}</td>" for cell in cells[2:])
-            + "</tr>"
-        )
-    head = "".join(f'<th scope="col">{text}</th>' for text in heads)
-    return (
-        '<p class="soft">Test loss in nats a response token: the mean over test rows, save “by '
-        "tokens”, where a long response weighs more. “Mean over steps” is the area under the "
-        "curve (trapezoids) over the number of steps.</p>"
-        '<div class="scroll" role="region" aria-label="The numbers" tabindex="0"><table>'
-        f'<thead><tr><th scope="col">Order</th>{head}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
-    )
-
-
-def _tasks(curves: pa.Table, lines: Sequence[Line]) -> str:
-    """One small chart a task, by name; nothing where no test row names one."""
-    means = (
-        pl.DataFrame(curves)
-        .group_by("task", "order", "step")
-        .agg(pl.col("loss").mean(), rows=pl.col("test_row").n_unique())
-        .sort("task", "order", "step", nulls_last=True)
-    )
-    if means["task"].null_count() == means.height:
+def _leakage(summary: CheckSummary) -> str:
+    leakage = summary.leakage
+    if leakage is None:
         return ""
-    styles = {line.name: line.style for line in lines}
-    figures = []
-    for (task,), of_task in means.group_by("task", maintain_order=True):
-        title = "(no task)" if task is None else str(task)
-        task_lines = []
-        for name, style in styles.items():
-            curve = of_task.filter(pl.col("order") == name)
-            task_lines.append(Line(name, curve["step"].to_list(), curve["loss"].to_list(), style))
-        chart = line_chart(task_lines, title=title, x_label=_X_LABEL, y_label=_Y_LABEL, small=True)
-        count = int(of_task["rows"][0])
-        figures.append(
-            f"<figure><figcaption>{escape(title)} "
-            f'<span class="soft">{count:,} row{"" if count == 1 else "s"}</span></figcaption>'
-            f"{chart}</figure>"
-        )
+    rule = (
+        f"a single {leakage.ngram}-gram of words of a test"
+        if leakage.rule == "any"
+        else f"half of a test’s distinct word {leakage.ngram}-grams"
+    )
+    share = leakage.leaking_rows / leakage.pool_rows
+    rows = [[shown(order), f"{of_order:.1%}"] for order, of_order in leakage.share_of_first.items()]
+    heads = ["Order", "Leaking rows among those trained on"]
     return (
-        "<section><h2>Task by task</h2>"
-        '<p class="soft">Mean test loss over steps of the rows of one task. Every chart has a '
-        f"scale of its own.</p>{legend(lines)}"
-        f'<div class="figures">{"".join(figures)}</div></section>'
+        "<section><h2>Leakage</h2>"
+        f"<p>Of {counted(leakage.pool_rows, 'row')} of the pool {leakage.leaking_rows:,} "
+        f"({share:.1%}) leak a test: {leakage.equal_rows:,} equal one but for case, space and "
+        f"punctuation, {leakage.ngram_rows:,} hold {rule}.</p>"
+        f"{table(heads, rows, 'Leakage') if rows else ''}"
+        "</section>"
     )
 
 
 def _settings(settings: Mapping[str, object]) -> str:
     rows = "".join(
-        f'<tr><th scope="row">{escape(name)}</th><td>{escape(_shown(value))}</td></tr>'
+        f'<tr><th scope="row">{shown(name)}</th><td>{shown(_setting(value))}</td></tr>'
         for name, value in settings.items()
     )
     return f'<table class="plain"><tbody>{rows}</tbody></table>'
 
 
-def _repeat(summary: CheckSummary, settings: Mapping[str, object]) -> str:
+def _repeat(settings: Mapping[str, object]) -> str:
     words = ["tma-prep", "train-check", "WORK"]
-    for order in summary.orders:
-        words += ["--order", shlex.quote(order.order)]
     for name, value in settings.items():
-        option = f"--{name.replace('_', '-')}"
-        if name in ("order", "orders") or value is None or value is False:
+        option = _OPTIONS.get(name, f"--{name.replace('_', '-')}")
+        if name in _NOT_OPTIONS or value is None or value is False:
             continue
         if value is True:
             words.append(option)
             continue
         values = value if isinstance(value, list | tuple) else [value]
+        if name == "controls" and not values:
+            values = ["off"]
         for part in values:
             words += [option, shlex.quote(str(part))]
     return (
         "<p>With <code>WORK</code> the workspace that holds these orders:</p>"
-        f"<pre>{escape(' '.join(words))}</pre>"
-        "<p>The same shards, settings, library versions, processor and threads give the same "
-        "numbers. An accelerator may add in another order and differ in the last digits.</p>"
+        f"<pre>{shown(' '.join(words))}</pre>"
+        "<p>The same shards, settings, library versions and processor give the same numbers. An "
+        "accelerator may add in another order and differ in the last digits. Every number here "
+        "stands in <code>summary.json</code>, or is a mean over <code>curves.parquet</code>, both "
+        "beside this file; the summary can be computed again from the curves alone.</p>"
     )
 
 
-def _shown(value: object) -> str:
-    if value is None:
-        return "not set"
+def _setting(value: object) -> str:
+    if value is None or value in ([], ()):
+        return "not set" if value is None else "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
         return ", ".join(str(part) for part in value)
     return str(value)
-
-
-def _amount(difference: float) -> str:
-    return f"{difference:.3f}" if difference >= 0.001 else "less than 0.001"
-
-
-def _code(text: str) -> str:
-    return f"<code>{escape(text)}</code>"

@@ -1,10 +1,11 @@
 """Line charts as inline SVG, with the style sheet they need."""
 
 import itertools
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
+
+from tma_prep.report.axes import Frame, nice_ticks, widened, x_axis, y_axis
+from tma_prep.report.text import shortened, shown
 
 # Colours after Okabe and Ito, darkened on white and lightened on black so that each keeps a
 # contrast of 3:1 or more; dashes tell the lines apart without colour.
@@ -21,7 +22,7 @@ LINE_CHART_CSS = (
     f":root {{ {_variables(_LIGHT)} }}\n"
     f"@media (prefers-color-scheme: dark) {{ :root {{ {_variables(_DARK)} }} }}\n"
     + "".join(
-        f".line-{place} {{ --line: var(--line-{place}); --dash: {dash}; }}\n"
+        f".line-{place} {{ --line: var(--line-{place}); }}\n.dash-{place} {{ --dash: {dash}; }}\n"
         for place, dash in enumerate(_DASHES)
     )
     + """
@@ -31,18 +32,21 @@ LINE_CHART_CSS = (
 .chart .grid { stroke: var(--rule); stroke-width: 1; }
 .chart .line { fill: none; stroke: var(--line); stroke-width: 2.25; stroke-dasharray: var(--dash);
   stroke-linejoin: round; stroke-linecap: butt; }
+.chart .band { fill: var(--line); opacity: .14; }
 .chart .dot { fill: var(--line); }
 .small.chart text { font-size: 11px; }
 .small.chart .line { stroke-width: 1.75; }
 .legend { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; padding: 0; margin: .5rem 0;
   list-style: none; }
-.legend li { display: flex; align-items: center; gap: .5rem; overflow-wrap: anywhere; }
+.legend li { display: flex; align-items: center; gap: .5rem; min-width: 0;
+  overflow-wrap: anywhere; }
 .legend svg { flex: none; width: 2.25rem; height: .75rem; }
 .legend line { stroke: var(--line); stroke-width: 2.5; stroke-dasharray: var(--dash); }
 /* A chart shrinks with the page, its text with it: on a narrow page the text is drawn larger. */
 @media (max-width: 600px) {
   .chart text, .chart .name { font-size: 21px; }
   .small.chart text { font-size: 17px; }
+  .few .small.chart text { font-size: 11px; }
   .chart .line { stroke-width: 3; }
   .small.chart .line { stroke-width: 2.5; }
 }
@@ -57,66 +61,48 @@ class Line:
 
     Attributes:
         name: What it is called.
-        xs: Ascending.
+        xs: In the sequence they are joined.
         ys: As many.
         style: Which colour and dash; the same number looks the same in every chart.
+        band: Lower and upper ends at each point, None for a line alone.
+        word: What an x is, for the marks.
     """
 
     name: str
     xs: Sequence[float]
     ys: Sequence[float]
     style: int
+    band: tuple[Sequence[float], Sequence[float]] | None = None
+    word: str = "step"
 
     @property
     def css_class(self) -> str:
-        """Class that sets colour and dash."""
-        return f"line-{self.style % len(_DASHES)}"
+        """Classes that set colour and dash: 36 of them before one comes twice."""
+        count = len(_DASHES)
+        return f"line-{self.style % count} dash-{(self.style + self.style // count) % count}"
+
+    @property
+    def values(self) -> list[float]:
+        """Everything drawn, along the vertical axis."""
+        ends = [] if self.band is None else [*self.band[0], *self.band[1]]
+        return [*self.ys, *ends]
 
 
-@dataclass(frozen=True)
-class _Frame:
-    """Where the plot lies on the drawing, and which numbers its edges stand for."""
-
-    width: float
-    height: float
-    left: float
-    right: float
-    top: float
-    bottom: float
-    x_low: float
-    x_high: float
-    y_low: float
-    y_high: float
-
-    def x(self, value: float) -> float:
-        share = (value - self.x_low) / (self.x_high - self.x_low)
-        return round(self.left + share * (self.width - self.left - self.right), 2)
-
-    def y(self, value: float) -> float:
-        share = (value - self.y_low) / (self.y_high - self.y_low)
-        return round(self.height - self.bottom - share * (self.height - self.top - self.bottom), 2)
-
-
-def nice_ticks(low: float, high: float, most: int) -> list[float]:
-    """Multiples of 1, 2 or 5 times a power of ten from `low` to `high`.
-
-    Args:
-        low: Least value of the axis.
-        high: Greatest value of the axis, above `low`.
-        most: No more than this many, at least 2.
-    """
-    rough = (high - low) / (most - 1)
-    power = 10.0 ** math.floor(math.log10(rough))
-    # The slack keeps 0.30000000000000004 from counting as more than 0.3.
-    slack = 1e-9
-    step = next(unit * power for unit in (1, 2, 5, 10) if unit * power >= rough * (1 - slack))
-    first, last = math.ceil(low / step - slack), math.floor(high / step + slack)
-    digits = max(0, -math.floor(math.log10(step) + slack))
-    return [round(place * step, digits) for place in range(first, last + 1)]
+def y_range(lines: Sequence[Line]) -> tuple[float, float]:
+    """What the vertical axis of a chart of these lines spans."""
+    return widened([value for line in lines for value in line.values])
 
 
 def line_chart(
-    lines: Sequence[Line], *, title: str, x_label: str, y_label: str, small: bool = False
+    lines: Sequence[Line],
+    *,
+    title: str,
+    x_label: str,
+    y_label: str,
+    small: bool = False,
+    span: tuple[float, float] | None = None,
+    from_zero: bool = False,
+    end_dots: bool = False,
 ) -> str:
     """Draw lines over one pair of axes.
 
@@ -129,23 +115,31 @@ def line_chart(
         x_label: What the horizontal axis counts.
         y_label: What the vertical axis measures.
         small: For many side by side.
+        span: Least and greatest of the vertical axis; None for what the lines need.
+        from_zero: Let the horizontal axis begin at nought.
+        end_dots: Mark the end of each line, where its direction is not plain.
     """
-    x_ticks, y_ticks, frame = _layout(lines, small)
+    x_ticks, y_ticks, frame = _layout(lines, small, span or y_range(lines), [0.0] * from_zero)
     parts = [
         f'<svg class="chart{" small" if small else ""}" '
         f'viewBox="0 0 {frame.width:g} {frame.height:g}" role="img">',
-        f"<title>{escape(title)}</title>",
-        *_axes(frame, x_ticks, y_ticks),
+        f"<title>{shown(title)}</title>",
+        f"<desc>{shown(y_label)} by {shown(x_label)}: {_told(lines)}</desc>",
+        *x_axis(frame, x_ticks),
+        *y_axis(frame, y_ticks),
     ]
     for line in lines:
-        parts += _drawn(line, frame, marks=not small)
+        parts += _band(line, frame)
+    for line in lines:
+        marks = len(line.xs) if not small else int(end_dots)
+        parts += _drawn(line, frame, marks)
     if not small:
         parts += _names(lines, frame)
-        middle = (frame.left + frame.width - frame.right) / 2
-        parts.append(f'<text x="0" y="22">{escape(y_label)}</text>')
+        middle = (frame.left + frame.end) / 2
+        parts.append(f'<text x="0" y="22">{shown(y_label)}</text>')
         parts.append(
             f'<text x="{middle:g}" y="{frame.height - 8:g}" text-anchor="middle">'
-            f"{escape(x_label)}</text>"
+            f"{shown(x_label)}</text>"
         )
     return "\n".join([*parts, "</svg>"])
 
@@ -154,20 +148,26 @@ def legend(lines: Sequence[Line]) -> str:
     """The names of lines, each beside a stroke of its colour and dash."""
     items = "".join(
         f'<li class="{line.css_class}"><svg viewBox="0 0 36 12" aria-hidden="true">'
-        f'<line x1="0" y1="6" x2="36" y2="6"/></svg>{escape(line.name)}</li>'
+        f'<line x1="0" y1="6" x2="36" y2="6"/></svg>{shown(line.name)}</li>'
         for line in lines
     )
     return f'<ul class="legend">{items}</ul>'
 
 
-def _layout(lines: Sequence[Line], small: bool) -> tuple[list[float], list[float], _Frame]:
-    xs = [x for line in lines for x in line.xs]
-    ys = [y for line in lines for y in line.ys]
-    # A margin of 4 % above and below; a flat line lies in the middle.
-    margin = 0.04 * (max(ys) - min(ys)) or 0.5
-    width, height, left, top, bottom = (260, 170, 42, 12, 26) if small else (720, 400, 62, 44, 62)
-    longest = max(len(_shortened(line.name)) for line in lines)
-    frame = _Frame(
+def _told(lines: Sequence[Line]) -> str:
+    """The ends of each line in words."""
+    return "; ".join(
+        f"{shown(line.name)} from {line.ys[0]:.3f} to {line.ys[-1]:.3f}" for line in lines
+    )
+
+
+def _layout(
+    lines: Sequence[Line], small: bool, span: tuple[float, float], on_axis: Sequence[float]
+) -> tuple[list[float], list[float], Frame]:
+    xs = [*on_axis, *(x for line in lines for x in line.xs)]
+    width, height, left, top, bottom = (260, 174, 50, 12, 30) if small else (720, 400, 62, 44, 62)
+    longest = max(len(shortened(line.name)) for line in lines)
+    frame = Frame(
         width=width,
         height=height,
         left=left,
@@ -176,60 +176,45 @@ def _layout(lines: Sequence[Line], small: bool) -> tuple[list[float], list[float
         bottom=bottom,
         x_low=min(xs),
         x_high=max(xs) if max(xs) > min(xs) else min(xs) + 1,
-        y_low=min(ys) - margin,
-        y_high=max(ys) + margin,
+        y_low=span[0],
+        y_high=span[1],
     )
-    x_ticks = nice_ticks(frame.x_low, frame.x_high, 4 if small else 7)
+    x_ticks = nice_ticks(frame.x_low, frame.x_high, 5 if small else 7)
     return x_ticks, nice_ticks(frame.y_low, frame.y_high, 5 if small else 8), frame
 
 
-def _axes(frame: _Frame, x_ticks: Sequence[float], y_ticks: Sequence[float]) -> list[str]:
-    end, floor = frame.width - frame.right, frame.height - frame.bottom
-    parts = [f'<line class="grid" x1="{frame.left:g}" y1="{floor:g}" x2="{end:g}" y2="{floor:g}"/>']
-    for value, text in zip(y_ticks, _tick_texts(y_ticks), strict=True):
-        y = frame.y(value)
-        parts.append(f'<line class="grid" x1="{frame.left:g}" y1="{y}" x2="{end:g}" y2="{y}"/>')
-        parts.append(
-            f'<text x="{frame.left - 8:g}" y="{y}" dy=".35em" text-anchor="end">{text}</text>'
-        )
-    for value, text in zip(x_ticks, _tick_texts(x_ticks), strict=True):
-        x = frame.x(value)
-        parts.append(f'<line class="grid" x1="{x}" y1="{floor:g}" x2="{x}" y2="{floor + 5:g}"/>')
-        parts.append(
-            f'<text x="{x}" y="{floor + 8:g}" dy=".8em" text-anchor="middle">{text}</text>'
-        )
-    return parts
+def _band(line: Line, frame: Frame) -> list[str]:
+    if line.band is None:
+        return []
+    low, high = line.band
+    forth = [f"{frame.x(x)},{frame.y(y)}" for x, y in zip(line.xs, high, strict=True)]
+    back = [f"{frame.x(x)},{frame.y(y)}" for x, y in zip(line.xs, low, strict=True)]
+    points = " ".join([*forth, *reversed(back)])
+    return [f'<g class="{line.css_class}"><polygon class="band" points="{points}"/></g>']
 
 
-def _tick_texts(ticks: Sequence[float]) -> list[str]:
-    """All with as many decimals as the one that needs most."""
-    decimals = max((len(f"{tick:.10g}".partition(".")[2]) for tick in ticks), default=0)
-    return [f"{tick:.{decimals}f}" for tick in ticks]
-
-
-def _drawn(line: Line, frame: _Frame, *, marks: bool) -> list[str]:
+def _drawn(line: Line, frame: Frame, marks: int) -> list[str]:
+    """The line, and a mark at as many of its last points."""
     places = [(frame.x(x), frame.y(y)) for x, y in zip(line.xs, line.ys, strict=True)]
     points = " ".join(f"{x},{y}" for x, y in places)
-    name = escape(line.name)
+    name = shown(line.name)
     parts = [f'<g class="{line.css_class}">', f'<polyline class="line" points="{points}">']
     parts.append(f"<title>{name}</title></polyline>")
-    if marks:
-        parts += [
-            f'<circle class="dot" cx="{x}" cy="{y}" r="3"><title>{name}, step {step:g}: '
-            f"{value:.4f}</title></circle>"
-            for (x, y), step, value in zip(places, line.xs, line.ys, strict=True)
-        ]
+    for place in range(len(places) - marks, len(places)):
+        x, y = places[place]
+        title = f"{line.name}, {line.word} {line.xs[place]:.6g}: {line.ys[place]:.4f}"
+        parts.append(
+            f'<circle class="dot" cx="{x}" cy="{y}" r="3"><title>{shown(title)}</title></circle>'
+        )
     return [*parts, "</g>"]
 
 
-def _names(lines: Sequence[Line], frame: _Frame) -> list[str]:
+def _names(lines: Sequence[Line], frame: Frame) -> list[str]:
     """Each line's name at its end, moved apart where ends lie close together."""
-    ends = [frame.y(line.ys[-1]) for line in lines]
-    places = _apart(ends, gap=22, high=frame.height - frame.bottom)
-    x = frame.width - frame.right + 10
+    places = _apart([frame.y(line.ys[-1]) for line in lines], gap=22, high=frame.floor)
     return [
-        f'<text class="name {line.css_class}" x="{x:g}" y="{y:g}" dy=".35em">'
-        f"{escape(_shortened(line.name))}</text>"
+        f'<text class="name {line.css_class}" x="{frame.end + 10:g}" y="{y:g}" dy=".35em">'
+        f"{shown(shortened(line.name))}</text>"
         for line, y in zip(lines, places, strict=True)
     ]
 
@@ -245,7 +230,3 @@ def _apart(places: Sequence[float], *, gap: float, high: float) -> list[float]:
         moved[above] = min(moved[above], moved[below] - gap)
     back = dict(zip(order, moved, strict=True))
     return [round(back[index], 2) for index in range(len(places))]
-
-
-def _shortened(name: str) -> str:
-    return name if len(name) <= 14 else f"{name[:13]}…"

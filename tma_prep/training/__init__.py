@@ -1,6 +1,5 @@
 """The reference trainer: a small model trained on the shards as they lie, and its test loss."""
 
-from tma_prep.training.curves import check_summary, curves_table, order_summaries
 from tma_prep.training.data import (
     EncodedTests,
     Example,
@@ -24,12 +23,9 @@ __all__ = [
     "Example",
     "ScoredTest",
     "TrainSettings",
-    "check_summary",
-    "curves_table",
     "encode",
     "encode_tests",
     "evaluation_steps",
-    "order_summaries",
     "read_shards",
     "response_losses",
     "tiny_llama",

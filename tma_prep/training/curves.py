@@ -1,107 +1,104 @@
-"""Test losses as a table, and a few numbers computed from that table alone."""
+"""Test losses of many runs as one table."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from tma_prep.training.data import ScoredTest
-from tma_prep.training.loop import Evaluation, TrainSettings
-from tma_prep_schemas import CURVES, CheckSummary
-from tma_prep_schemas.manifests import OrderSummary
+from tma_prep_schemas import CURVES, Control
 
 
-def curves_table(evaluations: Sequence[Evaluation], tests: Sequence[ScoredTest]) -> pa.Table:
-    """One row a test row and evaluation, in the order given; schema `CURVES`.
+@dataclass(frozen=True)
+class SeenTests:
+    """How near what a run had consumed was to each test, float32 [evaluations, tests].
+
+    Cosine similarities; NaN where nothing was consumed yet.
+
+    Attributes:
+        maximum: Of the nearest row consumed so far.
+        mean: Mean over the rows consumed so far.
+        centroid: Of their centroid.
+    """
+
+    maximum: NDArray[np.float32]
+    mean: NDArray[np.float32]
+    centroid: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class RunCurve:
+    """The evaluations of one run, ascending by step.
+
+    Attributes:
+        control: `none`, `null` or `no-leak`.
+        order: Name of the order.
+        seed: Of the run.
+        step: Updates made before, int [evaluations].
+        rows_seen: Training rows read before.
+        response_tokens_seen: Tokens trained on before.
+        losses: float64 [evaluations, tests]; mean over the response tokens of a test, nats.
+        seen: Similarity of what was consumed; None where rows have no vectors.
+    """
+
+    control: Control
+    order: str
+    seed: int
+    step: NDArray[np.integer]
+    rows_seen: NDArray[np.integer]
+    response_tokens_seen: NDArray[np.integer]
+    losses: NDArray[np.float64]
+    seen: SeenTests | None = None
+
+
+def curves_table(runs: Sequence[RunCurve], tests: Sequence[ScoredTest]) -> pa.Table:
+    """One row a run, evaluation and test row, in the order given; schema `CURVES`.
 
     Args:
-        evaluations: Of one or more orders, one order after the other.
-        tests: What `train_order` was given.
+        runs: One or more.
+        tests: What `train_order` was given; one a column of the losses.
     """
-    count, rounds = len(tests), len(evaluations)
+    test_row = np.array([test.test_row for test in tests])
+    task = pa.array([test.task for test in tests], pa.string())
+    response_tokens = np.array([test.example.response_tokens for test in tests])
+    return pa.concat_tables([_of_run(run, test_row, task, response_tokens) for run in runs])
 
-    def over_tests(name: str) -> pa.Array:
-        values = [getattr(evaluation, name) for evaluation in evaluations]
-        return pa.array(np.repeat(np.array(values), count), CURVES.field(name).type)
 
+def _of_run(
+    run: RunCurve,
+    test_row: NDArray[np.integer],
+    task: pa.Array,
+    response_tokens: NDArray[np.integer],
+) -> pa.Table:
+    evaluations, tests = run.losses.shape
+    rows = evaluations * tests
+
+    def a_test(values: NDArray[np.integer]) -> NDArray[np.integer]:
+        return np.repeat(values, tests)
+
+    def similarity(values: NDArray[np.float32] | None) -> pa.Array:
+        if values is None:
+            return pa.nulls(rows, pa.float32())
+        return pa.array(values.ravel(), pa.float32(), from_pandas=True)  # NaN becomes null
+
+    seen = run.seen
+    columns = {
+        "control": pa.repeat(run.control, rows),
+        "order": pa.repeat(run.order, rows),
+        "seed": np.repeat(run.seed, rows),
+        "step": a_test(run.step),
+        "rows_seen": a_test(run.rows_seen),
+        "response_tokens_seen": a_test(run.response_tokens_seen),
+        "test_row": np.tile(test_row, evaluations),
+        "task": pa.concat_arrays([task] * evaluations),
+        "loss": run.losses.ravel(),
+        "response_tokens": np.tile(response_tokens, evaluations),
+        "seen_max": similarity(seen.maximum if seen else None),
+        "seen_mean": similarity(seen.mean if seen else None),
+        "seen_centroid": similarity(seen.centroid if seen else None),
+    }
     return pa.table(
-        {
-            "order": over_tests("order"),
-            "seed": over_tests("seed"),
-            "step": over_tests("step"),
-            "rows_seen": over_tests("rows_seen"),
-            "response_tokens_seen": over_tests("response_tokens_seen"),
-            "test_row": [test.test_row for test in tests] * rounds,
-            "task": [test.task for test in tests] * rounds,
-            "loss": np.concatenate([evaluation.losses for evaluation in evaluations]),
-            "response_tokens": [test.example.response_tokens for test in tests] * rounds,
-        },
-        schema=CURVES,
-    )
-
-
-def order_summaries(curves: pa.Table) -> list[OrderSummary]:
-    """Each order's curve in a few numbers, orders as they first appear.
-
-    Args:
-        curves: Schema `CURVES`, steps of an order ascending.
-    """
-    loss, tokens = pl.col("loss"), pl.col("response_tokens")
-    means = (
-        pl.DataFrame(curves)
-        .group_by("order", "step", maintain_order=True)
-        .agg(
-            pl.col("rows_seen", "response_tokens_seen").first(),
-            loss.mean(),
-            token_weighted_loss=(loss * tokens).sum() / tokens.sum(),
-        )
-    )
-    return [
-        _summary_of(str(name), curve)
-        for (name,), curve in means.group_by("order", maintain_order=True)
-    ]
-
-
-def _summary_of(order: str, curve: pl.DataFrame) -> OrderSummary:
-    steps = curve["step"].to_numpy()
-    loss = curve["loss"].to_numpy()
-    return OrderSummary(
-        order=order,
-        start_loss=float(loss[0]),
-        final_loss=float(loss[-1]),
-        best_loss=float(loss.min()),
-        auc_steps=float(np.trapezoid(loss, steps) / (steps[-1] - steps[0])),
-        rows_seen=int(curve["rows_seen"][-1]),
-        response_tokens_seen=int(curve["response_tokens_seen"][-1]),
-        steps=curve["step"].to_list(),
-        loss=curve["loss"].to_list(),
-        token_weighted_loss=curve["token_weighted_loss"].to_list(),
-    )
-
-
-def check_summary(
-    curves: pa.Table,
-    settings: TrainSettings,
-    *,
-    parameters: int,
-    unscored_test_rows: Sequence[int],
-) -> CheckSummary:
-    """What `summary.json` says.
-
-    Args:
-        curves: What `curves_table` returned.
-        settings: What every order was trained with.
-        parameters: Trainable weights of the model.
-        unscored_test_rows: Test rows without a response token; they are not in the curves.
-    """
-    orders = order_summaries(curves)
-    return CheckSummary(
-        test_rows=len(curves["test_row"].unique()) + len(unscored_test_rows),
-        train_rows=max(order.rows_seen for order in orders),
-        steps=settings.steps,
-        batch_size=settings.batch_size,
-        parameters=parameters,
-        unscored_test_rows=list(unscored_test_rows),
-        orders=orders,
+        [pa.array(columns[field.name]).cast(field.type) for field in CURVES], schema=CURVES
     )

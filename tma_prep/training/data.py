@@ -93,6 +93,15 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenize
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
     )
     tokenizer.train_from_iterator(texts, trainer=trainer)
+    return _fast(tokenizer)
+
+
+def tokenizer_from_text(text: str) -> PreTrainedTokenizerFast:
+    """The tokenizer that `train_tokenizer` made, from its `backend_tokenizer.to_str()`."""
+    return _fast(Tokenizer.from_str(text))
+
+
+def _fast(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
         pad_token=PAD_TOKEN,
@@ -130,6 +139,7 @@ def encode(
     tokens do not depend on the response; then the end of sequence. A row that is too long loses
     tokens from the left of its prompt, down to the last `KEPT_PROMPT_TOKENS`, then from the end
     of its response: the end of sequence first, as a response that was cut does not end there.
+    Where the tokenizer opens a text with a token of its own, that one stays first.
 
     An empty response has no token to learn or score: the row is the prompt and the end of
     sequence, and neither counts.
@@ -152,14 +162,24 @@ def encode(
     prompt_ids = tokenizer.encode(prompt, add_special_tokens=False)
     if not prompt_ids:
         raise InputError("a prompt is empty; write one, or leave the row out")
+    opening = _opening(tokenizer)
+    room = max_tokens - len(opening)
     end = [int(tokenizer.eos_token_id)]
     if not response:
-        ids = prompt_ids[-(max_tokens - 1) :] + end
+        ids = opening + prompt_ids[-(room - 1) :] + end
         return Example(ids, len(ids))
     answer = tokenizer.encode(f" {response}", add_special_tokens=False) + end
-    answer = answer[: max_tokens - min(len(prompt_ids), KEPT_PROMPT_TOKENS)]
-    prompt_ids = prompt_ids[-(max_tokens - len(answer)) :]
+    answer = answer[: room - min(len(prompt_ids), KEPT_PROMPT_TOKENS)]
+    prompt_ids = opening + prompt_ids[-(room - len(answer)) :]
     return Example(prompt_ids + answer, len(prompt_ids))
+
+
+def _opening(tokenizer: PreTrainedTokenizerFast) -> list[int]:
+    """The token that the tokenizer puts before every text, if it has one."""
+    first = tokenizer.bos_token_id
+    if first is None or tokenizer.encode("a")[:1] != [first]:
+        return []
+    return [int(first)]
 
 
 @dataclass(frozen=True)

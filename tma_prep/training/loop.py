@@ -3,16 +3,16 @@
 Nothing here draws a random number: the start weights are given and the model has no dropout.
 """
 
-import copy
 import itertools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from tma_prep.errors import OptionError, TrainingError
 from tma_prep.training.data import ScoredTest, TokenBatch, collate, encode
@@ -22,7 +22,7 @@ OnStep = Callable[[], None]
 """Called after every step."""
 
 _TEST_ROWS_A_BATCH = 32
-_EVALUATION_GAPS = ((10, 2), (50, 5), (100, 10), (200, 20), (500, 50))
+_EVALUATION_GAPS = ((8, 2), (20, 4), (40, 10), (100, 15), (200, 25), (500, 50))
 _LAST_EVALUATION_GAP = 100
 
 
@@ -38,9 +38,9 @@ class TrainSettings:
         batch_size: Rows a step, taken as they come.
         learning_rate: Of AdamW (0.9, 0.95) without weight decay, gradients clipped to norm 1.
         max_tokens: Most tokens of a row.
-        seed: The start weights are a function of it.
         device: Any device string of torch: `cpu`, `cuda`, `cuda:1`, `mps`.
         warmup_steps: Steps until the full learning rate.
+        bfloat16: Whether products are taken in bfloat16; weights stay float32.
 
     Raises:
         OptionError: A number has no meaning.
@@ -50,9 +50,9 @@ class TrainSettings:
     batch_size: int = 16
     learning_rate: float = 1e-3
     max_tokens: int = 160
-    seed: int = 0
     device: str = "cpu"
     warmup_steps: int = 10
+    bfloat16: bool = False
 
     def __post_init__(self) -> None:
         """Check every number."""
@@ -71,19 +71,15 @@ class TrainSettings:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The test loss of one order at one step.
+    """The test loss at one step.
 
     Attributes:
-        order: Name of the order.
-        seed: Of the start weights.
         step: Updates made before, from 0.
         rows_seen: Training rows read before, those with an empty response among them.
         response_tokens_seen: Tokens trained on before.
         losses: float64 [tests]; for every test row the mean over its response tokens, nats.
     """
 
-    order: str
-    seed: int
     step: int
     rows_seen: int
     response_tokens_seen: int
@@ -104,44 +100,46 @@ def train_order(
     order: str,
     rows: Iterable[tuple[str, str]],
     tests: Sequence[ScoredTest],
-    start: LlamaForCausalLM,
+    model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerFast,
     settings: TrainSettings,
-    on_step: OnStep,
-) -> list[Evaluation]:
-    """Train a copy of the start model on the rows, exactly as they come.
+    *,
+    evaluate_at: Sequence[int] | None = None,
+    on_step: OnStep = lambda: None,
+) -> Iterator[Evaluation]:
+    """Train the model on the rows, exactly as they come, and evaluate it on the way.
 
     The same arguments give the same numbers on the same machine with the same number of threads;
     kernels of an accelerator may add in another order from run to run.
 
     Args:
-        order: Name of the order.
+        order: Name of the order, for messages.
         rows: (prompt, response); only as many are read as the steps need. The last batch may be
             smaller.
         tests: What the loss is measured on.
-        start: Start weights; left as they are.
-        tokenizer: What `train_tokenizer` returned.
+        model: Start weights; they are trained in place.
+        tokenizer: The model's.
         settings: The same for every order that is to be compared.
+        evaluate_at: Steps, ascending; None for `evaluation_steps(settings.steps)`.
         on_step: For progress.
 
-    Returns:
-        One evaluation at each of `evaluation_steps(settings.steps)`.
+    Yields:
+        One evaluation at each of those steps. The model is trained once all are taken.
 
     Raises:
         TrainingError: The rows end before the steps do, or the loss is no longer a number.
     """
     device = torch.device(settings.device)
     pad_id = int(tokenizer.pad_token_id)
-    model = copy.deepcopy(start)
     torch.nn.Module.to(model, device)  # the override of transformers hides its types
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(
-        model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.95), weight_decay=0.0
+        weights, lr=settings.learning_rate, betas=(0.9, 0.95), weight_decay=0.0
     )
     test_batches = _test_batches(tests, pad_id, device)
-    evaluate_at = set(evaluation_steps(settings.steps))
+    wanted = set(evaluation_steps(settings.steps) if evaluate_at is None else evaluate_at)
     rows_left = iter(rows)
     rows_seen = response_tokens_seen = 0
-    evaluations: list[Evaluation] = []
 
     for step in range(settings.steps + 1):
         if step > 0:
@@ -155,39 +153,32 @@ def train_order(
             learned = [example for example in examples if example.response_tokens]
             # A batch of empty responses alone holds nothing to learn: the weights stay.
             if learned:
-                batch = collate(learned, pad_id, device)
-                _update(model, optimizer, batch, settings.learning_rate_at(step))
+                for group in optimizer.param_groups:
+                    group["lr"] = settings.learning_rate_at(step)
+                with _precision(settings):
+                    loss = response_losses(model, collate(learned, pad_id, device)).mean()
+                torch.autograd.backward(loss)
+                torch.nn.utils.clip_grad_norm_(weights, 1.0)
+                optimizer.step()
+                optimizer.zero_grad()
             rows_seen += len(examples)
             response_tokens_seen += sum(example.response_tokens for example in learned)
             on_step()
 
-        if step in evaluate_at:
-            losses = _test_losses(model, test_batches, len(tests))
+        if step in wanted:
+            losses = _test_losses(model, test_batches, len(tests), settings)
             if not np.isfinite(losses).all():
                 raise TrainingError(
                     f"order {order}: the test loss is no number after {step} steps at learning "
                     f"rate {settings.learning_rate}; ask for a lower one"
                 )
-            evaluations.append(
-                Evaluation(order, settings.seed, step, rows_seen, response_tokens_seen, losses)
-            )
-    return evaluations
+            yield Evaluation(step, rows_seen, response_tokens_seen, losses)
 
 
-def _update(
-    model: LlamaForCausalLM,
-    optimizer: torch.optim.Optimizer,
-    batch: TokenBatch,
-    learning_rate: float,
-) -> None:
-    """One step down the mean loss of the batch's response tokens."""
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate
-    loss = response_losses(model, batch).mean()
-    torch.autograd.backward(loss)
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimizer.step()
-    optimizer.zero_grad()
+def _precision(settings: TrainSettings) -> AbstractContextManager[object]:
+    if not settings.bfloat16:
+        return nullcontext()
+    return torch.autocast(settings.device.partition(":")[0], dtype=torch.bfloat16)
 
 
 def _test_batches(
@@ -207,12 +198,16 @@ def _test_batches(
 
 @torch.inference_mode()
 def _test_losses(
-    model: LlamaForCausalLM, batches: Sequence[tuple[list[int], TokenBatch]], tests: int
+    model: PreTrainedModel,
+    batches: Sequence[tuple[list[int], TokenBatch]],
+    tests: int,
+    settings: TrainSettings,
 ) -> NDArray[np.float64]:
     """Mean loss of each test row, float64 [tests]."""
     means = np.empty(tests, dtype=np.float64)
     for places, batch in batches:
-        losses = response_losses(model, batch).cpu().numpy().astype(np.float64)
+        with _precision(settings):
+            losses = response_losses(model, batch).cpu().numpy().astype(np.float64)
         starts = np.cumsum([0, *batch.tokens_a_row[:-1]])
         means[places] = np.add.reduceat(losses, starts) / np.array(batch.tokens_a_row)
     return means

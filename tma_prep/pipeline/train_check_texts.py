@@ -1,0 +1,85 @@
+"""The texts of a check: what leaks, and what the processes that train read."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tma_prep.artifacts import write_text
+from tma_prep.config import TrainCheckOptions
+from tma_prep.embedding.store import EmbeddingStore
+from tma_prep.instances import InstancePool
+from tma_prep.leakage import Leaks, find_leaks
+from tma_prep.pipeline.sides import Sides
+from tma_prep.pipeline.train_check_orders import PlannedRun
+from tma_prep.pipeline.train_check_tasks import (
+    TESTS,
+    TESTS_SCHEMA,
+    TEXTS,
+    TEXTS_SCHEMA,
+    TOKENIZER,
+    Work,
+    write_texts,
+)
+from tma_prep.progress import Progress
+from tma_prep.training.data import EncodedTests, encode_tests, train_tokenizer
+
+_TOKENIZER_ROWS = 10_000  # enough for a few thousand merges, whatever the size of the pool
+
+
+def leaks_of(sides: Sides, options: TrainCheckOptions, progress: Progress) -> Leaks | None:
+    """What leaks, where base training or the control needs to know."""
+    if not options.base_steps and "no-leak" not in (options.controls or []):
+        return None
+    pool = InstancePool.from_source(sides.train.manifest.source)
+    tests = InstancePool.from_source(sides.test.manifest.source)
+    rows = sides.train.rows
+    label = "Looking for test rows in the pool"
+    with progress.stage(label, 2 * len(rows), "rows") as advance:
+        return find_leaks(
+            lambda: _two_sided(pool, rows),
+            list(_two_sided(tests, sides.test.rows)),
+            options.leak_ngrams,
+            advance,
+        )
+
+
+def _two_sided(pool: InstancePool, rows: NDArray[np.int64]) -> Iterator[tuple[int, str]]:
+    for row in pool.instances(rows):
+        yield row.row, f"{row.prompt} {row.response}"
+
+
+def lay_out_texts(
+    work: Work,
+    sides: Sides,
+    runs: Sequence[PlannedRun],
+    base: dict[int, NDArray[np.int64]],
+    options: TrainCheckOptions,
+    progress: Progress,
+) -> EncodedTests:
+    """Lay out the texts that the processes read; the tests as tokens."""
+    from tma_prep.pipeline.train_check_worker import load_tokenizer
+
+    pool = InstancePool.from_source(sides.train.manifest.source)
+    tests = InstancePool.from_source(sides.test.manifest.source)
+    if work.model is None:
+        with progress.stage("Training the tokenizer", 0, ""):
+            tokenizer = train_tokenizer(_sample(sides.train, pool), options.vocabulary)
+            write_text(work.folder / TOKENIZER, tokenizer.backend_tokenizer.to_str())
+    drawn = [run.rows for run in runs if run.shards is None] + list(base.values())
+    wanted = np.unique(np.concatenate(drawn)) if drawn else np.empty(0, dtype=np.int64)
+    texts = ((row.row, row.prompt, row.response) for row in pool.instances(wanted))
+    write_texts(work.folder / TEXTS, TEXTS_SCHEMA, texts if len(wanted) else iter(()))
+    rows = [
+        (row.row, row.task, row.prompt, row.response) for row in tests.instances(sides.test.rows)
+    ]
+    write_texts(work.folder / TESTS, TESTS_SCHEMA, rows)
+    return encode_tests(load_tokenizer(work), rows, options.max_tokens)
+
+
+def _sample(train: EmbeddingStore, pool: InstancePool) -> Iterator[str]:
+    """Prompts and responses of up to `_TOKENIZER_ROWS` rows, evenly spaced over the pool."""
+    stride = -(-train.shape[0] // _TOKENIZER_ROWS)
+    for row in pool.instances(train.rows[::stride]):
+        yield row.prompt
+        yield f" {row.response}"

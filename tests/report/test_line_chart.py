@@ -22,6 +22,7 @@ def _chart(lines: list[Line], *, small: bool = False) -> ET.Element:
         (6.4, 8.6, 6, [6.5, 7.0, 7.5, 8.0, 8.5]),
         (0.1, 0.35, 6, [0.1, 0.15, 0.2, 0.25, 0.3, 0.35]),
         (-1, 1, 3, [-1, 0, 1]),
+        (0.13, 0.99, 5, [0.2, 0.4, 0.6, 0.8]),
     ],
 )
 def test_ticks_are_round_numbers(low: float, high: float, most: int, ticks: list[float]) -> None:

@@ -1,5 +1,6 @@
 """Axes of a chart: where values lie on the drawing, and round numbers beside them."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,21 +50,22 @@ def widened(values: Sequence[float], share: float = 0.04) -> tuple[float, float]
 
 
 def nice_ticks(low: float, high: float, most: int) -> list[float]:
-    """Multiples of 1, 2 or 5 times a power of ten from `low` to `high`.
+    """Multiples of the smallest 1, 2 or 5 times a power of ten that gives few enough.
 
     Args:
         low: Least value of the axis.
         high: Greatest value of the axis, above `low`.
         most: No more than this many, at least 2.
     """
-    rough = (high - low) / (most - 1)
-    power = 10.0 ** math.floor(math.log10(rough))
-    # The slack keeps 0.30000000000000004 from counting as more than 0.3.
-    slack = 1e-9
-    step = next(unit * power for unit in (1, 2, 5, 10) if unit * power >= rough * (1 - slack))
-    first, last = math.ceil(low / step - slack), math.floor(high / step + slack)
+    slack = 1e-9  # keeps 0.30000000000000004 from counting as more than 0.3
+    power = math.floor(math.log10((high - low) / most))
+    for place in itertools.count(3 * power):
+        step = (1, 2, 5)[place % 3] * 10.0 ** (place // 3)
+        first, last = math.ceil(low / step - slack), math.floor(high / step + slack)
+        if last - first < most:
+            break
     digits = max(0, -math.floor(math.log10(step) + slack))
-    return [round(place * step, digits) for place in range(first, last + 1)]
+    return [round(tick * step, digits) for tick in range(first, last + 1)]
 
 
 def tick_texts(ticks: Sequence[float]) -> list[str]:

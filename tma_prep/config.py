@@ -63,7 +63,17 @@ def _size(text: str) -> str:
     return text
 
 
+def _local_folder(path: Path) -> Path:
+    # A URL that became a path has lost one of its slashes.
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):
+        raise ValueError(
+            "must be a folder of this machine; shards alone go elsewhere, by arrange --shards-to"
+        )
+    return path
+
+
 Granularity = Annotated[str, AfterValidator(_granularity)]
+Folder = Annotated[Path, AfterValidator(_local_folder)]
 Size = Annotated[str, AfterValidator(_size)]
 Name = Annotated[str, AfterValidator(_file_name)]
 Device = Annotated[str, AfterValidator(_device)]
@@ -98,7 +108,7 @@ class EmbedOptions(_WithBudget):
 
     train: list[str] = Field(min_length=1)
     test: list[str] = Field(min_length=1)
-    out: Path
+    out: Folder
     format: str | None = None
     task_column: str | None = None
     text: Literal["both", "prompt", "response"] = "both"
@@ -123,7 +133,7 @@ class EmbedOptions(_WithBudget):
 class ArrangeOptions(_WithBudget):
     """Options of `tma-prep arrange`."""
 
-    work: Path
+    work: Folder
     ranking: str = "tma"
     granularity: Granularity = "instance"
     select: str = "nearest"
@@ -164,7 +174,7 @@ _QUICK_BASE_STEPS = 60
 class TrainCheckOptions(_Options):
     """Options of `tma-prep train-check`; what is None depends on the others, see `resolved`."""
 
-    work: Path
+    work: Folder
     orders: list[Name] = Field(default_factory=list)
     rounds: list[str] = Field(default_factory=list)
     seeds: int | None = Field(default=None, ge=1)
@@ -180,7 +190,7 @@ class TrainCheckOptions(_Options):
     base_steps: int | None = Field(default=None, ge=0)
     base_learning_rate: float = Field(default=2e-3, gt=0)
     controls: list[Control] | None = None
-    random_orders: int = Field(default=2, ge=2)
+    random_orders: int = Field(default=3, ge=2)
     leak_ngrams: Literal["half", "any"] = "half"
     quick: bool = False
     require_lower: list[Name] = Field(default_factory=list, max_length=2)

@@ -62,6 +62,10 @@ def order(
                 "see tma_prep.ranking.Engine"
             )
     numbers = None
+    if tasks is not None and len(tasks) != len(ranking.similarity):
+        raise OptionError(
+            f"there are {len(tasks)} tasks for {len(ranking.similarity)} rows; name one a row"
+        )
     if tasks is not None:
         _, first, numbers = np.unique(np.asarray(tasks), return_index=True, return_inverse=True)
         numbers = np.argsort(np.argsort(first))[numbers]

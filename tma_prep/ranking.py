@@ -115,13 +115,16 @@ class Engine:
 
         Raises:
             DependencyError: FAISS is not installed.
-            OptionError: Widths differ, or there is no such device.
+            OptionError: Widths differ, a side is empty, or there is no such device.
         """
         if train.shape[1] != tests.shape[1]:
             raise OptionError(
                 f"train vectors have {train.shape[1]} components and tests {tests.shape[1]}; "
                 "embed both with one model"
             )
+        for side, count in (("train", train.shape[0]), ("test", len(tests))):
+            if not count:
+                raise OptionError(f"there is no {side} vector; give one or more")
         self.train = train
         self.groups: DistinctTests = distinct_tests(tests)
         self.searcher: Searcher = searcher or open_searcher(device)

@@ -27,6 +27,7 @@ Arrangement (arXiv 2406.11721), every row, nearest first. One search serves ever
   tma-prep arrange work --select both-ends --budget 30k --name budget --order nft --order rt
 """
 
+_HUBS_SHOWN = 3  # all ten are in --json and in the manifest
 _RANK, _STAY, _OUT = "Which rows, how near", "Which rows stay", "What is written"
 
 
@@ -212,7 +213,9 @@ def arrange(
         print_json(result)
         return
     _print_result(result)
-    if options.shards:
+    if options.shards_to is not None:
+        print_next("The shards are in:", *(show_path(str(found.folder)) for found in result.orders))
+    elif options.shards:
         orders = " ".join(f"--order {found.name}" for found in result.orders)
         print_next(
             "Next, see whether the order helps:",
@@ -235,6 +238,7 @@ def _print_plan(plan: "ArrangePlan") -> None:
             ("memory budget, MB", plan.memory_budget / 1e6),
             ("product of all similarities, GFLOP", plan.operations / 1e9),
             ("the same in seconds, on this CPU", plan.floor_seconds),
+            ("the ranking in seconds, about", plan.rank_seconds),
         ],
     )
 
@@ -249,13 +253,20 @@ def _print_result(result: "ArrangeResult") -> None:
     if facts.rounds is not None:
         rows = [
             ("rounds", facts.rounds),
-            ("largest round", facts.largest_round),
+            ("rows a round: median", facts.median_round),
+            ("rows a round: largest", facts.largest_round),
             ("share of nominations that were shared", facts.shared_winners),
             *rows,
         ]
-    if facts.hubs:
-        hub = facts.hubs[0]
-        rows.append((f"tests that list row {hub.tma_row}, the greatest hub", hub.tests))
+    if facts.least_covered:
+        test, covered = next(iter(facts.least_covered.items()))
+        rows.append((f"the same of test row {test}, the least covered", covered))
+    if facts.coverage_by_task:
+        task = min(facts.coverage_by_task, key=lambda name: facts.coverage_by_task[name])
+        rows.append((f"the same of task {task}, the least covered", facts.coverage_by_task[task]))
+    rows += [
+        (f"tests that list row {hub.tma_row}, a hub", hub.tests) for hub in facts.hubs[:_HUBS_SHOWN]
+    ]
     if facts.transport is not None:
         rows.append(("exact transport", facts.transport["exact"]))
         rows.append(("marginal error", f"{facts.transport['marginal_error']:.2e}"))

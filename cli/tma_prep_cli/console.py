@@ -61,9 +61,9 @@ def print_line(text: str) -> None:
     sys.stdout.write(f"{_printable(text)}\n")
 
 
-def print_next(text: str, command: str) -> None:
-    """What to run next, on stdout."""
-    sys.stdout.write(f"{text}\n  {_printable(command)}\n")
+def print_next(text: str, *commands: str) -> None:
+    """What to run next, on stdout, a line each."""
+    sys.stdout.write("".join([f"{text}\n", *(f"  {_printable(line)}\n" for line in commands)]))
 
 
 def validated(model: type[Options], /, **values: Any) -> Options:  # noqa: ANN401

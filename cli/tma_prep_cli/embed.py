@@ -123,7 +123,11 @@ def embed(
         typer.Option(help="fail at the first, or skip them, counted and listed in a file."),
     ] = "fail",
     rows_per_part: Annotated[
-        int, typer.Option(help="Rows a file of the store; a killed run loses no whole one.")
+        int,
+        typer.Option(
+            help="Rows a file of the store. A killed run keeps whole windows: 2,048 rows, or a "
+            "part if that is more; on a GPU 16,384."
+        ),
     ] = 2048,
     plan: Annotated[
         bool, typer.Option("--plan", help="Say what it would take, and do nothing.")

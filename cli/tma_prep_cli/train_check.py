@@ -94,7 +94,7 @@ def train_check(
     ] = None,
     random_orders: Annotated[
         int, typer.Option(help="Random orders of the control null, for each seed.")
-    ] = 2,
+    ] = 3,
     leak_ngrams: Annotated[
         str,
         typer.Option(

@@ -126,6 +126,8 @@ class Facts(Strict):
 
     rounds: int | None = Field(description="how many rounds, null where the ranking has none")
     largest_round: int | None = Field(description="rows, or units, of the largest round")
+    median_round: float | None = Field(description="the same of the median round")
+    smallest_round: int | None = Field(description="the same of the smallest round")
     shared_winners: float | None = Field(
         description="share of the nominations that named a row another test named in that round"
     )
@@ -136,6 +138,7 @@ class Facts(Strict):
         description="mean over tests of the mean similarity of their ten nearest rows"
     )
     least_covered: dict[str, float] = Field(description="the ten test rows with the lowest")
+    coverage_by_test: dict[str, float] = Field(description="by the number of the test row")
     coverage_by_task: dict[str, float]
     units: int | None = Field(description="tasks or k-means cells ranked, null for instances")
     transport: dict[str, float | bool | None] | None = Field(

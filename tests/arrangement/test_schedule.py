@@ -1,5 +1,6 @@
 """Stages cover an order, keep rounds whole and come near to equal tokens."""
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -85,7 +86,10 @@ def test_stages_equal_brute_force(rows: list[tuple[int, int]], count: int, kind:
         if rounds is None:
             assert stage.first_round is stage.last_round is None
         else:
-            assert (stage.first_round, stage.last_round) == (rounds[start], rounds[end - 1])
+            inside = rounds[start:end]
+            runs = [found for found, _ in itertools.groupby(inside)]
+            ends_of = (inside[0], inside[-1]) if len(runs) == len(set(runs)) else (None, None)
+            assert (stage.first_round, stage.last_round) == ends_of
     if kind == "together" and rounds is not None:
         whole = [set(rounds[start:end]) for start, end in zip(starts, ends, strict=True)]
         assert sum(map(len, whole)) == len(set(rounds))

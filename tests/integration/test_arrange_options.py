@@ -286,7 +286,7 @@ def test_a_plan_does_nothing(work: Path) -> None:
         ({"per_task_select": "polar"}, "needs --per-task"),
         ({"then": "rt"}, "--then and --after go together"),
         ({"then": "rt", "after": 0.5, "orders": ["rt"]}, "is shuffled"),
-        ({"granularity": "kmeans:91"}, "there are 90 rows"),
+        ({"granularity": "kmeans:91"}, "more cells than there are rows; ask for 90"),
     ],
 )
 def test_what_has_no_meaning_is_refused_with_the_reason(

@@ -299,6 +299,29 @@ def test_a_damaged_part_is_told_and_made_again(
     assert contents(work) == contents(whole[0])
 
 
+@pytest.mark.slow
+def test_a_part_of_a_finished_store_that_is_damaged_costs_its_window_alone(
+    inputs: Path, whole: tuple[Path, EmbedResult], run: Run, tmp_path: Path
+) -> None:
+    """It is named and refused; with --overwrite the others keep their bytes and are not touched."""
+    work = tmp_path / "work"
+    shutil.copytree(whole[0], work)
+    train = work / "embeddings" / "train"
+    victim = train / "part-00001.arrow"
+    before = victim.read_bytes()
+    damaged = bytearray(before)
+    damaged[len(damaged) // 2] ^= 1
+    victim.write_bytes(damaged)
+    other = train / "part-00000.arrow"
+    written = other.stat().st_mtime_ns
+    done = run(*arguments(inputs, work))
+    assert done.code == 1 and f"{victim}: its SHA-256 is not the manifest's" in done.err
+    done = run(*arguments(inputs, work), "--overwrite")
+    assert done.code == 0 and "is damaged; it is made again" in done.err
+    assert other.stat().st_mtime_ns == written
+    assert contents(work) == contents(whole[0])
+
+
 def test_a_plan_writes_nothing(inputs: Path, rows: list[Row], run: Run, tmp_path: Path) -> None:
     """Before there is anything, and with what an interrupted run left; its counts are right."""
     work = tmp_path / "work"

@@ -20,7 +20,7 @@ class Stage:
         rows: How many rows it has.
         tokens: Of all its rows together.
         mean_similarity: Mean over its rows of the cosine to the nearest test.
-        first_round: Round of the first row, None where the order has no rounds.
+        first_round: Round of the first row, None where the order has no rounds or scatters them.
         last_round: Round of the last row.
         tasks: Names of the tasks present, sorted; empty where rows name none.
     """
@@ -115,15 +115,22 @@ def _stage(
     task: NDArray[np.int64] | None,
     task_names: Sequence[str],
 ) -> Stage:
+    # Rounds that come again are scattered: the ends say nothing of what lies between.
+    in_runs = rounds is not None and _runs(rounds[span]) == len(np.unique(rounds[span]))
     return Stage(
         first_position=span.start,
         last_position=span.stop - 1,
         rows=span.stop - span.start,
         tokens=int(tokens[span].sum()),
         mean_similarity=float(similarity[span].mean()),
-        first_round=None if rounds is None else int(rounds[span.start]),
-        last_round=None if rounds is None else int(rounds[span.stop - 1]),
+        first_round=int(rounds[span.start]) if rounds is not None and in_runs else None,
+        last_round=int(rounds[span.stop - 1]) if rounds is not None and in_runs else None,
         tasks=[]
         if task is None
         else sorted(task_names[number] for number in np.unique(task[span])),
     )
+
+
+def _runs(rounds: NDArray[np.int32]) -> int:
+    """How many stretches of equal rounds follow one another."""
+    return 1 + int(np.count_nonzero(rounds[1:] != rounds[:-1]))

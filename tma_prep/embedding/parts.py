@@ -31,6 +31,9 @@ from tma_prep.embedding.store import StoredRows, map_part, part_name, vectors_of
 from tma_prep.errors import ArtifactError
 from tma_prep_schemas import INSTANCES, ROW, ROW_ID, EmbeddingsManifest, FileEntry
 
+INPUT_ORDER = "inputs, in order"
+"""What a recipe calls the sequence of the input files."""
+
 _RECIPE = "recipe.json"
 _SHA256_DIGITS = 64
 _ENTRY = b"file_entry"
@@ -70,6 +73,8 @@ class PartsFolder:
         found = _read_recipe(path) if self.folder.is_dir() else None
         if found is not None and found != dict(recipe):
             names = [name for name in {**found, **recipe} if found.get(name) != recipe.get(name)]
+            # Which files there are says more than in what order.
+            names.sort(key=lambda name: name == INPUT_ORDER)
             if not start_anew:
                 what = "; ".join(
                     _difference(name, found.get(name), recipe.get(name)) for name in names[:3]
@@ -93,6 +98,39 @@ class PartsFolder:
         if found != dict(recipe) or not beside(final, "partial").is_dir():
             return None
         return cls(final, recipe, rows_per_part=1, start_anew=False)
+
+    @staticmethod
+    def reopen(final: Path, manifest: EmbeddingsManifest, recipe: Mapping[str, str]) -> bool:
+        """Take a damaged store apart into parts again, so that those that are whole are kept.
+
+        Args:
+            final: Its folder.
+            manifest: What it should hold.
+            recipe: How it was made.
+
+        Returns:
+            Whether that was possible: the file that holds the rest of the columns must be whole.
+        """
+        listed = manifest.instances
+        path = final / listed.file
+        if not path.is_file() or sha256_of(path) != listed.sha256:
+            return False
+        partial, progress = beside(final, "partial"), beside(final, "progress")
+        for folder in (partial, progress):
+            remove_folder(folder)
+        progress.mkdir(parents=True)
+        instances = pq.read_table(path, schema=INSTANCES)
+        first = 0
+        for number, entry in enumerate(manifest.files):
+            _write_sidecar(progress, number, instances.slice(first, entry.rows), entry)
+            first += entry.rows
+        write_text(progress / _RECIPE, json.dumps(dict(recipe), indent=2) + "\n")
+        # Until here the store is what it was; from here on it is one in the making.
+        final.rename(partial)
+        sync(final.parent)
+        for name in (MANIFEST, listed.file):
+            (partial / name).unlink()
+        return True
 
     def finished(
         self,
@@ -137,14 +175,8 @@ class PartsFolder:
             write_part(partial, piece)
             partial.replace(final)
             entry = file_entry(final, len(piece.rows))
-            table = piece.instances.replace_schema_metadata({_ENTRY: entry.model_dump_json()})
-            sidecar = self._sidecar(number)
-            partial = sidecar.with_suffix(".partial")
-            pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
             sync(self.folder)
-            sync(partial)
-            partial.replace(sidecar)
-            sync(self._progress)
+            _write_sidecar(self._progress, number, piece.instances, entry)
 
     @property
     def dimension(self) -> int:
@@ -189,7 +221,7 @@ class PartsFolder:
         return made
 
     def _sidecar(self, number: int) -> Path:
-        return self._progress / f"part-{number:05d}.parquet"
+        return _sidecar(self._progress, number)
 
     def _sidecar_is_whole(self, number: int) -> bool:
         try:
@@ -206,9 +238,24 @@ class PartsFolder:
             return None
 
 
+def _sidecar(progress: Path, number: int) -> Path:
+    return progress / f"part-{number:05d}.parquet"
+
+
+def _write_sidecar(progress: Path, number: int, instances: pa.Table, entry: FileEntry) -> None:
+    """Write what stands beside a finished part."""
+    sidecar = _sidecar(progress, number)
+    partial = sidecar.with_suffix(".partial")
+    table = instances.replace_schema_metadata({_ENTRY: entry.model_dump_json()})
+    pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
+    sync(partial)
+    partial.replace(sidecar)
+    sync(progress)
+
+
 def _difference(name: str, before: str | None, now: str | None) -> str:
-    if before is not None and now is not None and len(before) == len(now) == _SHA256_DIGITS:
-        return f"{name} changed"
+    if _SHA256_DIGITS in {len(before or ""), len(now or "")}:
+        return f"{name} {'came' if before is None else 'is gone' if now is None else 'changed'}"
     return f"{name} was {before or 'unset'}, now {now or 'unset'}"
 
 

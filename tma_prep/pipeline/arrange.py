@@ -15,10 +15,14 @@ from tma_prep.errors import OptionError
 from tma_prep.neighbors.ray_scan import RayScan
 from tma_prep.pipeline.orders import OrderPlan, Orders, plan_order, shards_folder
 from tma_prep.pipeline.ranking import Ranker, load_or_rank
-from tma_prep.pipeline.sides import open_sides
+from tma_prep.pipeline.sides import Sides, open_sides
+from tma_prep.pipeline.tokens import open_tokenizer
 from tma_prep.progress import Progress, Silent, Stopwatch
 from tma_prep.ranking import RANKINGS, Plan
 from tma_prep_schemas import Facts
+
+_SLOWER = 2.5
+"""A ranking by rounds, in products of all similarities (see benchmarks/README.md)."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,8 @@ class ArrangePlan:
 
     Attributes:
         ranking_finished: Whether the ranking is there already, so that nothing is searched.
-        floor_seconds: The product of all similarities at the speed just measured; a ranking by
-            rounds takes two to three times as long.
+        floor_seconds: The product of all similarities at the speed just measured.
+        rank_seconds: About how long the ranking takes on this CPU; shards come on top.
     """
 
     workspace: str
@@ -77,6 +81,7 @@ class ArrangePlan:
     memory_budget: int
     operations: int
     floor_seconds: float
+    rank_seconds: float
 
 
 def plan_arrange(options: ArrangeOptions) -> ArrangePlan:
@@ -89,6 +94,7 @@ def plan_arrange(options: ArrangeOptions) -> ArrangePlan:
     workspace = Workspace(options.work)
     with workspace.locked():
         sides = open_sides(workspace)
+        _check_sizes(options, sides)
         plan = Ranker(sides, options, Silent()).engine.plan
     return ArrangePlan(
         workspace=str(options.work),
@@ -101,7 +107,8 @@ def plan_arrange(options: ArrangeOptions) -> ArrangePlan:
         memory_bytes=plan.memory_bytes,
         memory_budget=options.memory_bytes,
         operations=plan.operations,
-        floor_seconds=_floor_seconds(plan, sides.train.shape[1]),
+        floor_seconds=(floor := _floor_seconds(plan, sides.train.shape[1])),
+        rank_seconds=_SLOWER * floor,
     )
 
 
@@ -122,10 +129,15 @@ def arrange(options: ArrangeOptions, progress: Progress | None = None) -> Arrang
             if options.engine == "ray":
                 elsewhere = stack.enter_context(RayScan(options.address))
             ranker = Ranker(sides, options, progress, elsewhere)
+            _check_sizes(options, sides)
+            if options.tokenizer is not None:
+                open_tokenizer(options.tokenizer)
             plans = [
                 plan_order(workspace, sides, name, order, ranker, options)
                 for name, order in _names(options).items()
             ]
+        if not workspace.ranking(ranker.name).is_dir():
+            progress.note(_told(ranker.engine.plan, sides.train.shape[1], options.memory_bytes))
         with clock("rank"):
             pool = load_or_rank(workspace, sides, ranker, overwrite=options.overwrite)
         work = Orders(workspace, sides, ranker, pool, options, progress)
@@ -149,6 +161,35 @@ def arrange(options: ArrangeOptions, progress: Progress | None = None) -> Arrang
             for plan in plans
         ],
         seconds=clock.seconds,
+    )
+
+
+def _check_sizes(options: ArrangeOptions, sides: Sides) -> None:
+    """Refuse what the pool is too small for.
+
+    Raises:
+        OptionError: With the number that it has.
+    """
+    rows = sides.train.shape[0]
+    if options.kmeans_cells is not None and options.kmeans_cells > rows:
+        raise OptionError(
+            f"--granularity kmeans:{options.kmeans_cells} asks for more cells than there are rows; "
+            f"ask for {rows} or fewer"
+        )
+    if options.budget is not None:
+        budget = parse_budget(options.budget)
+        if budget.unit == "rows" and budget.amount > rows:
+            raise OptionError(
+                f"--budget {budget} is more than the pool holds; ask for {rows} or fewer"
+            )
+
+
+def _told(plan: Plan, dimension: int, memory_bytes: int) -> str:
+    """The plan in a line, before the work."""
+    return (
+        f"{plan.rows:,} rows against {plan.tests:,} distinct tests: lists of {plan.list_length:,}, "
+        f"blocks of {plan.rows_per_block:,} rows, about {plan.memory_bytes / 1e6:,.0f} MB of "
+        f"{memory_bytes / 1e6:,.0f} MB, about {_SLOWER * _floor_seconds(plan, dimension):,.1f} s"
     )
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from tma_prep.artifacts import Workspace
 from tma_prep.config import EmbedOptions
@@ -29,9 +28,6 @@ from tma_prep.pipeline.embed_texts_side import LoadedModel, TextsOfSide
 from tma_prep.pipeline.embed_vectors import write_given_vectors
 from tma_prep.progress import Progress, Silent, Stopwatch
 from tma_prep_schemas.manifests import Option
-
-if TYPE_CHECKING:
-    pass
 
 SIDES: tuple[Side, Side] = ("test", "train")
 """The test side first: it is small, and its mistakes show before the hours are spent."""

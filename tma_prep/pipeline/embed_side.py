@@ -161,7 +161,8 @@ def check_unchanged(side: EmbedSide) -> None:
     for path, state in zip(side.pool.files, side.states, strict=True):
         if file_state(path) != state:
             raise InputError(
-                f"{path}: changed while it was embedded; run embed again with --overwrite"
+                f"{path}: changed while it was embedded; run embed again, with --overwrite if it "
+                "says that the input differs"
             )
 
 

@@ -211,7 +211,8 @@ class TextSide:
         if not np.array_equal(halves_of(ids), self.catalogue.ids[here]):
             raise InputError(
                 f"{self.pool.files[0]}{' and others' * (len(self.pool.files) > 1)}: changed while "
-                "it was embedded; run embed again with --overwrite"
+                "it was embedded; run embed again, with --overwrite if it says that the input "
+                "differs"
             )
         is_new = self.known.is_new[here]
         return _Window(

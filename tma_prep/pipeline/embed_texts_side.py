@@ -1,13 +1,16 @@
 """One side whose texts a model embeds: what is new, what an earlier run left, and the rest."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tma_prep.artifacts import MANIFEST, read_manifest
 from tma_prep.config import EmbedOptions
 from tma_prep.embedding.known import KnownTexts, halves_of_column, known_texts
-from tma_prep.embedding.parts import PartsFolder
+from tma_prep.embedding.parts import INPUT_ORDER, PartsFolder
+from tma_prep.errors import ArtifactError
 from tma_prep.pipeline.embed_results import (
     SidePlan,
     SideResult,
@@ -26,6 +29,7 @@ from tma_prep.pipeline.embed_texts import TextSide, read_catalogue
 from tma_prep.pipeline.embed_update import Earlier, check_updatable, earlier_store
 from tma_prep.pipeline.libraries import library_versions, tool_version
 from tma_prep.progress import Progress
+from tma_prep_schemas import EmbeddingsManifest
 
 if TYPE_CHECKING:
     from tma_prep.embedding.encoder import Encoder
@@ -33,6 +37,13 @@ if TYPE_CHECKING:
 
 _FEW_TEXTS = 2000
 """So few texts are embedded without judging first how long it will take."""
+
+
+def _manifest_of(folder: Path) -> EmbeddingsManifest | None:
+    try:
+        return read_manifest(folder / MANIFEST, EmbeddingsManifest)
+    except ArtifactError:
+        return None
 
 
 @dataclass(frozen=True)
@@ -94,6 +105,7 @@ class TextsOfSide:
     def embed(self) -> SideResult:
         """Embed what is not there yet, and finish the store."""
         side, options = self._side, self._options
+        mended = self._reopened() if options.overwrite else None
         parts = PartsFolder(
             side.folder,
             self._recipe,
@@ -119,7 +131,7 @@ class TextsOfSide:
             self._catalogue.skipped,
             encoder=self._model.runner.described,
             unique_texts=self._unique_texts,
-            updated_from=[] if self._earlier is None else self._earlier.manifests,
+            updated_from=self._updated_from(mended),
         )
         return side_result(
             manifest,
@@ -130,6 +142,23 @@ class TextsOfSide:
             gone_texts=self._known.gone,
         )
 
+    def _reopened(self) -> EmbeddingsManifest | None:
+        """What a damaged store should have held, if it was made as this one is to be."""
+        side, described = self._side, self._model.runner.described
+        found = _manifest_of(side.folder)
+        if found is None or (found.config, found.inputs, found.encoder, found.libraries) != (
+            *(side.config, side.inputs, described, library_versions(*LIBRARIES)),
+        ):
+            return None
+        if list(found.inputs) != list(side.inputs) or found.tool_version != tool_version():
+            return None
+        return found if PartsFolder.reopen(side.folder, found, self._recipe) else None
+
+    def _updated_from(self, mended: EmbeddingsManifest | None) -> list[str]:
+        if self._earlier is not None:
+            return self._earlier.manifests
+        return [] if mended is None else mended.updated_from
+
     @property
     def _recipe(self) -> dict[str, str]:
         """Everything that the bytes depend on."""
@@ -137,7 +166,7 @@ class TextsOfSide:
         options = {**self._side.config, **self._model.runner.described}
         recipe = {name.replace("_", "-"): str(value) for name, value in options.items()}
         recipe |= made_by | self._side.inputs
-        recipe["inputs, in order"] = " ".join(self._side.inputs)
+        recipe[INPUT_ORDER] = " ".join(self._side.inputs)
         recipe["rows-per-window"] = str(self._texts.rows_per_window)
         if self._earlier is not None:
             recipe["updated store"] = self._earlier.manifests[0]

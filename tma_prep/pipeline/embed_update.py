@@ -31,7 +31,11 @@ def earlier_store(folder: Path) -> Earlier | None:
     manifest = read_manifest(folder / MANIFEST, EmbeddingsManifest)
     if manifest is None:
         return None
-    check_files(folder, manifest, "it cannot be updated: run embed with --overwrite")
+    check_files(
+        folder,
+        manifest,
+        "mend it first: run the embed that made it with --overwrite",
+    )
     sha256 = sha256_of(folder / MANIFEST)
     return Earlier(EmbeddingStore(folder, manifest), [sha256, *manifest.updated_from])
 

@@ -36,15 +36,18 @@ def facts_of(
     hubs = np.lexsort((np.arange(len(listed)), -listed))[:_HUBS]
     coverage = similarities[:, :_NEAREST].mean(axis=1)
     least = np.argsort(coverage, kind="stable")[:_HUBS]
-    rounds = largest = shared = None
+    rounds = largest = smallest = median = shared = None
     if ranked is not None:
         sizes = np.bincount(ranked)[1:]
-        rounds, largest = len(sizes), int(sizes.max())
+        rounds, largest, smallest = len(sizes), int(sizes.max()), int(sizes.min())
+        median = float(np.median(sizes))
         shared = 1 - len(ranked) / (rounds * len(test_places))
     transport = ranking.transport
     return Facts(
         rounds=rounds,
         largest_round=largest,
+        median_round=median,
+        smallest_round=smallest,
         shared_winners=shared,
         never_first_choice=len(listed) - len(np.unique(nearest[:, 0])),
         never_listed=int(np.count_nonzero(listed == 0)),
@@ -56,6 +59,10 @@ def facts_of(
         coverage=float(coverage.mean()),
         least_covered={
             str(sides.test.rows[test_places[test]]): float(coverage[test]) for test in least
+        },
+        coverage_by_test={
+            str(row): float(covered)
+            for row, covered in zip(sides.test.rows[test_places], coverage, strict=True)
         },
         coverage_by_task=_by_task(coverage, sides, test_places),
         units=units,

@@ -19,5 +19,6 @@ def check_inputs(source: Source) -> None:
         size, _ = file_state(path)
         if size != file.bytes or sha256_of(path) != file.sha256:
             raise InputError(
-                f"{path}: has changed since it was embedded; run embed again with --overwrite"
+                f"{path}: has changed since it was embedded; run embed again, with --update to "
+                "embed only what is new, or with --overwrite"
             )

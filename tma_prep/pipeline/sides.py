@@ -58,7 +58,11 @@ def open_sides(workspace: Workspace) -> Sides:
             raise ArtifactError(
                 f"{folder}: holds no finished embeddings; run tma-prep embed to its end first"
             )
-        check_files(folder, manifest, "its embeddings are damaged: run embed with --overwrite")
+        check_files(
+            folder,
+            manifest,
+            "its embeddings are damaged: run the same embed with --overwrite",
+        )
         stores[side] = EmbeddingStore(folder, manifest)
         inputs[f"embeddings/{side}"] = sha256_of(folder / MANIFEST)
         before[f"embeddings/{side}"] = manifest.updated_from

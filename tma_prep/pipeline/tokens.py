@@ -2,6 +2,7 @@
 
 import itertools
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from tma_prep.instances import InstancePool
 from tma_prep.pipeline.inputs import check_inputs
 from tma_prep.progress import Progress
 
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
 _TEXTS_AT_ONCE = 1024
 
 
@@ -20,6 +24,27 @@ def counted_by(train: EmbeddingStore, tokenizer: Path | None) -> str:
     if tokenizer is not None:
         return tokenizer.name
     return "words" if train.manifest.encoder is None else "encoder"
+
+
+def open_tokenizer(tokenizer: Path) -> "Tokenizer":
+    """A `tokenizer.json`, or that of a folder.
+
+    Raises:
+        DependencyError: The file is no tokenizer.
+    """
+    from tokenizers import Tokenizer
+
+    path = tokenizer / "tokenizer.json" if tokenizer.is_dir() else tokenizer
+    try:
+        # The library raises bare exceptions.
+        loaded = Tokenizer.from_file(str(path))
+    except Exception as error:
+        raise DependencyError(
+            f"--tokenizer {path}: is no tokenizer ({str(error)[:80]}); name a tokenizer.json, or a "
+            "folder that holds one"
+        ) from error
+    loaded.no_truncation()
+    return loaded
 
 
 def tokens_of_rows(
@@ -38,18 +63,7 @@ def tokens_of_rows(
     if tokenizer is None:
         tokens: NDArray[np.int64] = train.instances("tokens").column("tokens").to_numpy()
         return tokens
-    from tokenizers import Tokenizer
-
-    path = tokenizer / "tokenizer.json" if tokenizer.is_dir() else tokenizer
-    try:
-        # The library raises bare exceptions.
-        loaded = Tokenizer.from_file(str(path))
-    except Exception as error:
-        raise DependencyError(
-            f"--tokenizer {path}: is no tokenizer ({str(error)[:80]}); name a tokenizer.json, or a "
-            "folder that holds one"
-        ) from error
-    loaded.no_truncation()
+    loaded = open_tokenizer(tokenizer)
     source = train.manifest.source
     check_inputs(source)
     counts: list[int] = []

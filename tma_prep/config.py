@@ -168,7 +168,7 @@ class ArrangeOptions(_WithBudget):
 Control = Literal["null", "no-leak"]
 
 _BASE_STEPS = 150
-_QUICK_BASE_STEPS = 60
+_QUICK_BASE_STEPS = 40
 
 
 class TrainCheckOptions(_Options):

@@ -84,7 +84,7 @@ def train_check(
         int | None,
         typer.Option(
             help="Train the start first, on random rows that share nothing with the tests and are "
-            "then left out of every order. 150 for tiny (60 with --quick), else 0."
+            "then left out of every order. 150 for tiny (40 with --quick), else 0."
         ),
     ] = None,
     base_learning_rate: Annotated[float, typer.Option(help="Of that training.")] = 2e-3,

@@ -53,7 +53,7 @@ def train_check(
     budget: Annotated[
         int | None,
         typer.Option(
-            help="Rows each order is trained on; else 640, and never more than a tenth of the "
+            help="Rows each order is trained on; else 512, and never more than a tenth of the "
             "smallest order: what comes first shows early, and turns round over a whole pass."
         ),
     ] = None,

@@ -23,7 +23,7 @@ from tma_prep_schemas import ROUND, ROW, Control, ShardsManifest
 
 Rows = NDArray[np.int64]
 
-DEFAULT_STEPS = 40
+DEFAULT_STEPS = 32
 LARGEST_SHARE = 10
 """One in so many rows of an order is the most that it is trained on by default, and of the pool the
 most that base training takes."""

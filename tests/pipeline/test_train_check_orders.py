@@ -68,7 +68,7 @@ def test_the_default_budget_is_a_small_share() -> None:
     assert {len(run.rows) for run in _planned(_options(batch_size=4))} == {28}
     large = Named("x", np.arange(100_000), 0, False, None)
     runs = planned_runs([large], [], {0: _ROWS}, _options(controls=[]), lambda _: None)
-    assert [len(run.rows) for run in runs] == [640]
+    assert [len(run.rows) for run in runs] == [512]
 
 
 def test_a_budget_above_the_order_is_cut_and_told() -> None:

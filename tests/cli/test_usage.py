@@ -34,6 +34,10 @@ WRONG_USAGE: dict[str, tuple[list[str], str]] = {
     "name with a path": (["arrange", "{work}", "--name", "../x"], r"--name '\.\./x': "),
     "empty name": (["arrange", "{work}", "--name", ""], "--name '': "),
     "order with a path": (["train-check", "{work}", "--order", "../x"], r"--order '\.\./x': "),
+    "workspace on a server": (
+        ["arrange", "s3://bucket/work"],
+        "WORK .*must be a folder of this machine",
+    ),
     "no steps": (["train-check", "{work}", "--steps", "0"], "--steps 0: "),
     "learning rate": (["train-check", "{work}", "--learning-rate", "0"], "--learning-rate 0.0: "),
     "vocabulary": (["train-check", "{work}", "--vocabulary", "1"], "--vocabulary 1: "),

@@ -121,7 +121,10 @@ class TextsOfSide:
         if not finished.all():
             plan = self._plan(finished, timed=self._new(finished) > _FEW_TEXTS)
             self._progress.note(plan.told(side.side, self._model.runner.described))
-            with self._progress.stage(f"Embedding {side.side}", plan.new_texts, "texts") as advance:
+            label = f"Embedding {side.side}"
+            if plan.resumed_rows:
+                label += f" ({plan.resumed_rows / plan.rows:.0%} were there)"
+            with self._progress.stage(label, plan.new_texts, "texts") as advance:
                 self._texts.embed(parts, finished, self._model.encoder, self._model.runner, advance)
         check_unchanged(side)
         manifest = finish_side(

@@ -1,0 +1,23 @@
+"""Options of embed that are refused before anything is read."""
+
+from pathlib import Path
+
+import pytest
+
+from tma_prep.config import EmbedOptions
+from tma_prep.errors import OptionError
+from tma_prep.pipeline.embed import check_options
+
+
+def options(**more: object) -> EmbedOptions:
+    """With inputs that nobody looks at."""
+    given: dict[str, object] = {"train": ["none"], "test": ["none"], "out": Path("none")}
+    return EmbedOptions.model_validate(given | more)
+
+
+def test_a_budget_that_the_model_alone_exceeds_is_refused() -> None:
+    """Vectors that are given need no model."""
+    with pytest.raises(OptionError, match=r"--memory-budget 500MB: .*; give 1GB or more"):
+        check_options(options(memory_budget="500MB"))
+    check_options(options(memory_budget="1GB"))
+    check_options(options(memory_budget="500MB", vectors_column="v"))

@@ -67,7 +67,7 @@ class Watch:
         """Count the texts that are embedded."""
 
         def advance(more: int) -> None:
-            if label == "Embedding train" and self._left is not None:
+            if label.startswith("Embedding train") and self._left is not None:
                 self._left -= more
                 if self._left < 0:
                     raise Stopped

@@ -55,7 +55,7 @@ def test_curves_hold_every_run_of_every_control(checked: Path) -> None:
     runs = set(curves.select("control", "order", "seed").unique().iter_rows())
     names = [("none", order) for order in ("nft", "rt", "fft")]
     names += [("no-leak", order) for order in ("nft", "rt", "fft")]
-    names += [("null", f"random-{k}") for k in (1, 2)]
+    names += [("null", f"random-{k}") for k in (1, 2, 3)]
     assert runs == {(*name, seed) for name in names for seed in (0, 1)}
     start = curves.filter(pl.col("step") == 0).group_by("seed", "test_row")
     assert (start.agg(pl.col("loss").n_unique())["loss"] == 1).all()

@@ -1,7 +1,11 @@
-"""Threads that work ahead while their results are taken in order."""
+"""Threads that work ahead while results are taken in order; processes that do not stay behind."""
 
 import collections
 import concurrent.futures
+import multiprocessing
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
@@ -35,3 +39,15 @@ def read_ahead(items: Iterable[_Given], ahead: int = 1) -> Iterator[_Given]:
         while (item := coming.popleft().result()) is not _END:
             coming.append(reader.submit(next, rest, _END))
             yield item  # type: ignore[misc]
+
+
+def end_with_parent() -> None:
+    """In a worker process: end when the process that started it is gone, however it went."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()

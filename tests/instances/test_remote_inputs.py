@@ -20,40 +20,17 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
+from tests.conftest import BUCKET
 from tests.instances.folder import Folder, json_lines, read
 from tma_prep.errors import InputError
 from tma_prep.instances import InstancePool, find_files
 from tma_prep.remote import any_path
 
 pytest.importorskip("s3fs", reason="the extra s3 is not installed")
-moto_server = pytest.importorskip("moto.server", reason="moto's server is not installed")
+pytest.importorskip("moto.server", reason="moto's server is not installed")
 
-BUCKET = "pool"
 ROWS = [{"prompt": f"p{row}", "response": f"r{row}", "task": "t"} for row in range(40)]
 ODD_NAMES = ["a b.jsonl", "#1.jsonl", "x?y.jsonl", "100%25.jsonl", "ü.jsonl", "[z].jsonl"]
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[Any]:
-    """A client of an S3 server with one bucket; the environment leads there."""
-    import boto3
-    import s3fs
-
-    server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        patch.setenv("AWS_ACCESS_KEY_ID", "testing")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        client = boto3.client("s3")
-        client.create_bucket(Bucket=BUCKET)
-        # What fsspec keeps of another test's server would be taken for this one's.
-        s3fs.S3FileSystem.clear_instance_cache()
-        yield client
-        s3fs.S3FileSystem.clear_instance_cache()
-    server.stop()
 
 
 def put(s3: Any, folder: Path, below: str) -> str:  # noqa: ANN401 - boto3 has no types

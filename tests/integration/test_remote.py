@@ -2,7 +2,6 @@
 
 import gzip
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.conftest import BUCKET
 from tma_prep.config import ArrangeOptions, EmbedOptions
 from tma_prep.errors import DependencyError, InputError, TmaPrepError
 from tma_prep.instances import find_files
@@ -18,28 +18,7 @@ from tma_prep.pipeline.embed import embed
 from tma_prep.remote import RemotePath, any_path, file_state
 
 pytest.importorskip("s3fs", reason="the extra s3 is not installed")
-moto_server = pytest.importorskip("moto.server", reason="moto's server is not installed")
-
-BUCKET = "pool"
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[object]:
-    """An S3 server with an empty bucket; the environment leads there."""
-    import boto3
-
-    server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        patch.setenv("AWS_ACCESS_KEY_ID", "testing")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        client = boto3.client("s3")
-        client.create_bucket(Bucket=BUCKET)
-        yield client
-    server.stop()
+pytest.importorskip("moto.server", reason="moto's server is not installed")
 
 
 def rows_of(side: str, count: int) -> list[dict[str, object]]:

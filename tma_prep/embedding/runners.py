@@ -21,7 +21,7 @@ from tma_prep.devices import device_list
 from tma_prep.embedding.encoder import Encoder, EncoderSettings
 from tma_prep.embedding.tokens import TokenLists
 from tma_prep.errors import DependencyError
-from tma_prep.workers import in_turn
+from tma_prep.workers import end_with_parent, in_turn
 from tma_prep_schemas.manifests import Option
 
 Vectors = NDArray[np.float32]
@@ -124,6 +124,7 @@ _here: list[Encoder] = []
 
 
 def _load_here(waiting: "multiprocessing.Queue[EncoderSettings]") -> None:
+    end_with_parent()
     _here.append(Encoder(waiting.get()))
 
 

@@ -118,7 +118,7 @@ def _open(workspace: Workspace, options: TrainCheckOptions) -> _Check:
     sides = open_sides(workspace)
     for store in (sides.train, sides.test):
         check_inputs(store.manifest.source)
-    shards = _open_shards(workspace, options)
+    shards = _open_shards(workspace, sides, options)
     folder = workspace.check(options.name or _name(shards, options))
     settled = _settled(options, shards)
     return _Check(workspace, sides, shards, _find_model(options.model), settled, folder)
@@ -226,7 +226,9 @@ def _require(summary: CheckSummary, lower: str, higher: str, *, report: Path) ->
     raise VerdictError(f"--require-lower {lower} {higher}: was not compared; see {report}")
 
 
-def _open_shards(workspace: Workspace, options: TrainCheckOptions) -> dict[str, ShardsManifest]:
+def _open_shards(
+    workspace: Workspace, sides: Sides, options: TrainCheckOptions
+) -> dict[str, ShardsManifest]:
     """The shards asked for, by name; all that are there if none is named."""
     folder = workspace.shards("x").parent
     there = sorted(path.parent.name for path in folder.glob(f"[!.]*/{MANIFEST}"))
@@ -234,8 +236,6 @@ def _open_shards(workspace: Workspace, options: TrainCheckOptions) -> dict[str, 
         raise ArtifactError(
             f"{workspace.root}: holds no shards; run tma-prep arrange {workspace.root} first"
         )
-    if len(set(options.orders)) < len(options.orders):
-        raise OptionError("an --order is named twice; name each once")
     # Windows of rounds are those of the first order there is.
     one = ["nft"] if "nft" in there else there[:1]
     opened = {}
@@ -250,9 +250,7 @@ def _open_shards(workspace: Workspace, options: TrainCheckOptions) -> dict[str, 
         opened[name] = manifest
     for name, manifest in opened.items():
         for side in ("train", "test"):
-            if manifest.inputs[f"embeddings/{side}"] != sha256_of(
-                workspace.embeddings(side) / MANIFEST
-            ):
+            if manifest.inputs[f"embeddings/{side}"] != sides.inputs[f"embeddings/{side}"]:
                 raise ArtifactError(
                     f"{workspace.shards(name)}: was arranged from other {side} embeddings than the "
                     "workspace holds now; run arrange again with --overwrite"

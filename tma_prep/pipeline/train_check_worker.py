@@ -2,9 +2,7 @@
 
 import itertools
 import multiprocessing
-import os
 import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -42,6 +40,7 @@ from tma_prep.training.model import (
     trainable_parameters,
     with_lora,
 )
+from tma_prep.workers import end_with_parent
 from tma_prep_schemas import ROW
 
 Tell = Callable[[str, int, float | None], None]
@@ -230,21 +229,13 @@ def load_here(
     """Make this process one that trains, on a device of its own."""
     # Ctrl-C reaches every process of a terminal; the one that was asked ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     device = devices.get()
     if device == "cpu":
         # One thread each in two processes is faster than two threads in one, and the numbers do
         # not hang on how many cores there are.
         torch.set_num_threads(1)
     _here.append(Worker(work, device, lambda *event: events.put(event)))
-
-
-def _end_with_parent() -> None:
-    """Nobody waits for the rest once the process that asked for it is gone."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def make_start_here(task: StartTask) -> None:

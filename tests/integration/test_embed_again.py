@@ -1,6 +1,5 @@
 """Embedding with the real model, interrupted, continued, updated and spread over processes."""
 
-import contextlib
 import json
 import os
 import random
@@ -11,27 +10,33 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from tests.cli.terminal import Finished, Run
-from tma_prep.config import EmbedOptions
+from tests.integration.embed_runs import (
+    PART,
+    ROWS,
+    TEST_ROWS,
+    Row,
+    Watch,
+    bytes_by_id,
+    contents,
+    finished_parts,
+    interrupted,
+    options,
+    stored,
+    text_of,
+    write_rows,
+)
 from tma_prep.errors import ArtifactError, InputError
 from tma_prep.instances import text_id
-from tma_prep.pipeline import embed_texts
 from tma_prep.pipeline.embed import embed, plan_embedding
 from tma_prep.pipeline.embed_results import EmbedResult
-from tma_prep.progress import Advance
 from tma_prep_cli.main import run as run_command
-from tma_prep_schemas import EmbeddingsManifest
 
-pytestmark = pytest.mark.slow
-
-PART = 50
-ROWS, TEST_ROWS = 260, 30
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("small_windows")]
 
 DRIVER = f"""
 import sys
@@ -40,71 +45,6 @@ embed_texts._LEAST_WINDOW_ROWS = {PART}
 from tma_prep_cli.main import run
 sys.exit(run(sys.argv[1:]))
 """
-
-
-@pytest.fixture(scope="module", autouse=True)
-def small_windows() -> Iterator[None]:
-    """Windows of one part, so that a few hundred rows are several."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(embed_texts, "_LEAST_WINDOW_ROWS", PART)
-        yield
-
-
-class Stopped(Exception):
-    """Somebody interrupts."""
-
-
-class Watch:
-    """A `Progress` that keeps what it is told, and stops after so many texts of `train`."""
-
-    def __init__(self, stop_after: int | None = None) -> None:
-        """Never stop, unless told when."""
-        self.notes: list[str] = []
-        self._left = stop_after
-
-    @contextlib.contextmanager
-    def stage(self, label: str, total: int, unit: str) -> Iterator[Advance]:
-        """Count the texts that are embedded."""
-
-        def advance(more: int) -> None:
-            if label.startswith("Embedding train") and self._left is not None:
-                self._left -= more
-                if self._left < 0:
-                    raise Stopped
-
-        yield advance
-
-    def note(self, text: str) -> None:
-        """Keep the line."""
-        self.notes.append(text)
-
-
-Row = dict[str, str]
-
-
-def write_rows(path: Path, rows: list[Row]) -> None:
-    """As JSON lines."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-
-
-def text_of(row: Row) -> str:
-    """What of a row is embedded."""
-    return f"{row['prompt']} {row['response']}"
-
-
-@pytest.fixture(scope="module")
-def rows(sample_data: Path) -> list[Row]:
-    """Rows of the sample data; every seventh text was there before, near or far."""
-    lines = (sample_data / "train.jsonl").read_text(encoding="utf-8").splitlines()
-    turns = [json.loads(line)["conversations"] for line in lines]
-    found = [{"prompt": a["value"], "response": b["value"]} for a, b in turns]
-    distinct = list({text_of(row): row for row in found}.values())[: ROWS + TEST_ROWS]
-    draw = random.Random(0)
-    return [
-        distinct[draw.randrange(place)] if place % 7 == 6 else row
-        for place, row in enumerate(distinct)
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -116,19 +56,6 @@ def inputs(rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def options(inputs: Path, work: Path, **more: object) -> EmbedOptions:
-    """Of `embed`."""
-    given: dict[str, Any] = {
-        "train": [str(inputs / "pool")],
-        "test": [str(inputs / "test.jsonl")],
-        "out": work,
-        "device": "auto" if "devices" in more else "cpu",
-        "dtype": "float32",
-        "rows_per_part": PART,
-    }
-    return EmbedOptions(**(given | more))
-
-
 def arguments(inputs: Path, work: Path) -> list[str]:
     """The same as typed."""
     return [
@@ -136,46 +63,6 @@ def arguments(inputs: Path, work: Path) -> list[str]:
         *("--out", str(work), "--device", "cpu", "--dtype", "float32"),
         *("--rows-per-part", str(PART)),
     ]
-
-
-def interrupted(inputs: Path, work: Path, stop_after: int = 150, **more: object) -> None:
-    """Embed, but not to the end."""
-    with pytest.raises(Stopped):
-        embed(options(inputs, work, **more), Watch(stop_after))
-    assert finished_parts(work)
-
-
-def contents(work: Path) -> dict[str, bytes]:
-    """Every file by its name, the lock apart."""
-    return {
-        str(path.relative_to(work)): path.read_bytes()
-        for path in sorted(work.rglob("*"))
-        if path.is_file() and path.name != ".lock"
-    }
-
-
-def finished_parts(work: Path) -> dict[str, tuple[int, int]]:
-    """Which parts of `train` are finished, each by what changes if it is written again."""
-    folder = work / "embeddings" / ".train.partial"
-    names = [path.stem for path in (work / "embeddings" / ".train.progress").glob("part-*.parquet")]
-    states = {name: (folder / f"{name}.arrow").stat() for name in sorted(names)}
-    return {name: (state.st_ino, state.st_mtime_ns) for name, state in states.items()}
-
-
-def stored(work: Path) -> pa.Table:
-    """The store of `train`, read with pyarrow alone."""
-    parts = sorted((work / "embeddings" / "train").glob("part-*.arrow"))
-    return pa.concat_tables([pa.ipc.open_file(str(part)).read_all() for part in parts])
-
-
-def bytes_by_id(work: Path) -> dict[str, set[bytes]]:
-    """The different vectors of each text, which should be one."""
-    table = stored(work)
-    flat = table["embedding"].combine_chunks().flatten().to_numpy().reshape(-1, 384)
-    found: dict[str, set[bytes]] = {}
-    for name, vector in zip(table["tma_id"].to_pylist(), flat, strict=True):
-        found.setdefault(name, set()).add(vector.tobytes())
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -393,124 +280,6 @@ def test_input_that_changes_while_it_is_embedded_is_told(rows: list[Row], tmp_pa
 
     with pytest.raises(InputError, match=r"rows.jsonl: changed while it was embedded"):
         embed(options(tmp_path, tmp_path / "work"), Growing())
-
-
-@pytest.fixture(scope="module")
-def before_update(
-    rows: list[Row], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, list[Row]]:
-    """A folder with inputs that have been embedded and changed since; the rows as they are now.
-
-    Rows were added in the middle, changed and removed, and a file was added.
-    """
-    folder = tmp_path_factory.mktemp("update")
-    write_rows(folder / "pool" / "a.jsonl", rows[:150])
-    write_rows(folder / "test.jsonl", rows[ROWS:])
-    embed(options(folder, folder / "before"))
-    changed = [row | {"response": f"{row['response']}!"} for row in rows[20:30]]
-    first = [*rows[150:190], *rows[:20], *changed, *rows[60:150], *rows[10:15]]
-    second = [*rows[100:110], *rows[190:250]]
-    write_rows(folder / "pool" / "a.jsonl", first)
-    write_rows(folder / "pool" / "b.jsonl", second)
-    return folder, first + second
-
-
-@pytest.fixture(scope="module")
-def updated(before_update: tuple[Path, list[Row]]) -> tuple[Path, EmbedResult]:
-    """The workspace after an update, and what embed said of it."""
-    folder, _ = before_update
-    work = folder / "after"
-    shutil.copytree(folder / "before", work)
-    return work, embed(options(folder, work, update=True))
-
-
-def test_an_update_embeds_what_is_new_alone(
-    rows: list[Row], before_update: tuple[Path, list[Row]], updated: tuple[Path, EmbedResult]
-) -> None:
-    """Counts of texts, rows in input order, and not a byte of the vectors that stayed."""
-    folder, now = before_update
-    work, result = updated
-    old, new = ({text_of(row) for row in some} for some in (rows[:150], now))
-    train = result.train
-    assert result.test.kept and not train.kept
-    assert (train.rows, train.files, train.unique_texts) == (len(now), 2, len(new))
-    assert train.embedded_texts == len(new - old)
-    assert train.stayed_texts == len(new & old)
-    assert train.gone_texts == len(old - new)
-    assert stored(work)["tma_id"].to_pylist() == [text_id(text_of(row)) for row in now]
-    before, after = bytes_by_id(folder / "before"), bytes_by_id(work)
-    assert all(len(vectors) == 1 for vectors in after.values())
-    assert {name: after[name] for name in before.keys() & after.keys()} == {
-        name: before[name] for name in before.keys() & after.keys()
-    }
-    manifest = EmbeddingsManifest.model_validate_json(
-        (work / "embeddings" / "train" / "manifest.json").read_bytes()
-    )
-    assert len(manifest.updated_from) == 1
-
-
-def test_vectors_of_an_update_are_those_of_the_model(
-    before_update: tuple[Path, list[Row]], updated: tuple[Path, EmbedResult], tmp_path: Path
-) -> None:
-    """Embedded from the beginning, they hardly differ, and every other column is the same."""
-    folder, _ = before_update
-    embed(options(folder, tmp_path / "work"))
-    ones, others = (
-        stored(work)["embedding"].combine_chunks().flatten().to_numpy().reshape(-1, 384)
-        for work in (updated[0], tmp_path / "work")
-    )
-    assert (ones.astype(np.float64) * others).sum(axis=1).min() > 1 - 1e-5
-    name = "embeddings/train/instances.parquet"
-    assert (updated[0] / name).read_bytes() == (tmp_path / "work" / name).read_bytes()
-
-
-def test_a_second_update_does_nothing(
-    before_update: tuple[Path, list[Row]], updated: tuple[Path, EmbedResult]
-) -> None:
-    """Nor does embed without `--update`."""
-    folder, _ = before_update
-    before = {path: path.stat().st_mtime_ns for path in updated[0].rglob("*") if path.is_file()}
-    for update in (True, False):
-        result = embed(options(folder, updated[0], update=update))
-        assert result.train.kept and result.test.kept
-    after = {path: path.stat().st_mtime_ns for path in updated[0].rglob("*") if path.is_file()}
-    before.pop(updated[0] / ".lock"), after.pop(updated[0] / ".lock")
-    assert before == after
-
-
-def test_an_interrupted_update_goes_on(
-    before_update: tuple[Path, list[Row]], updated: tuple[Path, EmbedResult], tmp_path: Path
-) -> None:
-    """What it replaces stays till then, and the bytes are those of an update in one go."""
-    folder, _ = before_update
-    work = tmp_path / "work"
-    shutil.copytree(folder / "before", work)
-    old = contents(work / "embeddings" / "train")
-    interrupted(folder, work, stop_after=70, update=True)
-    assert contents(work / "embeddings" / "train") == old
-    result = embed(options(folder, work, update=True)).train
-    assert result.resumed_rows > 0
-    assert contents(work) == contents(updated[0])
-
-
-def test_an_update_in_another_way_is_refused(
-    before_update: tuple[Path, list[Row]], tmp_path: Path
-) -> None:
-    """What differs is told, and nothing is touched."""
-    folder, _ = before_update
-    work = tmp_path / "work"
-    shutil.copytree(folder / "before", work)
-    before = contents(work)
-    for more, what in (
-        ({"max_length": 64}, "max-length was 256, now 64"),
-        ({"text": "prompt"}, "text was both, now prompt"),
-        ({"prefix": "query: "}, "prefix was , now query: "),
-    ):
-        with pytest.raises(ArtifactError, match=rf"{what}.*--overwrite"):
-            embed(options(folder, work, update=True, **more))
-    with pytest.raises(ArtifactError, match=r"a.jsonl changed.*--update"):
-        embed(options(folder, work))
-    assert contents(work) == before
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from tma_prep.neighbors import (
     FaissSearcher,
     NeighborLists,
     both_ways,
+    certified,
     certified_neighbors,
     distinct_tests,
     exact_similarities,
@@ -19,6 +20,7 @@ from tma_prep.neighbors import (
     product,
     settle,
 )
+from tma_prep.neighbors.certified import Candidates
 from tma_prep.neighbors.searcher import float32_error_bound
 
 
@@ -160,3 +162,20 @@ def test_faiss_keeps_its_error_bound() -> None:
         exact = similarity_matrix(queries, train)
         error = np.abs(np.take_along_axis(exact, rows, axis=1) - scores).max()
         assert error <= float32_error_bound(dimension)
+
+
+@pytest.mark.parametrize("most_key_bits", [63, 0])
+def test_candidates_stand_by_test_then_by_score(
+    monkeypatch: pytest.MonkeyPatch, most_key_bits: int
+) -> None:
+    """Whether a candidate's place fits into the key beside them or not; of both signs of zero."""
+    monkeypatch.setattr(certified, "_MOST_KEY_BITS", most_key_bits)
+    draw = np.random.default_rng(0)
+    scores = draw.normal(size=3000).astype(np.float32)
+    scores[:400], scores[400:500] = 0.0, -0.0
+    queries = draw.integers(0, 7, 3000)
+    found = Candidates(queries, np.arange(3000), scores, np.zeros(7, np.float32), 0.0)
+    order = certified._nearest_first(found)
+    assert sorted(order.tolist()) == list(range(3000))
+    keys = [(queries[place], -float(scores[place])) for place in order]
+    assert keys == sorted(keys)

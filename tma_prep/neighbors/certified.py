@@ -24,6 +24,8 @@ from tma_prep.neighbors.searcher import Searcher
 from tma_prep.neighbors.vectors import VectorRows, remaining_blocks
 
 _PAIRS_AT_ONCE = 4096
+_SCORE_BITS = 33  # of a float32 and its sign
+_MOST_KEY_BITS = 63
 _ROWS_SCANNED_AT_ONCE = 4096
 _SCANNED_ROWS = 1024  # of each test
 _SCANNED_PAIRS = 1 << 22  # of all tests together, where that is more
@@ -150,7 +152,7 @@ def _certified(
 ) -> NeighborLists:
     """`certify` for some of the tests."""
     error, floors = candidates.error, candidates.floors.astype(np.float64)
-    order = np.argsort(_by_query_then_score(candidates.queries, candidates.scores))
+    order = _nearest_first(candidates)
     queries, rows = candidates.queries[order], candidates.rows[order]
     score = candidates.scores[order].astype(np.float64)
     apart = (queries[1:] != queries[:-1]) | (score[:-1] - score[1:] > 2 * error)
@@ -254,15 +256,21 @@ def pair_products(first: NDArray[np.float32], second: NDArray[np.float32]) -> ND
     return products
 
 
-def _by_query_then_score(
-    queries: NDArray[np.int64], scores: NDArray[np.float32]
-) -> NDArray[np.int64]:
-    """One integer a candidate that sorts by query, then by score, greatest first."""
-    bits = scores.view(np.int32).astype(np.int64)
+def _nearest_first(candidates: Candidates) -> NDArray[np.int64]:
+    """Places of the candidates by query, then by score, greatest first."""
+    bits = candidates.scores.view(np.int32).astype(np.int64)
     # IEEE 754 bits sort as integers once those of negative numbers are turned round.
     ascending = np.where(bits < 0, -(2**31) - bits, bits)
-    key: NDArray[np.int64] = (queries << 33) - ascending
-    return key
+    key = (candidates.queries << _SCORE_BITS) - ascending
+    place_bits = len(key).bit_length()
+    if len(candidates.floors).bit_length() + _SCORE_BITS + place_bits > _MOST_KEY_BITS:
+        return np.argsort(key)
+    # NumPy sorts integers several times faster than it sorts places by them, so the place goes
+    # into the low bits.
+    packed = (key << place_bits) | np.arange(len(key))
+    packed.sort()
+    order: NDArray[np.int64] = packed & ((1 << place_bits) - 1)
+    return order
 
 
 def _joined(

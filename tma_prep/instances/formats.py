@@ -27,12 +27,14 @@ class InstanceFormat:
         columns: Columns that must be there; they also are what the format is recognised by.
         optional: Columns that are read when there.
         exchange: Row to (prompt, response), both checked to be text; raises `BadRow`.
+        conversation: Where all of its messages stand, if a row is a conversation.
     """
 
     name: str
     columns: tuple[str, ...]
     optional: tuple[str, ...]
     exchange: Callable[[Row], tuple[str, str]]
+    conversation: "Conversation | None" = None
 
 
 def _text(row: Row, column: str) -> str:
@@ -68,27 +70,81 @@ def _natural_instructions(row: Row) -> tuple[str, str]:
     return prompt, _as_text(output[0], "`output`[0]")
 
 
-def _conversation(
-    column: str, role_key: str, text_key: str, asks: Collection[str], answers: Collection[str]
-) -> Callable[[Row], tuple[str, str]]:
-    def exchange(row: Row) -> tuple[str, str]:
-        """The first message of a user and the first answer after it; system text is left out."""
-        turns = _turns(row, column)
-        prompt: str | None = None
-        for place, turn in enumerate(turns):
-            if not isinstance(turn, Mapping):
-                raise BadRow(f"`{column}`[{place}] must be an object with `{role_key}`")
-            role = turn.get(role_key)
-            if prompt is None and role in asks:
-                prompt = _content(turn.get(text_key), f"`{column}`[{place}].{text_key}")
-            elif prompt is not None and role in answers:
-                return prompt, _content(turn.get(text_key), f"`{column}`[{place}].{text_key}")
-        missing = f"answer ({' or '.join(sorted(answers))}) after the first message of a user"
-        if prompt is None:
-            missing = f"message of a user ({' or '.join(sorted(asks))})"
-        raise BadRow(f"`{column}` has no {missing}")
+@dataclass(frozen=True)
+class Message:
+    """One message of a conversation.
 
-    return exchange
+    Attributes:
+        role: `user`, `assistant`, or what the row calls it.
+        content: Its text.
+        others: Whatever else the row says of it, by name.
+    """
+
+    role: str
+    content: str
+    others: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Where the messages of a row stand, and who speaks.
+
+    Attributes:
+        column: The column that holds them.
+        role_key: Key of the speaker.
+        text_key: Key of the text.
+        asks: What a user is called.
+        answers: What a model is called.
+    """
+
+    column: str
+    role_key: str
+    text_key: str
+    asks: Collection[str]
+    answers: Collection[str]
+
+    def exchange(self, row: Row) -> tuple[str, str]:
+        """The first message of a user and the first answer after it; system text is left out."""
+        prompt: str | None = None
+        for place, turn in enumerate(_turns(row, self.column)):
+            role = self._object(place, turn).get(self.role_key)
+            if prompt is None and role in self.asks:
+                prompt = self._content(place, turn)
+            elif prompt is not None and role in self.answers:
+                return prompt, self._content(place, turn)
+        missing = f"answer ({' or '.join(sorted(self.answers))}) after the first message of a user"
+        if prompt is None:
+            missing = f"message of a user ({' or '.join(sorted(self.asks))})"
+        raise BadRow(f"`{self.column}` has no {missing}")
+
+    def messages(self, row: Row) -> list[Message]:
+        """Every message, in order, with `user` and `assistant` for those who ask and answer.
+
+        Raises:
+            BadRow: One is not text, or its speaker is not named.
+        """
+        found = []
+        for place, turn in enumerate(_turns(row, self.column)):
+            keys = self._object(place, turn)
+            role = _as_text(keys.get(self.role_key), f"`{self.column}`[{place}].{self.role_key}")
+            _refuse_other_parts(keys.get(self.text_key), f"`{self.column}`[{place}]")
+            others = {k: v for k, v in keys.items() if k not in (self.role_key, self.text_key)}
+            found.append(Message(self._speaker(role), self._content(place, turn), others))
+        return found
+
+    def _speaker(self, role: str) -> str:
+        if role in self.asks:
+            return "user"
+        return "assistant" if role in self.answers else role
+
+    def _object(self, place: int, turn: object) -> Mapping[str, object]:
+        if not isinstance(turn, Mapping):
+            raise BadRow(f"`{self.column}`[{place}] must be an object with `{self.role_key}`")
+        return turn
+
+    def _content(self, place: int, turn: object) -> str:
+        text = self._object(place, turn).get(self.text_key)
+        return _content(text, f"`{self.column}`[{place}].{self.text_key}")
 
 
 def _turns(row: Row, column: str) -> Sequence[object]:
@@ -113,6 +169,25 @@ def _content(value: object, name: str) -> str:
     return _as_text(value, name)
 
 
+def _refuse_other_parts(value: object, name: str) -> None:
+    """Images and the like, which `_content` passes over, cannot be carried along as text."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return
+    for part in value:
+        kind = part.get("type") if isinstance(part, Mapping) else type(part).__name__
+        if kind != "text":
+            raise BadRow(f"{name} holds a part of type {kind}; only text can be handed on")
+
+
+_MESSAGES = Conversation("messages", "role", "content", ("user",), ("assistant",))
+_SHAREGPT = Conversation(
+    "conversations",
+    "from",
+    "value",
+    ("human", "user"),
+    ("gpt", "assistant", "chatgpt", "bing", "bard", "model"),
+)
+
 _LIST = (
     InstanceFormat(
         "prompt-response", ("prompt", "response"), (), _two_columns("prompt", "response")
@@ -120,24 +195,8 @@ _LIST = (
     InstanceFormat(
         "prompt-completion", ("prompt", "completion"), (), _two_columns("prompt", "completion")
     ),
-    InstanceFormat(
-        "messages",
-        ("messages",),
-        (),
-        _conversation("messages", "role", "content", ("user",), ("assistant",)),
-    ),
-    InstanceFormat(
-        "conversations",
-        ("conversations",),
-        (),
-        _conversation(
-            "conversations",
-            "from",
-            "value",
-            ("human", "user"),
-            ("gpt", "assistant", "chatgpt", "bing", "bard", "model"),
-        ),
-    ),
+    InstanceFormat("messages", ("messages",), (), _MESSAGES.exchange, _MESSAGES),
+    InstanceFormat("conversations", ("conversations",), (), _SHAREGPT.exchange, _SHAREGPT),
     InstanceFormat(
         "natural-instructions", ("definition", "input", "output"), (), _natural_instructions
     ),

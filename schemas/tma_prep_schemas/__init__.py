@@ -17,6 +17,7 @@ from tma_prep_schemas.checks import (
     OrderSummary,
     Verdict,
 )
+from tma_prep_schemas.consumed import CONSUMED_LINE, ConsumedBatch, ConsumedStart
 from tma_prep_schemas.manifests import (
     CheckManifest,
     EmbeddingsManifest,
@@ -53,6 +54,7 @@ from tma_prep_schemas.tables import (
 )
 
 __all__ = [
+    "CONSUMED_LINE",
     "CURVES",
     "INSTANCES",
     "NEIGHBORS",
@@ -70,6 +72,8 @@ __all__ = [
     "Base",
     "CheckManifest",
     "CheckSummary",
+    "ConsumedBatch",
+    "ConsumedStart",
     "Control",
     "Difference",
     "EmbeddingsManifest",

@@ -1,0 +1,162 @@
+"""A row that came out of its place: what it looks like, and what most likely did it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+OTHER_SHARDS = "no row of these shards has it: the training reads other shards"
+SECOND_EPOCH = "the data began again: train one epoch (num_train_epochs=1)"
+TAIL = (
+    "the last batches were filled up with rows from the start (even_batches): set "
+    "dataloader_drop_last=True, or a number of rows that the global batch divides"
+)
+RESTARTED = (
+    "the training was resumed and its data was not: set ignore_data_skip=False, and let the data "
+    "skip what the checkpoint has seen"
+)
+ELSEWHERE = (
+    "the training was resumed at another place of the data: batch size, accumulation and number "
+    "of processes must be those of the checkpoint"
+)
+SAME_ROWS = (
+    "every process reads the same rows: let the trainer or accelerate share them out, or use "
+    "tma-prep's own loader"
+)
+OWN_FILES = "each process reads files of its own (split_dataset_by_node): read them as one dataset"
+STRIDED = (
+    "rows are dealt out one by one to the processes (DistributedSampler, split_dataset_by_node): "
+    "give each process whole batches, as accelerate and transformers do"
+)
+WORKERS = (
+    "several files are read in turn: a streamed dataset with several workers, or interleaved "
+    "datasets; use one worker at most (dataloader_num_workers=0) or read the dataset whole"
+)
+REVERSED = "rows come backwards: the order is read from its end"
+DROPPED = (
+    "rows in between did not come: filtered or skipped on the way (SFTTrainer drops a row whose "
+    "max_length leaves nothing of its response)"
+)
+PACKED = 'packing sorts rows by length ("bfd"): set packing=False, or pack in order beforehand'
+BUFFER = (
+    "rows come in random order from a window: a shuffle buffer of a streamed dataset (leave "
+    ".shuffle() out), or sorting by length within it"
+)
+RANDOM = (
+    'rows come in random order: a random sampler (set train_sampling_strategy="sequential" in the '
+    "arguments of the trainer, shuffle=False in a DataLoader) or a shuffled dataset (.shuffle(), "
+    "shuffle_dataset, train_test_split)"
+)
+
+_WINDOW_ROWS = 2048
+"""Sorting by length and shuffle buffers reach over 1,000 rows by default."""
+
+_ROWS_THAT_TELL = 3
+"""So many random rows stand in ascending order, or in one small window, by chance rarely."""
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A micro-batch of one process whose row `place` is not the one expected.
+
+    Attributes:
+        rows: Of the shards.
+        first_positions: `tma_position` of the first row of each file.
+        rank: Of the process, from 0.
+        world_size: Processes that share the rows.
+        batch: Number of the micro-batch on this process, from the start of the training.
+        first_batch: The one that the run began with; not 0 after a resume.
+        rows_per_batch: Of a whole micro-batch; None where rows are packed and it varies.
+        positions: `tma_position` of all rows of the micro-batch, as they came.
+        place: The row in question, by its index in `positions`.
+        expected: `tma_position` that should have stood there; `rows` or more after the last one.
+    """
+
+    rows: int
+    first_positions: Sequence[int]
+    rank: int
+    world_size: int
+    batch: int
+    first_batch: int
+    rows_per_batch: int | None
+    positions: Sequence[int]
+    place: int
+    expected: int
+
+    @property
+    def came(self) -> int:
+        """`tma_position` of the row in question."""
+        return self.positions[self.place]
+
+    def line(self) -> str:
+        """What was expected, what came, where, and the likely cause."""
+        if self.expected < self.rows:
+            wanted = f"tma_position {self.expected} was expected and {self.came} came"
+        else:
+            wanted = f"all {self.rows} rows had come and tma_position {self.came} came after them"
+        return (
+            f"{wanted} (rank {self.rank} of {self.world_size}, micro-batch {self.batch}, "
+            f"row {self.place} of {len(self.positions)}); likely cause: {likely_cause(self)}"
+        )
+
+
+def likely_cause(arrival: Arrival) -> str:
+    """The cause that the pattern speaks for, and the setting that mends it."""
+    if not 0 <= arrival.came < arrival.rows:
+        return OTHER_SHARDS
+    return _begun_again(arrival) or _shared_out(arrival) or _out_of_order(arrival)
+
+
+def _begun_again(arrival: Arrival) -> str | None:
+    """Rows that came before, at the end of the order or at a resume."""
+    size = arrival.rows_per_batch or 1
+    at_start = arrival.place == 0 and arrival.came == arrival.rank * size
+    if arrival.expected >= arrival.rows:
+        step_start = arrival.batch * arrival.world_size * size
+        return TAIL if arrival.world_size > 1 and step_start < arrival.rows else SECOND_EPOCH
+    if arrival.batch == arrival.first_batch > 0 and arrival.place == 0:
+        if at_start:
+            return RESTARTED
+        if _is_run(arrival.positions):
+            return ELSEWHERE
+    if at_start and arrival.batch > 0:
+        return SECOND_EPOCH
+    return None
+
+
+def _shared_out(arrival: Arrival) -> str | None:
+    """Rows that went to another process or came from another file."""
+    if arrival.world_size > 1 and arrival.rows_per_batch is not None:
+        if arrival.place == 0 and arrival.came == arrival.batch * arrival.rows_per_batch:
+            return SAME_ROWS
+        if _steps(arrival.positions) == {arrival.world_size}:
+            return STRIDED
+    if arrival.came in arrival.first_positions[1:]:
+        at_first = arrival.batch == arrival.first_batch and arrival.place == 0
+        return OWN_FILES if at_first and arrival.rank > 0 else WORKERS
+    return None
+
+
+def _out_of_order(arrival: Arrival) -> str:
+    """Rows that none of the other causes puts where they came."""
+    positions = arrival.positions
+    tells = len(positions) >= _ROWS_THAT_TELL
+    steps = _steps(positions)
+    if steps == {-1}:
+        return REVERSED
+    gap = arrival.came - arrival.expected
+    near = positions[-1] - positions[0] <= 2 * len(positions) if tells else gap * 100 < arrival.rows
+    if gap > 0 and near and all(step > 0 for step in steps):
+        return DROPPED
+    if arrival.rows_per_batch is None:
+        return PACKED
+    within = all(abs(position - arrival.expected) <= _WINDOW_ROWS for position in positions)
+    if tells and within and arrival.rows > 4 * _WINDOW_ROWS:
+        return BUFFER
+    return RANDOM
+
+
+def _steps(positions: Sequence[int]) -> set[int]:
+    return {after - before for before, after in zip(positions, positions[1:], strict=False)}
+
+
+def _is_run(positions: Sequence[int]) -> bool:
+    return _steps(positions) <= {1}

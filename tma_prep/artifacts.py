@@ -60,9 +60,14 @@ def write_text(path: Path, text: str) -> None:
     sync(path.parent)
 
 
+def manifest_text(manifest: Manifest) -> str:
+    """What stands in its file."""
+    return manifest.model_dump_json(indent=2) + "\n"
+
+
 def write_manifest(path: Path, manifest: Manifest) -> None:
     """Write a manifest; from then on its artifact is finished."""
-    write_text(path, manifest.model_dump_json(indent=2) + "\n")
+    write_text(path, manifest_text(manifest))
 
 
 def read_manifest(path: AnyPath, model: type[AnyManifest]) -> AnyManifest | None:

@@ -4,6 +4,7 @@ import contextlib
 import functools
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import polars as pl
@@ -28,7 +29,7 @@ from tma_prep.artifacts import (
 )
 from tma_prep.config import ArrangeOptions
 from tma_prep.errors import ArtifactError, OptionError
-from tma_prep.instances import InstancePool, stored_schema
+from tma_prep.instances import InstancePool, TextPart, stored_schema
 from tma_prep.pipeline.inputs import check_inputs
 from tma_prep.pipeline.libraries import library_versions, tool_version
 from tma_prep.pipeline.ranking import LIBRARIES, RankedPool, Ranker
@@ -38,6 +39,7 @@ from tma_prep.pipeline.tokens import counted_by
 from tma_prep.progress import Progress
 from tma_prep.remote import AnyPath, RemotePath, any_path, sent_folder
 from tma_prep.shards import write_shards
+from tma_prep.shards.seal import UNSEALED, sealed
 from tma_prep_schemas import (
     ORDER,
     ROUND,
@@ -242,7 +244,7 @@ class Orders:
             else:
                 folder = stack.enter_context(staged_folder(target))
             with self._progress.stage(label, 2 * order.num_rows, "rows") as advance:
-                files = write_shards(
+                written = write_shards(
                     folder,
                     order,
                     InstancePool.from_source(source).tables(schema, train.rows),
@@ -257,12 +259,15 @@ class Orders:
                 config=plan.shards_config,
                 inputs=self._sides.inputs,
                 rows=order.num_rows,
-                files=files,
+                files=written.files,
                 schedule=self._schedule(folder, plan, order),
                 order=plan.order,
                 format=source.format,
+                text=cast("TextPart", train.manifest.config["text"]),
+                rows_sha256=written.rows_sha256,
+                manifest_sha256=UNSEALED,
             )
-            write_manifest(folder / MANIFEST, manifest)
+            write_manifest(folder / MANIFEST, sealed(manifest))
 
     def _schedule(self, folder: Path, plan: OrderPlan, order: pa.Table) -> FileEntry:
         train, tasks = self._sides.train, self._selected.tasks

@@ -11,6 +11,7 @@ import itertools
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from tma_prep.artifacts import file_entry, sync
 from tma_prep.errors import InputError
+from tma_prep.shards.digest import ROWS_PER_BLOCK, RowsDigest, rows_sha256
 from tma_prep.workers import in_turn
 from tma_prep_schemas import ROW, SHARD_FIELDS, FileEntry
 
@@ -29,6 +31,18 @@ BYTES_PER_GROUP = 64 << 20
 """A row group ends at either; both are fixed, so that no memory setting changes a shard's bytes."""
 
 _MOST_RUN_BYTES = 32 << 20  # Arrow's `string` holds 2 GiB, and a run is taken in one piece
+
+
+@dataclass(frozen=True)
+class WrittenShards:
+    """What a manifest says of shards that were just written.
+
+    Attributes:
+        rows_sha256: Over all rows in order, see `RowsDigest`.
+    """
+
+    files: list[FileEntry]
+    rows_sha256: str
 
 
 def shard_name(number: int, count: int) -> str:
@@ -45,7 +59,7 @@ def write_shards(
     rows_per_shard: int,
     memory_bytes: int,
     on_rows: Callable[[int], None] = lambda _: None,
-) -> list[FileEntry]:
+) -> WrittenShards:
     """Write the ordered rows.
 
     Args:
@@ -83,16 +97,29 @@ def write_shards(
         shards = -(-len(numbers) // rows_per_shard)
         out_schema = pa.schema([*schema, *SHARD_FIELDS], schema.metadata)
 
-        def write_one(groups: list[tuple[int, int]]) -> FileEntry:
-            path = folder / shard_name(groups[0][0] // rows_per_shard, shards)
+        def rows_at(start: int, stop: int) -> pa.Table:
+            added = order.slice(start, stop - start)
+            return _shard_rows(runs.rows_at(start, stop), added, out_schema)
+
+        def write_one(groups: list[tuple[int, int]]) -> tuple[FileEntry, list[bytes]]:
+            first, end = groups[0][0], groups[-1][1]
+            path = folder / shard_name(first // rows_per_shard, shards)
+            # A block of the digest belongs to the shard in which it begins.
+            first_block, end_block = (
+                min(-(-place // ROWS_PER_BLOCK) * ROWS_PER_BLOCK, len(numbers))
+                for place in (first, end)
+            )
+            digest = RowsDigest()
             with pq.ParquetWriter(path, out_schema, compression="zstd") as writer:
                 for start, stop in groups:
-                    added = order.slice(start, stop - start)
-                    table = _shard_rows(runs.rows_at(start, stop), added, out_schema)
+                    table = rows_at(start, stop)
                     writer.write_table(table, row_group_size=ROWS_PER_GROUP)
+                    digest.add(table.slice(max(0, first_block - start)))
                     on_rows(stop - start)
+            if first_block < end < end_block:
+                digest.add(rows_at(end, end_block))
             sync(path)
-            return file_entry(path, groups[-1][1] - groups[0][0])
+            return file_entry(path, end - first), digest.finish()
 
         by_shard = itertools.groupby(
             _groups(bytes_of_row, rows_per_shard), key=lambda group: group[0] // rows_per_shard
@@ -101,7 +128,11 @@ def write_shards(
         threads = os.cpu_count() or 1
         with concurrent.futures.ThreadPoolExecutor(threads) as workers:
             groups = (list(groups) for _, groups in by_shard)
-            return list(in_turn(workers, write_one, groups, ahead=2 * threads))
+            written = list(in_turn(workers, write_one, groups, ahead=2 * threads))
+    return WrittenShards(
+        files=[entry for entry, _ in written],
+        rows_sha256=rows_sha256(block for _, blocks in written for block in blocks),
+    )
 
 
 def _shard_rows(rows: pa.Table, added: pa.Table, schema: pa.Schema) -> pa.Table:

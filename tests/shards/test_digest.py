@@ -41,8 +41,11 @@ def by_the_rules(columns: dict[str, tuple[Sequence[object], Callable[..., bytes]
 
 
 def _present(values: Sequence[object]) -> tuple[bytes, list[object]]:
-    head = struct.pack("<q", len(values)) + bytes(value is not None for value in values)
-    return head, [value for value in values if value is not None]
+    there = [value for value in values if value is not None]
+    head = struct.pack("<qq", len(values), len(values) - len(there))
+    if len(there) < len(values):
+        head += bytes(value is not None for value in values)
+    return head, there
 
 
 def _texts(values: Sequence[object]) -> bytes:

@@ -17,7 +17,7 @@ class RowsDigest:
     the SHA-256 over the SHA-256 of every block, 32 bytes each. A block is fed its columns one
     after the other: the length of the name in UTF-8 and the name, then the values. Values are:
 
-    1. how many, then one byte each, 1 where there is a value and 0 where there is a null;
+    1. how many, and how many of them are null; if any are, one byte each, 0 where a null is, else 1;
     2. of the values that are none (nulls are left out from here on): of text and bytes the lengths,
        then all bytes together; of lists and maps the lengths, then their items, a map's as pairs,
        as values by these rules; of a struct every field as values; of booleans a byte each; of
@@ -81,9 +81,10 @@ def _values(array: pa.Array) -> Iterable[bytes | memoryview]:
     elif pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
         array = array.cast(pa.large_binary())
     kind = array.type
-    yield _int64(len(array))
-    yield array.is_valid().cast(pa.uint8()).to_numpy().tobytes()
-    array = array.drop_null()
+    yield _int64(len(array)) + _int64(array.null_count)
+    if array.null_count:
+        yield array.is_valid().cast(pa.uint8()).to_numpy().tobytes()
+        array = array.drop_null()
     if not len(array):
         return
     if pa.types.is_struct(kind):

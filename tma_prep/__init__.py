@@ -4,6 +4,10 @@ From Python, with arrays of your own:
 
     ranking = tma_prep.rank(train_vectors, test_vectors, ranking="tma")
     rows = tma_prep.order(ranking, "nft", budget="30k")
+
+In a training loop of your own, on shards that `tma-prep arrange` wrote:
+
+    loader = tma_prep.OrderedShards("work/shards/nft", batch_size=16).loader(num_workers=2)
 """
 
 import importlib
@@ -12,11 +16,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tma_prep.ordering import order
     from tma_prep.ranking import rank
+    from tma_prep.shards.loader import OrderedShards
+    from tma_prep.shards.packing import PackedShards
 
 __version__ = "0.1.0"
-__all__ = ["order", "rank"]
+__all__ = ["OrderedShards", "PackedShards", "order", "rank"]
 
-_HOMES = {"order": "tma_prep.ordering", "rank": "tma_prep.ranking"}
+_HOMES = {
+    "OrderedShards": "tma_prep.shards.loader",
+    "PackedShards": "tma_prep.shards.packing",
+    "order": "tma_prep.ordering",
+    "rank": "tma_prep.ranking",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -16,6 +16,7 @@ STAGES = (
     "neighbors",
     "arrangement",
     "shards",
+    "handoff",
     "leakage",
     "training",
     "report",
@@ -144,9 +145,10 @@ def test_no_room_is_forgotten(trees: Parse, stage: str) -> None:
 def test_only_the_pipeline_composes(trees: Parse) -> None:
     """What stands beside the stages serves them and knows none.
 
-    But for the two of the Python interface, which put neighbours and arrangement together.
+    But for those of the Python interface: two put neighbours and arrangement together, and the
+    order check holds a training against shards.
     """
-    composers = (*STAGES, "pipeline", "ranking", "ordering", "__init__")
+    composers = (*STAGES, "pipeline", "ranking", "ordering", "order_check", "__init__")
     for module, names in imported(trees, "tma_prep").items():
         if module.count(".") == 1 and module.split(".")[1] not in composers:
             wrong = [n for n in names for stage in STAGES if _within(n, f"tma_prep.{stage}")]

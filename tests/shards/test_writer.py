@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tma_prep.errors import InputError
 from tma_prep.shards import shard_name, write_shards
 from tma_prep.shards import writer as writer_module
+from tma_prep.shards.runs import Runs
 from tma_prep_schemas import ORDER, SHARD_FIELDS
 
 ROWS = 57
@@ -116,13 +117,13 @@ def test_bytes_do_not_depend_on_memory(tmp_path: Path, monkeypatch: pytest.Monke
     """One run in memory, or a run for every few rows, spilled to disk."""
     monkeypatch.setattr(writer_module, "ROWS_PER_GROUP", 3)
     spilled = []
-    spill = writer_module._Runs._spilled
+    spill = Runs._spilled
 
-    def counted(runs: writer_module._Runs, table: pa.Table) -> pa.Table:
+    def counted(runs: Runs, table: pa.Table) -> pa.Table:
         spilled.append(table)
         return spill(runs, table)
 
-    monkeypatch.setattr(writer_module._Runs, "_spilled", counted)
+    monkeypatch.setattr(Runs, "_spilled", counted)
     order = order_of(np.random.default_rng(1).permutation(ROWS))
     roomy = write(tmp_path / "roomy", order)
     assert not spilled

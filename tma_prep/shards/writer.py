@@ -1,36 +1,28 @@
-"""Gather the user's rows into the order, in bounded memory, and write them as Parquet shards.
-
-An external merge sort by position: the input is read once, front to back; what fits into a part of
-the memory is sorted into a run, and runs are kept in memory if there is room, else on disk beside
-the shards. Every run then gives its next rows to each row group in turn.
-"""
+"""Gather the user's rows into the order, in bounded memory, and write them as Parquet shards."""
 
 import concurrent.futures
 import contextlib
 import itertools
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.ipc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tma_prep.artifacts import file_entry, sync
 from tma_prep.errors import InputError
 from tma_prep.shards.digest import ROWS_PER_BLOCK, RowsDigest, rows_sha256
+from tma_prep.shards.runs import Runs, wanted_rows
 from tma_prep.workers import in_turn
 from tma_prep_schemas import ROW, SHARD_FIELDS, FileEntry
 
 ROWS_PER_GROUP = 8192
 BYTES_PER_GROUP = 64 << 20
 """A row group ends at either; both are fixed, so that no memory setting changes a shard's bytes."""
-
-_MOST_RUN_BYTES = 32 << 20  # Arrow's `string` holds 2 GiB, and a run is taken in one piece
 
 
 @dataclass(frozen=True)
@@ -75,19 +67,13 @@ def write_shards(
         InputError: A row of the order did not come.
     """
     numbers = order.column(ROW).to_numpy()
-    position_by_row = np.argsort(numbers, kind="stable")
-    sorted_rows = numbers[position_by_row]
     bytes_of_row = np.zeros(len(numbers), dtype=np.float32)
     with contextlib.ExitStack() as stack:
-        runs = _Runs(schema, memory_bytes, folder, stack)
-        for found, table in rows:
-            places = np.searchsorted(sorted_rows, found)
-            places[places == len(sorted_rows)] = 0
-            wanted = np.flatnonzero(sorted_rows[places] == found)
-            positions = position_by_row[places[wanted]]
+        runs = Runs(schema, memory_bytes, folder, stack)
+        for positions, table in wanted_rows(numbers, rows):
             bytes_of_row[positions] = table.nbytes / max(1, table.num_rows)
-            runs.add(positions, table if len(wanted) == len(found) else table.take(wanted))
-            on_rows(len(wanted))
+            runs.add(positions, table)
+            on_rows(len(positions))
         runs.finish()
         if runs.rows != len(numbers):
             raise InputError(
@@ -152,75 +138,3 @@ def _groups(bytes_of_row: NDArray[np.float32], rows_per_shard: int) -> Iterator[
         stop = start + max(1, int(np.searchsorted(held, BYTES_PER_GROUP, side="right")))
         yield start, stop
         start = stop
-
-
-def _without_dictionary(column: pa.Field) -> pa.Field:
-    if pa.types.is_dictionary(column.type):
-        return column.with_type(column.type.value_type)
-    return column
-
-
-class _Runs:
-    """Tables sorted by position, in memory or in Arrow files that go away with the stack."""
-
-    def __init__(
-        self, schema: pa.Schema, memory_bytes: int, folder: Path, stack: contextlib.ExitStack
-    ) -> None:
-        self._run_bytes = max(1, min(memory_bytes // 6, _MOST_RUN_BYTES))
-        # A run is held twice while it is sorted, and a row group after it.
-        self._room = memory_bytes - 3 * self._run_bytes
-        # Dictionaries of several files would be merged in an order that memory settings change.
-        self._plain = pa.schema([_without_dictionary(column) for column in schema])
-        self._folder = folder
-        self._stack = stack
-        self._held: list[tuple[NDArray[np.int64], pa.Table]] = []
-        self._held_bytes = 0
-        self._runs: list[tuple[NDArray[np.int64], pa.Table]] = []
-        self.rows = 0
-
-    def add(self, positions: NDArray[np.int64], table: pa.Table) -> None:
-        """Take rows in; a run is sorted whenever enough are held."""
-        if self._held and self._held_bytes + table.nbytes > self._run_bytes:
-            self._sort()
-        self._held.append((positions, table.cast(self._plain)))
-        self._held_bytes += table.nbytes
-        self.rows += len(positions)
-
-    def finish(self) -> None:
-        """Sort what is held still."""
-        self._sort()
-
-    def rows_at(self, start: int, stop: int) -> pa.Table:
-        """The rows of these positions, in order."""
-        pieces = []
-        positions = []
-        for run_positions, table in self._runs:
-            low, high = np.searchsorted(run_positions, [start, stop])
-            if low < high:
-                pieces.append(table.slice(low, high - low))
-                positions.append(run_positions[low:high])
-        if len(pieces) == 1:
-            return pieces[0]
-        order = np.argsort(np.concatenate(positions))
-        return pa.concat_tables(pieces).take(pa.array(order))
-
-    def _sort(self) -> None:
-        if not self._held:
-            return
-        positions = np.concatenate([found for found, _ in self._held])
-        order = np.argsort(positions)
-        table = pa.concat_tables([found for _, found in self._held]).take(pa.array(order))
-        self._held, self._held_bytes = [], 0
-        if table.nbytes <= self._room:
-            self._room -= table.nbytes
-        else:
-            table = self._spilled(table)
-        self._runs.append((positions[order], table))
-
-    def _spilled(self, table: pa.Table) -> pa.Table:
-        """The same table, mapped from a file."""
-        spill = tempfile.NamedTemporaryFile(prefix=".run-", dir=self._folder)  # noqa: SIM115
-        self._stack.enter_context(spill)
-        with pa.OSFile(spill.name, "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
-            writer.write_table(table, max_chunksize=ROWS_PER_GROUP)
-        return pa.ipc.open_file(pa.memory_map(spill.name)).read_all()

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from tma_prep.artifacts import MANIFEST, file_entry, write_manifest
 from tma_prep.shards import shard_name
+from tma_prep.shards.digest import RowsDigest, rows_sha256
 from tma_prep_schemas import SHARD_FIELDS, ShardsManifest
 
 
@@ -47,6 +48,8 @@ def make_shards(
         path = folder / shard_name(number, count)
         pq.write_table(piece, path, row_group_size=rows_per_group)
         entries.append(file_entry(path, piece.num_rows))
+    digest = RowsDigest()
+    digest.add(table.cast(schema))
     schedule = folder / "schedule.json"
     schedule.write_text("{}\n", encoding="utf-8")
     manifest = ShardsManifest(
@@ -59,7 +62,7 @@ def make_shards(
         order="nft",
         format="prompt-response",
         text="both",
-        rows_sha256="0" * 64,
+        rows_sha256=rows_sha256(digest.finish()),
         manifest_sha256="0" * 64,
     )
     write_manifest(folder / MANIFEST, manifest)

@@ -19,13 +19,12 @@ from typing import Any
 import torch.distributed
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from tma_prep.artifacts import MANIFEST, sha256_of
 from tma_prep.errors import OptionError, TmaPrepError
 from tma_prep.shards.folder import open_shards
 from tma_prep.shards.reader import Row, ShardReader
 
 State = dict[str, int | str]
-"""Where an iteration stands: `next_position`, and the SHA-256 of the manifest of the `shards`."""
+"""Where an iteration stands: `next_position`, and the digest of all rows of the `shards`."""
 
 
 class OrderedShards(IterableDataset[Any]):
@@ -75,7 +74,7 @@ class OrderedShards(IterableDataset[Any]):
         self._transform = transform
         self._drop_last = drop_last
         self._empty_batches = empty_batches
-        self._shards = sha256_of(self.folder.path / MANIFEST)
+        self._shards = self.folder.manifest.rows_sha256
         if batch_size < self.world_size:
             raise OptionError(
                 f"a batch size of {batch_size} leaves some of {self.world_size} ranks without a "
@@ -247,7 +246,10 @@ class OrderedLoader(DataLoader[Any]):
         except TmaPrepError as error:
             # A worker's error comes with the whole traceback as its text.
             line = str(error).splitlines()[-1].removeprefix(f"{type(error).__module__}.")
-            raise type(error)(line.removeprefix(f"{type(error).__name__}: ")) from error
+            line = line.removeprefix(f"{type(error).__name__}: ")
+            # Workers end at once, and not when the garbage of this error is collected.
+            del batches
+            raise type(error)(line) from error.with_traceback(None)
 
     def state_dict(self) -> State:
         """Where this loader stands: after the batch taken last, not after what was read ahead."""

@@ -285,6 +285,10 @@ class Workspace:
         """Folder of the shards of an order."""
         return self.root / "shards" / name
 
+    def export(self, name: str, trainer: str) -> Path:
+        """Folder of an order as a trainer takes it."""
+        return self.root / "exports" / f"{name}-for-{trainer}"
+
     def check(self, name: str) -> Path:
         """Folder of a training check."""
         return self.root / "checks" / name

@@ -165,6 +165,21 @@ class ArrangeOptions(_WithBudget):
         return int(cells) if cells else None
 
 
+class ExportOptions(_Options):
+    """Options of `tma-prep export`."""
+
+    work: Folder
+    trainer: str
+    name: Name | None = None
+    out: Folder | None = None
+    global_batch: int | None = Field(default=None, ge=1)
+    tail: Literal["cut", "keep"] | None = None
+    epochs: int = Field(default=1, ge=1)
+    packing: bool = False
+    on_bad_row: Literal["fail", "skip"] = "fail"
+    overwrite: bool = False
+
+
 Control = Literal["null", "no-leak"]
 
 _BASE_STEPS = 150

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from tma_prep_cli import arrange, embed, train_check
+from tma_prep_cli import arrange, embed, export, train_check
 
 app = typer.Typer(
     name="tma-prep",
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 app.command("embed", help=embed.HELP)(embed.embed)
 app.command("arrange", help=arrange.HELP)(arrange.arrange)
+app.command("export", help=export.HELP)(export.export)
 app.command("train-check", help=train_check.HELP)(train_check.train_check)
 
 

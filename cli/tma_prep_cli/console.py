@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Options = TypeVar("Options", bound="BaseModel")
 
-_TYPED_AS = {"orders": "--order", "controls": "--control", "work": "WORK"}
+_TYPED_AS = {"orders": "--order", "controls": "--control", "work": "WORK", "trainer": "--for"}
 """Fields of the options that a person types under another name."""
 
 

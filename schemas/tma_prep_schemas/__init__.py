@@ -21,6 +21,7 @@ from tma_prep_schemas.consumed import CONSUMED_LINE, ConsumedBatch, ConsumedStar
 from tma_prep_schemas.manifests import (
     CheckManifest,
     EmbeddingsManifest,
+    ExportManifest,
     Facts,
     FileEntry,
     Hub,
@@ -76,6 +77,7 @@ __all__ = [
     "ConsumedStart",
     "Control",
     "Difference",
+    "ExportManifest",
     "EmbeddingsManifest",
     "Facts",
     "Fall",

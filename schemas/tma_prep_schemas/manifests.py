@@ -211,6 +211,22 @@ class CheckManifest(Manifest):
     orders: list[str]
 
 
+class ExportManifest(Manifest):
+    """`exports/NAME-for-TRAINER/manifest.json`; the first of `files` holds the rows."""
+
+    kind: Literal["export"] = "export"
+    order: str
+    trainer: str
+    form: Literal["exchange", "conversation", "whole"] = Field(
+        description="prompt and response, messages, or the user's columns as they are"
+    )
+    total_rows: int = Field(ge=1, description="of the shards")
+    cut_rows: int = Field(ge=0, description="left out at the end for the global batch")
+    skipped_rows: int = Field(ge=0, description="left out because the trainer cannot take them")
+    skipped: FileEntry | None = Field(description="the file that lists them, null where none")
+    warnings: list[str]
+
+
 def manifest_models() -> dict[str, type[BaseModel]]:
     """Every model that stands as a JSON file in a workspace, by the name of its schema file."""
     return {
@@ -220,6 +236,7 @@ def manifest_models() -> dict[str, type[BaseModel]]:
         "order": OrderManifest,
         "shards": ShardsManifest,
         "schedule": Schedule,
+        "export": ExportManifest,
         "check": CheckManifest,
         "check-summary": CheckSummary,
     }

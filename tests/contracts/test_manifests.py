@@ -131,6 +131,17 @@ GOOD: dict[str, dict[str, Any]] = {
     | {"order": "nft", "format": "alpaca", "schedule": FILE | {"file": "schedule.json"}}
     | {"text": "both", "rows_sha256": SHA256, "manifest_sha256": SHA256},
     "schedule": {"order": "nft", "tokens_counted_by": "encoder", "stages": [STAGE]},
+    "export": COMMON
+    | {
+        "order": "nft",
+        "trainer": "trl",
+        "form": "exchange",
+        "total_rows": 2,
+        "cut_rows": 1,
+        "skipped_rows": 0,
+        "skipped": None,
+        "warnings": ["One row was cut."],
+    },
     "check": COMMON | {"orders": ["nft"]},
     "check-summary": {
         "headline": "nft is lower than rt.",

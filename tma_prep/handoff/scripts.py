@@ -1,0 +1,95 @@
+"""What the exported scripts share: constants that stay constants, the command line, batches."""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+
+from tma_prep.handoff.text import notes
+from tma_prep.handoff.trainer import Handoff
+
+SCRIPT = "train.py"
+
+_COMMAND_LINE = '''\
+def command_line() -> argparse.Namespace:
+    """What differs from run to run; all that the order depends on stands in this file."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--model", required=True, help="a folder or a hub name")
+    parser.add_argument("--output", required=True, type=Path, help="folder of the result")
+    parser.add_argument("--learning-rate", type=float, default=1e-5)
+    parser.add_argument("--batch", type=int, help="rows that one process holds at once")
+    parser.add_argument("--resume", action="store_true", help="from the last checkpoint")
+@OPTIONS@    return parser.parse_args()
+
+
+def batch_sizes(batch: int | None) -> tuple[int, int]:
+    """Rows that one process holds at once, and how often it does before a step."""
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if GLOBAL_BATCH is None:
+        batch, steps = batch or 8, 1
+    else:
+        batch = batch or math.gcd(8, GLOBAL_BATCH // processes)
+        steps = GLOBAL_BATCH // max(1, batch * processes)
+        if batch * processes * steps != GLOBAL_BATCH:
+            sys.exit(f"{processes} processes × {batch} rows do not divide {GLOBAL_BATCH}")
+    if processes > 1 and ROWS % (batch * processes):
+        # accelerate would fill the last batch up with the first rows (even_batches).
+        sys.exit(
+            f"{ROWS} rows do not divide into batches of {batch} on {processes} processes: rows "
+            "would be trained twice; export again with --global-batch and --tail cut"
+        )
+    return batch, steps
+'''
+
+
+def script(
+    handoff: Handoff,
+    *,
+    title: str,
+    read_at: str,
+    traps: Sequence[str],
+    imports: str,
+    options: str,
+    constants: Mapping[str, object],
+    body: str,
+) -> str:
+    """A script that trains on the exported rows.
+
+    Args:
+        handoff: What is exported.
+        title: The trainer.
+        read_at: Its version.
+        traps: What loses the order all the same.
+        imports: The lines that import its libraries.
+        options: Lines that add options of its own to the command line.
+        constants: Its own, after those that every script has.
+        body: Its functions, `main` the last.
+    """
+    about = (
+        f"Written by tma-prep export: {title} on the rows beside this file, in the order "
+        f"{handoff.order}. Settings were read and run at {read_at}."
+    )
+    every: dict[str, object] = {
+        "ROWS": handoff.rows,
+        "GLOBAL_BATCH": handoff.global_batch,
+        "EPOCHS": handoff.epochs,
+        "SHARDS": str(handoff.shards),
+    }
+    values = "".join(f"{name} = {value!r}\n" for name, value in {**every, **constants}.items())
+    parts = [
+        notes(about, handoff.warnings, traps),
+        f'''\
+"""Fine-tune: python {SCRIPT} --model MODEL --output FOLDER, or torchrun {SCRIPT} with the same."""
+
+import argparse
+import math
+import os
+import sys
+from pathlib import Path
+
+{imports}
+DATA = Path(__file__).resolve().parent / {handoff.data!r}
+{values}''',
+        _COMMAND_LINE.replace("@OPTIONS@", textwrap.indent(options, "    ")),
+        body,
+        'if __name__ == "__main__":\n    main()\n',
+    ]
+    return "\n\n".join(parts)

@@ -126,7 +126,8 @@ class Seen:
         """Look at what the model is called with while it trains."""
 
         def look(module: torch.nn.Module, args: Any, kwargs: dict[str, Any]) -> None:  # noqa: ANN401
-            if module.training:
+            # SFTTrainer looks at a batch once more, for its metrics, where it smooths labels.
+            if module.training and torch.is_grad_enabled():
                 assert "tma_position" not in kwargs
                 self.take(kwargs["input_ids"])
 

@@ -143,10 +143,12 @@ def _out_of_order(arrival: Arrival) -> str:
     if steps == {-1}:
         return REVERSED
     gap = arrival.came - arrival.expected
-    near = positions[-1] - positions[0] <= 2 * len(positions) if tells else gap * 100 < arrival.rows
+    packed = arrival.rows_per_batch is None
+    close = positions[-1] - positions[0] <= 2 * len(positions)
+    near = close if tells and not packed else gap * 100 < arrival.rows
     if gap > 0 and near and all(step > 0 for step in steps):
         return DROPPED
-    if arrival.rows_per_batch is None:
+    if packed:
         return PACKED
     within = all(abs(position - arrival.expected) <= _WINDOW_ROWS for position in positions)
     if tells and within and arrival.rows > 4 * _WINDOW_ROWS:

@@ -15,7 +15,12 @@ import polars as pl
 
 from benchmarks.measure import Figure, main, say, tma_prep
 
-_FULL, _SMALL = 300_000, 20_000
+FULL, SMALL = 300_000, 20_000
+"""Rows."""
+
+TRAIN = "train.parquet"
+"""They lie under this name beside the workspace."""
+
 _TESTS = 20
 _REPEATS = 3
 _DIMENSION = 8
@@ -57,11 +62,11 @@ def copy_by_polars(source: Path, target: Path) -> float:
     return time.perf_counter() - start
 
 
-def run(folder: Path, full: bool) -> list[Figure]:
-    """The figures of this file."""
-    rows = _FULL if full else _SMALL
+def workspace(folder: Path, full: bool) -> Path:
+    """A workspace of rows of 1 kB, ranked; made where it is not there yet."""
+    rows = FULL if full else SMALL
     here = folder / f"text-{rows}"
-    train, test, work = here / "train.parquet", here / "test.parquet", here / "work"
+    train, test, work = here / TRAIN, here / "test.parquet", here / "work"
     if not (work / "rankings").is_dir():
         say(f"making and embedding {rows:,} rows of 1 kB")
         shutil.rmtree(here, ignore_errors=True)
@@ -71,12 +76,20 @@ def run(folder: Path, full: bool) -> list[Figure]:
         given = ("--train", train, "--test", test, "--vectors-column", "vector")
         tma_prep("embed", *given, "--out", work)
         tma_prep("arrange", work, "--no-shards")
+    return work
+
+
+def run(folder: Path, full: bool) -> list[Figure]:
+    """The figures of this file."""
+    rows = FULL if full else SMALL
+    work = workspace(folder, full)
+    train = work.with_name(TRAIN)
     ours, theirs = [], []
     for repeat in range(_REPEATS):
         say(f"writing {rows:,} rows of 1 kB: {repeat + 1} of {_REPEATS}")
         told = tma_prep("arrange", work, "--name", "measured")
         ours.append(float(told["seconds"]["shards"]))
-        theirs.append(copy_by_polars(train, here / "copy.parquet"))
+        theirs.append(copy_by_polars(train, train.with_name("copy.parquet")))
         shutil.rmtree(work / "shards")
     spent, copied = statistics.median(ours), statistics.median(theirs)
     return [

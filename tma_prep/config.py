@@ -180,6 +180,14 @@ class ExportOptions(_Options):
     overwrite: bool = False
 
 
+class VerifyOptions(_Options):
+    """Options of `tma-prep verify`."""
+
+    work: str
+    names: list[Name] = Field(default_factory=list)
+    consumed: Path | None = None
+
+
 Control = Literal["null", "no-leak"]
 
 _BASE_STEPS = 150

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from tma_prep_cli import arrange, embed, export, train_check
+from tma_prep_cli import arrange, embed, export, train_check, verify
 
 app = typer.Typer(
     name="tma-prep",
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.command("embed", help=embed.HELP)(embed.embed)
 app.command("arrange", help=arrange.HELP)(arrange.arrange)
 app.command("export", help=export.HELP)(export.export)
+app.command("verify", help=verify.HELP)(verify.verify)
 app.command("train-check", help=train_check.HELP)(train_check.train_check)
 
 

@@ -2,8 +2,18 @@
 
 from tma_prep.artifacts import sha256_of
 from tma_prep.errors import InputError
-from tma_prep.remote import any_path, file_state
+from tma_prep.remote import AnyPath, any_path, file_state
 from tma_prep_schemas import Source
+
+
+def missing_input(source: Source) -> AnyPath | None:
+    """The first input file that is gone.
+
+    Raises:
+        InputError: A remote one cannot be asked for.
+    """
+    paths = (any_path(file.path) for file in source.files)
+    return next((path for path in paths if not path.is_file()), None)
 
 
 def check_inputs(source: Source) -> None:
@@ -12,10 +22,11 @@ def check_inputs(source: Source) -> None:
     Raises:
         InputError: One is gone or has changed.
     """
+    gone = missing_input(source)
+    if gone is not None:
+        raise InputError(f"{gone}: is not there any more; put it back, or run embed again")
     for file in source.files:
         path = any_path(file.path)
-        if not path.is_file():
-            raise InputError(f"{path}: is not there any more; put it back, or run embed again")
         size, _ = file_state(path)
         if size != file.bytes or sha256_of(path) != file.sha256:
             raise InputError(

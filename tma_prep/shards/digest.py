@@ -1,7 +1,7 @@
 """One digest over whole rows in order, whatever files, row groups and encodings hold them."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +17,7 @@ class RowsDigest:
     the SHA-256 over the SHA-256 of every block, 32 bytes each. A block is fed its columns one
     after the other: the length of the name in UTF-8 and the name, then the values. Values are:
 
-    1. how many, and how many of them are null; if any are, one byte each, 0 where a null is, else 1;
+    1. how many, and how many of them are null; if any are, a byte each, 0 for null and 1 otherwise;
     2. of the values that are none (nulls are left out from here on): of text and bytes the lengths,
        then all bytes together; of lists and maps the lengths, then their items, a map's as pairs,
        as values by these rules; of a struct every field as values; of booleans a byte each; of
@@ -61,15 +61,18 @@ def _block_sha256(rows: pa.Table) -> bytes:
     for name, column in zip(rows.column_names, rows.columns, strict=True):
         encoded = name.encode("utf-8")
         digest.update(_int64(len(encoded)) + encoded)
-        # Arrow copies even one chunk when it combines.
-        array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-        for piece in _values(array):
+        for piece in canonical(in_one(column)):
             digest.update(piece)
     return digest.digest()
 
 
-def _values(array: pa.Array) -> Iterable[bytes | memoryview]:
-    """The bytes of a column of a block, see `RowsDigest`."""
+def in_one(column: pa.ChunkedArray) -> pa.Array:
+    """A column as one array; Arrow would copy even one chunk to combine it."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def canonical(array: pa.Array) -> Iterator[bytes | memoryview]:
+    """The bytes of values, see `RowsDigest`: equal for equal values, however they are held."""
     if isinstance(array, pa.ExtensionArray):
         array = array.storage
     kind = array.type
@@ -89,10 +92,10 @@ def _values(array: pa.Array) -> Iterable[bytes | memoryview]:
         return
     if pa.types.is_struct(kind):
         for place in range(kind.num_fields):
-            yield from _values(array.field(place))
+            yield from canonical(array.field(place))
     elif _is_list(kind):
         yield pc.list_value_length(array).to_numpy().astype("<i8").tobytes()
-        yield from _values(array.flatten())
+        yield from canonical(array.flatten())
     elif _is_text(kind):
         yield from _texts(array)
     elif pa.types.is_boolean(kind):
@@ -103,7 +106,7 @@ def _values(array: pa.Array) -> Iterable[bytes | memoryview]:
         yield memoryview(array.buffers()[1])[start : start + len(array) * width]
 
 
-def _texts(array: pa.Array) -> Iterable[bytes | memoryview]:
+def _texts(array: pa.Array) -> Iterator[bytes | memoryview]:
     """Lengths and bytes of text without nulls."""
     large = pa.types.is_large_string(array.type) or pa.types.is_large_binary(array.type)
     _, offsets, data = array.buffers()

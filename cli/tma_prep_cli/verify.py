@@ -1,0 +1,115 @@
+"""`tma-prep verify`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tma_prep_cli.console import TerminalProgress, print_error, print_json, print_line, print_table
+
+if TYPE_CHECKING:
+    from tma_prep.pipeline.verify import VerifyResult
+    from tma_prep.shards.findings import Proof
+
+HELP = """
+Prove that shards are what arrange wrote, and that a training consumed them in order.
+
+Every byte against the manifest, whole rows in order against a digest, positions without a gap, each
+row once, columns and types, every tma_id against its row's own text; in a workspace also against
+the order and, row for row, against the input. What is wrong is named, a line each, and the exit
+code is then 1. A folder of shards that was copied elsewhere is proven as far as that goes without
+the order and the input.
+
+[bold]Examples[/]
+
+  tma-prep verify work
+
+  tma-prep verify work --name nft --consumed run/order-log
+
+  tma-prep verify /data/copied/nft
+"""
+
+_LABELS = {
+    "manifest": "the manifest is the text that was written",
+    "files": "every file by SHA-256, none missing, none too many",
+    "columns": "columns and types",
+    "positions": "positions from 0 without a gap",
+    "rows": "each row once, the pool or the budget exactly",
+    "digest": "whole rows in order, by their digest",
+    "text": "tma_id is the id of the row's text",
+    "order": "equal to the order in orders/",
+    "schedule": "the stages of schedule.json",
+    "input": "every row equal to its input row",
+}
+_STATES = ("proven", "not proven")
+
+
+def verify(
+    work: Annotated[str, typer.Argument(help="A workspace, or a folder of shards.")],
+    name: Annotated[
+        list[str] | None, typer.Option(help="Name of shards; all if not given; repeatable.")
+    ] = None,
+    consumed: Annotated[
+        Path | None,
+        typer.Option(help="Log of a training (tma_prep.order_check) to compare with the shards."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Parse, call, print."""
+    from tma_prep.config import VerifyOptions
+    from tma_prep.pipeline.verify import verify as run
+    from tma_prep_cli.console import validated
+
+    options = validated(VerifyOptions, work=work, names=name or [], consumed=consumed)
+    result = run(options, TerminalProgress())
+    print_json(result) if json else _print_result(result)
+    for proof in result.shards:
+        for line in proof.findings:
+            print_error(line)
+        if proof.findings_left_out:
+            print_error(f"{proof.folder}: {proof.findings_left_out} findings more")
+    for line in result.consumed.findings if result.consumed else []:
+        print_error(line)
+    if not result.proven:
+        raise typer.Exit(1)
+
+
+def _print_result(result: "VerifyResult") -> None:
+    shards = result.shards
+    print_table(
+        f"Shards of {result.work}",
+        ["", *(proof.name for proof in shards)],
+        [
+            ("rows", *(proof.rows for proof in shards)),
+            ("shards", *(proof.shards for proof in shards)),
+            *(
+                (label, *(_state(proof, check) for proof in shards))
+                for check, label in _LABELS.items()
+            ),
+        ],
+    )
+    for proof in shards:
+        for check, state in proof.checks.items():
+            if state not in _STATES:
+                print_line(f"{proof.name}: not checked: {_LABELS[check]}: {state}")
+    if any(proof.findings for proof in shards):
+        print_line("What is wrong stands on stderr. Copy the shards again, or make them again:")
+        print_line("the arrange command that made them, with --overwrite.")
+    if result.consumed is not None and result.consumed.facts is not None:
+        facts = result.consumed.facts
+        print_table(
+            f"Consumed by the training that wrote {result.consumed.log}",
+            ["", ""],
+            [
+                ("rows", facts.rows),
+                ("of them in order, from the first", facts.rows_in_order),
+                ("processes", facts.ranks),
+                ("micro-batches", facts.batches),
+                ("every row once, in its place", facts.whole),
+            ],
+        )
+
+
+def _state(proof: "Proof", check: str) -> str:
+    state = {str(name): state for name, state in proof.checks.items()}[check]
+    return state if state in _STATES else "not checked"

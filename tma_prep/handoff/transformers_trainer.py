@@ -76,7 +76,8 @@ def encode(row: dict, tokenizer: PreTrainedTokenizerBase, max_length: int) -> di
                     f"tma_position {row['tma_position']}: the chat template shows earlier messages "
                     "differently once others follow, so that answers cannot be told apart"
                 )
-            answers.append(range(len(before), len(until)))
+            # Not the line break that most templates put behind the end of a turn.
+            answers.append(range(len(before), len(until.rstrip())))
     tokens = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
     labels = [
         token if start < end and any(start in answer for answer in answers) else -100

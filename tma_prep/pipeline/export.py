@@ -193,7 +193,7 @@ def _make(wanted: _Export, progress: Progress) -> ExportManifest:
     shards, trainer, options = wanted.shards, wanted.trainer, wanted.options
     form = row_form(format_named(shards.manifest.format), trainer, pq.read_schema(shards.files[0]))
     plan = plan_rows(shards, form, options, progress)
-    data = f"{wanted.name}.jsonl" if trainer.whole_rows else "train.parquet"
+    data = "train.jsonl" if trainer.whole_rows else "train.parquet"
     with staged_folder(wanted.folder) as partial:
         with progress.stage(f"Writing rows for {trainer.name}", plan.stop, "rows") as advance:
             rows = write_rows(partial / data, shards, form, plan.stop, plan.left_out, advance)

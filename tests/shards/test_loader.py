@@ -139,6 +139,10 @@ def test_the_dataset_alone(folder: Path) -> None:
     batch = next(iter(shards))
     assert [row["prompt"] for row in batch] == [f"prompt {n}" for n in range(6)]
     assert shards.state_dict()["next_position"] == 6
+    shards = shards_of(folder, 6)
+    shards.start_at(12)
+    assert list(shards) == expected(6)[2:]
+    assert list(shards) == expected(6)
 
 
 def test_a_states_shards_and_batches_must_be_these(folder: Path, tmp_path: Path) -> None:

@@ -66,6 +66,26 @@ def test_what_lies_before_is_not_read(folder: Path, monkeypatch: pytest.MonkeyPa
     assert not open_shards_of(folder)
 
 
+def test_one_row_group_is_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one before is gone when the next is read."""
+    folder = make_shards(tmp_path / "shards", 4000, rows_per_shard=2000, rows_per_group=1000)
+    held = []
+    plain = pq.ParquetFile.read_row_group
+
+    def watched(file: pq.ParquetFile, group: int, **options: object) -> pa.Table:
+        held.append(pa.total_allocated_bytes())
+        return plain(file, group, **options)
+
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", watched)
+    with ShardReader(open_shards(folder)) as reader:
+        for position in range(4000):
+            reader.rows(position, position + 1)
+        one_group = pa.total_allocated_bytes() - held[0]
+    assert len(held) == 4
+    assert one_group > 50_000
+    assert max(held) < held[0] + one_group // 2
+
+
 def swapped(table: pa.Table) -> pa.Table:
     """Rows 4 and 6 have changed places."""
     return table.take(pa.array([0, 1, 2, 3, 6, 5, 4, 7, 8, 9]))

@@ -114,12 +114,17 @@ class Seen:
         words = [prompt.split()[0] for prompt in table.column("prompt").to_pylist()]
         self.position_of = {word: place for place, word in enumerate(words)}
         self._words = make_tokenizer()
-        self.positions: list[int] = []
+        self.batches: list[list[int]] = []
+
+    @property
+    def positions(self) -> list[int]:
+        """Of all batches, one after the other."""
+        return [position for batch in self.batches for position in batch]
 
     def take(self, input_ids: torch.Tensor) -> None:
         """Add the rows of a batch in the order of its tokens."""
         words = self._words.convert_ids_to_tokens(input_ids.flatten().tolist())
-        self.positions += [self.position_of[word] for word in words if word in self.position_of]
+        self.batches.append([self.position_of[w] for w in words if w in self.position_of])
 
     @contextmanager
     def by(self, model: torch.nn.Module) -> Iterator[None]:

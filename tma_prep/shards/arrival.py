@@ -21,7 +21,11 @@ SAME_ROWS = (
     "every process reads the same rows: let the trainer or accelerate share them out, or use "
     "tma-prep's own loader"
 )
-OWN_FILES = "each process reads files of its own (split_dataset_by_node): read them as one dataset"
+OWN_FILES = (
+    "each process reads files of its own (a streamed dataset of several files, with "
+    "dispatch_batches=False or split_dataset_by_node): read the dataset whole, or set "
+    "split_batches=True"
+)
 STRIDED = (
     "rows are dealt out one by one to the processes (DistributedSampler, split_dataset_by_node): "
     "give each process whole batches, as accelerate and transformers do"
@@ -119,19 +123,24 @@ def _begun_again(arrival: Arrival) -> str | None:
             return ELSEWHERE
     if at_start and arrival.batch > 0:
         return SECOND_EPOCH
-    return None
+    # Others than the first row of the first process come first only where a step is filled up.
+    return TAIL if arrival.came == 0 and arrival.batch > 0 and arrival.world_size > 1 else None
 
 
 def _shared_out(arrival: Arrival) -> str | None:
     """Rows that went to another process or came from another file."""
     if arrival.world_size > 1 and arrival.rows_per_batch is not None:
-        if arrival.place == 0 and arrival.came == arrival.batch * arrival.rows_per_batch:
+        others = arrival.came == arrival.batch * arrival.rows_per_batch
+        if arrival.place == 0 and others and _is_run(arrival.positions):
             return SAME_ROWS
         if _steps(arrival.positions) == {arrival.world_size}:
             return STRIDED
     if arrival.came in arrival.first_positions[1:]:
-        at_first = arrival.batch == arrival.first_batch and arrival.place == 0
-        return OWN_FILES if at_first and arrival.rank > 0 else WORKERS
+        if arrival.place > 0:
+            return WORKERS
+        if _is_run(arrival.positions):
+            at_first = arrival.batch == arrival.first_batch
+            return OWN_FILES if at_first and arrival.rank > 0 else WORKERS
     return None
 
 

@@ -14,6 +14,7 @@ from tma_prep.shards.shard_file import ShardFile
 from tma_prep_schemas import POSITION, ROUND, ROW, SIMILARITY, Schedule, ScheduleStage
 
 _SHOWN = 3
+_ROUNDED = 1e-6  # shards hold similarities as float32
 _NO_ROUND = np.iinfo(np.int32).min
 
 
@@ -46,8 +47,7 @@ class AddedColumns:
             held = listed([int(self.positions[place]) for place in found[:_SHOWN]], len(found))
             findings.add(
                 "positions",
-                f"{path}: the rows that must have {POSITION} {listed(found[:_SHOWN], len(found))} "
-                f"have {held}",
+                f"{path}: {at_positions(found[:_SHOWN], len(found))}: {POSITION} is {held}",
             )
 
     def check_rows(
@@ -69,14 +69,15 @@ class AddedColumns:
             rows = listed([int(self.rows[place]) for place in found[:_SHOWN]], len(found))
             findings.add(
                 "rows",
-                f"{path}: positions {listed(found[:_SHOWN], len(found))}: {ROW} {rows} came before",
+                f"{path}: {at_positions(found[:_SHOWN], len(found))}: {ROW} {rows} came before",
             )
         if pool is None:
             return
         strange = self.read & ~np.isin(self.rows, pool)
         for path, found in self._by_file(np.flatnonzero(strange)):
             rows = listed([int(self.rows[place]) for place in found[:_SHOWN]], len(found))
-            findings.add("rows", f"{path}: {ROW} {rows} is no row of the pool")
+            at = at_positions(found[:_SHOWN], len(found))
+            findings.add("rows", f"{path}: {at}: {ROW} {rows} is no row of the pool")
         if whole and self.read.all():
             gone = np.setdiff1d(pool, self.rows)
             if len(gone):
@@ -102,33 +103,33 @@ class AddedColumns:
         if schedule.order != self.shards.manifest.order:
             findings.add("schedule", f"{path}: is of the order {schedule.order!r}")
         first = 0
-        for number, stage in enumerate(schedule.stages):
+        for stage in schedule.stages:
             wrong = self._stage_differs(stage, first)
             if wrong:
-                findings.add("schedule", f"{path}: stage {number}: {wrong}")
+                span = f"positions {stage.first_position} to {stage.last_position}"
+                findings.add("schedule", f"{self.shards.path}: {path.name} says of {span} {wrong}")
             first = stage.last_position + 1
         if first != len(self.rows):
             findings.add(
-                "schedule", f"{path}: ends before position {first:,} of {len(self.rows):,}"
+                "schedule", f"{path}: ends before position {first} of {len(self.rows)}"
             )
 
     def _stage_differs(self, stage: ScheduleStage, first: int) -> str | None:
+        """What it says that is not so."""
         start, end = stage.first_position, stage.last_position + 1
         if start != first or not start < end <= len(self.rows) or stage.rows != end - start:
-            return (
-                f"positions {start:,} to {end - 1:,} do not follow, or are not {stage.rows:,} rows"
-            )
+            return f"that they are {stage.rows:,} rows and follow position {first - 1}"
         if not self.read[start:end].all():
             return None
         mean = float(self.similarity[start:end].mean(dtype=np.float64))
-        if abs(mean - stage.mean_similarity) > 1e-6:
-            return f"mean similarity is {mean:.6f}, and {stage.mean_similarity:.6f} stands there"
+        if abs(mean - stage.mean_similarity) > _ROUNDED:
+            return f"that their mean similarity is {stage.mean_similarity:.6f}; it is {mean:.6f}"
         for name, place, expected in (
             ("first", start, stage.first_round),
             ("last", end - 1, stage.last_round),
         ):
             if expected is not None and self.rounds[place] != expected:
-                return f"{name} round is not {expected}"
+                return f"that their {name} round is {expected}; it is {self.rounds[place]}"
         return None
 
     def _by_file(self, places: NDArray[np.int64]) -> Iterator[tuple[Path, list[int]]]:
@@ -173,7 +174,7 @@ def told_broken(file: ShardFile, start: int, findings: Findings) -> Callable[[in
     def on_broken(first: int, end: int, reason: str) -> None:
         findings.add(
             "files",
-            f"{file.path}: positions {start + first:,} to {start + end - 1:,} cannot be read "
+            f"{file.path}: positions {start + first} to {start + end - 1} cannot be read "
             f"({reason})",
         )
         findings.all_rows = False
@@ -183,5 +184,11 @@ def told_broken(file: ShardFile, start: int, findings: Findings) -> Callable[[in
 
 def listed(numbers: Sequence[int], count: int) -> str:
     """Some of so many numbers."""
-    shown = ", ".join(f"{number:,}" for number in numbers)
+    shown = ", ".join(map(str, numbers))
     return shown if count <= len(numbers) else f"{shown} and {count - len(numbers):,} more"
+
+
+def at_positions(positions: Sequence[int], count: int | None = None) -> str:
+    """Some of so many positions, or all of them."""
+    count = len(positions) if count is None else count
+    return f"position{'' if count == 1 else 's'} {listed(positions, count)}"

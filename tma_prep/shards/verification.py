@@ -138,7 +138,7 @@ def _of_rows(shards: ShardFolder, name: str) -> str:
     """The positions that a file should hold, for a message."""
     for entry, first in zip(shards.manifest.files, shards.first_positions, strict=True):
         if entry.file == name:
-            return f" (positions {first:,} to {first + entry.rows - 1:,})"
+            return f" (positions {first} to {first + entry.rows - 1})"
     return ""
 
 

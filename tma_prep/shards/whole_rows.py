@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tma_prep.errors import InputError
 from tma_prep.progress import Advance
-from tma_prep.shards.added_columns import AddedColumns, listed, told_broken
+from tma_prep.shards.added_columns import AddedColumns, at_positions, told_broken
 from tma_prep.shards.digest import RowsDigest, canonical, in_one, rows_sha256
 from tma_prep.shards.findings import Check, Findings
 from tma_prep.shards.reference import Reference
@@ -98,16 +98,24 @@ class _Differences:
             self.found[check, column].append(at)
 
     def report(self, findings: Findings) -> None:
-        """A line a check and column."""
-        told = {
-            "text": "is not the id of the row's own text",
-            "order": "is not that of the order",
-            "input": "is not that of the input row",
-        }
+        """A line for all columns of a check that differ at the same positions."""
+        columns: dict[tuple[Check, tuple[int, ...]], list[str]] = defaultdict(list)
         for (check, column), places in self.found.items():
-            at = listed(places[:_SHOWN], min(len(places), _SHOWN))
-            more = " and more" if len(places) > _SHOWN else ""
-            findings.add(check, f"{self.path}: positions {at}{more}: {column!r} {told[check]}")
+            columns[check, tuple(places)].append(column)
+        for (check, at), names in columns.items():
+            more = " and more" if len(at) > _SHOWN else ""
+            findings.add(
+                check,
+                f"{self.path}: {at_positions(at[:_SHOWN])}{more}: {', '.join(names)}: "
+                f"{_TOLD[check]}",
+            )
+
+
+_TOLD: dict[Check, str] = {
+    "text": "not the id of the row's own text",
+    "order": "not as in the order",
+    "input": "not as in the input row",
+}
 
 
 def _differing(found: pa.Array, expected: pa.Array) -> Iterator[int]:

@@ -1,0 +1,178 @@
+"""`tma-prep verify` on workspaces and on shards alone."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.integration.check_workspace import ROWS, make_workspace, tma_prep
+from tests.shards.damage import exchange, flip, forge, put
+from tma_prep.config import VerifyOptions
+from tma_prep.errors import ArtifactError, OptionError
+from tma_prep.pipeline.verify import VerifyResult, verify
+from tma_prep.shards.findings import CHECKS
+
+FILES = [f"part-{number:05d}-of-00003.parquet" for number in range(3)]
+ALONE = {check for check in CHECKS if check not in ("order", "input")}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with three orders and a budget; nobody changes it."""
+    work = make_workspace(tmp_path_factory.mktemp("made"))
+    done = tma_prep("arrange", work, "--name", "b", "--budget", 50, "--order", "rt")
+    assert done.returncode == 0, done.stderr
+    return work
+
+
+@pytest.fixture
+def work(made: Path, tmp_path: Path) -> Path:
+    """A copy of it that may be damaged."""
+    return Path(shutil.copytree(made, tmp_path / "work"))
+
+
+@pytest.fixture
+def alone(made: Path, tmp_path: Path) -> Path:
+    """Shards that were copied away from it."""
+    return Path(shutil.copytree(made / "shards" / "nft", tmp_path / "nft"))
+
+
+def verified(path: Path, *names: str) -> VerifyResult:
+    """The result, whose findings are a line each."""
+    result = verify(VerifyOptions(work=str(path), names=list(names)))
+    lines = [line for proof in result.shards for line in proof.findings]
+    assert not any("\n" in line for line in lines)
+    assert result.proven == (not lines)
+    return result
+
+
+def findings(path: Path, *names: str) -> list[str]:
+    """What is wrong with one folder, without the folder's own path."""
+    (proof,) = verified(path, *names).shards
+    return [line.removeprefix(f"{proof.folder}/") for line in proof.findings]
+
+
+def test_everything_is_proven(made: Path) -> None:
+    """All orders of a workspace, a budget too, row for row."""
+    result = verified(made)
+    assert [proof.name for proof in result.shards] == ["b", "fft", "nft", "rt"]
+    assert [proof.rows for proof in result.shards] == [50, ROWS, ROWS, ROWS]
+    for proof in result.shards:
+        assert proof.checks == dict.fromkeys(CHECKS, "proven")
+
+
+def test_a_folder_alone_is_proven_as_far_as_that_goes(made: Path, alone: Path) -> None:
+    """And says what was not checked; the same of a folder that holds such folders."""
+    (proof,) = verified(alone).shards
+    assert {check for check, state in proof.checks.items() if state == "proven"} == ALONE
+    assert proof.checks["input"] == "no workspace around"
+    (proof,) = verified(alone.parent).shards
+    assert (proof.name, proof.checks["files"]) == ("nft", "proven")
+    (proof,) = verified(made / "shards" / "nft").shards
+    assert proof.checks["input"] == "proven"
+
+
+def test_what_only_the_workspace_knows(work: Path) -> None:
+    """The input row and the order, where everything beside the shards was forged."""
+    folder = work / "shards" / "nft"
+    put(folder / FILES[0], "task", 9, "another")
+    forge(folder)
+    assert findings(work, "nft") == [f"{FILES[0]}: position 9: task: not as in the input row"]
+    exchange(folder / FILES[2], 0, 1, lambda name: name != "tma_position")
+    forge(folder)
+    order = [line for line in findings(work, "nft") if "as in the order" in line]
+    assert len(order) == 1 and order[0].startswith(f"{FILES[2]}: positions 200, 201: tma_row, ")
+
+
+def test_a_row_of_no_pool_and_a_budget_not_kept(work: Path) -> None:
+    """A number that no row of the input has, and a row fewer than the budget says."""
+    folder = work / "shards" / "nft"
+    put(folder / FILES[0], "tma_row", 9, 10**6)
+    forge(folder)
+    text = "\n".join(findings(work, "nft"))
+    assert f"{FILES[0]}: position 9: tma_row 1000000 is no row of the pool" in text
+    assert "of the pool never comes" in text
+    manifest = work / "shards" / "b" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"budget": "50"', '"budget": "51"'))
+    assert any("holds 50 rows, and its budget is 51" in line for line in findings(work, "b"))
+
+
+def test_inputs_that_are_gone_or_changed(made: Path, work: Path) -> None:
+    """Gone: the rest is proven, and that is said. Changed: a finding."""
+    path = made.parent / "train.jsonl"
+    kept = path.rename(path.with_name("kept"))
+    try:
+        (proof,) = verified(work, "nft").shards
+        assert proof.checks["input"] == f"{path} is not there any more"
+        assert {check for check, state in proof.checks.items() if state == "proven"} == (
+            ALONE | {"order"}
+        )
+        path.write_bytes(kept.read_bytes().replace(b"apples", b"grapes", 1))
+        (line,) = verified(work, "nft").shards[0].findings
+        assert line.startswith(f"{path}: has changed since it was embedded")
+    finally:
+        kept.replace(path)
+
+
+def test_an_order_that_is_gone_or_damaged(work: Path) -> None:
+    """Named as what it is; shards can be proven without it."""
+    path = work / "orders" / "nft.parquet"
+    flip(path, 100)
+    (proof,) = verified(work, "nft").shards
+    assert "nft.parquet: its SHA-256" in proof.findings[0]
+    assert proof.checks["order"] == "not proven" and proof.checks["input"] == "proven"
+    (work / "orders" / "nft.manifest.json").unlink()
+    (proof,) = verified(work, "nft").shards
+    assert proof.checks["order"].startswith("no finished") and not proof.findings
+
+
+def test_embeddings_that_were_made_anew(work: Path) -> None:
+    """The shards are of other embeddings, and that is said."""
+    path = work / "embeddings" / "train" / "manifest.json"
+    path.write_text(path.read_text() + "\n")
+    (line,) = verified(work, "nft").shards[0].findings
+    assert "arranged from other embeddings" in line
+
+
+def test_on_the_command_line(work: Path) -> None:
+    """A table and exit code 0; a line for each finding and exit code 1; one object of JSON."""
+    done = tma_prep("verify", work)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "proven" in done.stdout and "not" not in done.stdout.replace("without", "")
+    (work / "shards" / "rt" / FILES[0]).unlink()
+    done = tma_prep("verify", work, "--json")
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    assert told["proven"] is False
+    assert {proof["name"]: len(proof["findings"]) for proof in told["shards"]} == {
+        **{"b": 0, "fft": 0, "nft": 0},
+        "rt": 1,
+    }
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ") and line.endswith(
+        f"{FILES[0]}: is missing (positions 0 to 99)"
+    )
+    assert tma_prep("verify", work, "--name", "nft").returncode == 0
+
+
+def test_what_cannot_be_verified(work: Path, tmp_path: Path) -> None:
+    """One line, with the remedy."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
+    for path, reason in (
+        (tmp_path / "none", "no such folder"),
+        (tmp_path / "file", "is a file"),
+        (tmp_path / "empty", "holds no shards"),
+    ):
+        with pytest.raises(ArtifactError, match=reason):
+            verified(path)
+    with pytest.raises(ArtifactError, match="no shards named x; it holds b, fft, nft, rt"):
+        verified(work, "x")
+    with pytest.raises(OptionError, match="copy them here"):
+        verify(VerifyOptions(work="s3://bucket/nft"))
+    with pytest.raises(OptionError, match="name its shards with --name"):
+        verify(VerifyOptions(work=str(work), consumed=tmp_path))
+    result = verify(VerifyOptions(work=str(work), names=["nft"], consumed=tmp_path / "none"))
+    assert result.consumed is not None and "no consumption log" in result.consumed.findings[0]
+    assert not result.proven

@@ -8,13 +8,16 @@ import pytest
 
 from tests.integration.check_workspace import ROWS, make_workspace, tma_prep
 from tests.shards.damage import exchange, flip, forge, put
+from tma_prep.artifacts import sha256_of
 from tma_prep.config import VerifyOptions
 from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.pipeline.verify import VerifyResult, verify
+from tma_prep.shards.consumed import ConsumedLog
 from tma_prep.shards.findings import CHECKS
+from tma_prep_schemas import ConsumedStart
 
 FILES = [f"part-{number:05d}-of-00003.parquet" for number in range(3)]
-ALONE = {check for check in CHECKS if check not in ("order", "input")}
+ALONE = {check for check in CHECKS if check not in ("selection", "order", "input")}
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +109,7 @@ def test_inputs_that_are_gone_or_changed(made: Path, work: Path) -> None:
         (proof,) = verified(work, "nft").shards
         assert proof.checks["input"] == f"{path} is not there any more"
         assert {check for check, state in proof.checks.items() if state == "proven"} == (
-            ALONE | {"order"}
+            ALONE | {"selection", "order"}
         )
         path.write_bytes(kept.read_bytes().replace(b"apples", b"grapes", 1))
         (line,) = verified(work, "nft").shards[0].findings
@@ -154,6 +157,42 @@ def test_on_the_command_line(work: Path) -> None:
         f"{FILES[0]}: is missing (positions 0 to 99)"
     )
     assert tma_prep("verify", work, "--name", "nft").returncode == 0
+
+
+def test_rows_that_rounds_chose(work: Path) -> None:
+    """How many there are is not known beforehand; all else is proven, row for row."""
+    assert tma_prep("arrange", work, "--name", "early", "--rounds", "0:3").returncode == 0
+    (proof,) = verified(work, "early").shards
+    assert proof.checks == dict.fromkeys(CHECKS, "proven") | {
+        "selection": "how many rows --rounds keeps is not known here"
+    }
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_log_of_a_training(made: Path, tmp_path: Path, swapped: bool) -> None:
+    """In order, and with two micro-batches that changed places."""
+    start = ConsumedStart(
+        rank=0,
+        world_size=1,
+        rows=ROWS,
+        shards=sha256_of(made / "shards" / "nft" / "manifest.json"),
+        first_batch=0,
+        rows_per_batch=8,
+        batches_per_step=1,
+    )
+    log = ConsumedLog(tmp_path / "log", start)
+    batches = [list(range(first, first + 8)) for first in range(0, ROWS, 8)]
+    if swapped:
+        batches[3:5] = batches[4], batches[3]
+    for number, positions in enumerate(batches):
+        log.add(number, positions)
+    log.close()
+    result = tma_prep("verify", made, "--name", "nft", "--consumed", tmp_path / "log", "--json")
+    told = json.loads(result.stdout)
+    assert result.returncode == (1 if swapped else 0)
+    assert told["consumed"]["facts"]["rows_in_order"] == (24 if swapped else ROWS)
+    assert told["proven"] is told["consumed"]["facts"]["whole"] is not swapped
+    assert not told["shards"][0]["findings"]
 
 
 def test_what_cannot_be_verified(work: Path, tmp_path: Path) -> None:

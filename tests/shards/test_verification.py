@@ -48,6 +48,15 @@ def verified(folder: Path) -> Proof:
     return proof
 
 
+def test_what_is_missing_is_not_proven(shards: Path) -> None:
+    """No check is passed by what could not be looked at."""
+    (shards / "schedule.json").unlink()
+    assert verified(shards).checks["schedule"] == "not proven"
+    (shards / FILES[0]).unlink()
+    states = verified(shards).checks
+    assert {check for check, state in states.items() if state == "proven"} == {"manifest"}
+
+
 def findings(folder: Path) -> list[str]:
     """What is wrong, without the folder's own path."""
     return [line.removeprefix(f"{folder}/") for line in verified(folder).findings]

@@ -32,6 +32,8 @@ from tma_prep_schemas import ORDER, ROW, EmbeddingsManifest, OrderManifest, Sour
 
 _ALONE = "no workspace around"
 _ROWS_AT_ONCE = 2048
+_CHOOSING = ("budget", "rounds", "per_task")
+"""Options of arrange that leave rows out."""
 
 
 class Elsewhere:
@@ -121,6 +123,12 @@ def references(name: str, shards: ShardFolder, known: Elsewhere | None) -> Itera
             _look_for_order(known.workspace, name, found, stack)
             _look_for_input(known, shards, found)
         budget = _budget(manifest.config.get("budget"))
+        chosen = [key for key in _CHOOSING if manifest.config.get(key) is not None]
+        if budget is None and chosen:
+            option = chosen[0].replace("_", "-")
+            found.skipped["selection"] = f"how many rows --{option} keeps is not known here"
+        elif budget is None and found.pool is None:
+            found.skipped["selection"] = "no embeddings around that say which rows the pool has"
         instance_format = FORMATS.get(manifest.format)
         if instance_format is None:
             found.skipped["text"] = f"the format {manifest.format} is not known"
@@ -128,7 +136,7 @@ def references(name: str, shards: ShardFolder, known: Elsewhere | None) -> Itera
         yield Reference(
             schema=found.schema,
             pool=found.pool,
-            whole=all(manifest.config.get(key) is None for key in ("budget", "rounds", "per_task")),
+            whole=not chosen,
             rows=budget,
             ids=None if instance_format is None else _ids_of(instance_format, manifest.text),
             order=found.order,

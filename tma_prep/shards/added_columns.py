@@ -57,10 +57,10 @@ class AddedColumns:
         budget: int | None,
         findings: Findings,
     ) -> None:
-        """Every row of the pool comes once, or as many different ones as the budget says."""
+        """Every row comes once, and they are the whole pool, or as many as the budget says."""
         if budget is not None and budget != len(self.rows):
             findings.add(
-                "rows",
+                "selection",
                 f"{self.shards.path}: holds {len(self.rows):,} rows, and its budget is {budget:,}",
             )
         first = np.zeros(len(self.rows), dtype=bool)
@@ -77,12 +77,14 @@ class AddedColumns:
         for path, found in self._by_file(np.flatnonzero(strange)):
             rows = listed([int(self.rows[place]) for place in found[:_SHOWN]], len(found))
             at = at_positions(found[:_SHOWN], len(found))
-            findings.add("rows", f"{path}: {at}: {ROW} {rows} is no row of the pool")
+            findings.add("selection", f"{path}: {at}: {ROW} {rows} is no row of the pool")
         if whole and self.read.all():
             gone = np.setdiff1d(pool, self.rows)
             if len(gone):
                 rows = listed(gone[:_SHOWN].tolist(), len(gone))
-                findings.add("rows", f"{self.shards.path}: {ROW} {rows} of the pool never comes")
+                findings.add(
+                    "selection", f"{self.shards.path}: {ROW} {rows} of the pool never comes"
+                )
 
     def first_of_each(self) -> NDArray[np.int64]:
         """Positions that hold a row which no position before them holds, ascending."""
@@ -110,9 +112,7 @@ class AddedColumns:
                 findings.add("schedule", f"{self.shards.path}: {path.name} says of {span} {wrong}")
             first = stage.last_position + 1
         if first != len(self.rows):
-            findings.add(
-                "schedule", f"{path}: ends before position {first} of {len(self.rows)}"
-            )
+            findings.add("schedule", f"{path}: ends before position {first} of {len(self.rows)}")
 
     def _stage_differs(self, stage: ScheduleStage, first: int) -> str | None:
         """What it says that is not so."""

@@ -5,15 +5,16 @@ from pathlib import Path
 from typing import Literal, get_args
 
 Check = Literal[
-    "manifest", "files", "columns", "positions", "rows", "digest", "text", "order", "schedule",
-    "input",
+    "manifest", "files", "columns", "positions", "rows", "selection", "digest", "text", "order",
+    "schedule", "input",
 ]  # fmt: skip
 """
 - `manifest`: it is the text that was written.
 - `files`: every file has the manifest's SHA-256, none is missing and none is too many.
 - `columns`: the user's and tma-prep's, with exact types, in every file.
 - `positions`: 0, 1, 2, … without a gap, over all files.
-- `rows`: every row of the pool once, or as many different ones as the budget says.
+- `rows`: every row comes once.
+- `selection`: they are the whole pool, or as many as the budget says.
 - `digest`: whole rows in order are those that were written.
 - `text`: `tma_id` is the id of the row's own text.
 - `order`: equal to `orders/NAME.parquet`.

@@ -54,6 +54,8 @@ def verify_shards(
         added.check_rows(reference.pool, reference.whole, reference.rows, findings)
         if shards.manifest.schedule.file in own:
             added.check_schedule(findings)
+        else:
+            findings.failed.add("schedule")
         with progress.stage(f"Comparing rows of {name}", shards.rows, "rows") as advance:
             check_whole_rows(added, reference, findings, memory_bytes, advance)
     finally:

@@ -1,10 +1,20 @@
 """What the tests with real trainers share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.trainers.tiny import Rows, make_shards, read_whole, tokenized
+
+
+@pytest.fixture(scope="session", autouse=True)
+def datasets_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where `datasets` keeps what it has read, instead of the home of whoever runs the tests."""
+    folder = tmp_path_factory.mktemp("datasets")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("datasets.config.HF_DATASETS_CACHE", folder)
+        yield folder
 
 
 @pytest.fixture(scope="session")
@@ -14,9 +24,9 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def rows(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Rows:
+def rows(shards: Path, datasets_cache: Path) -> Rows:
     """The shards as `datasets` reads them whole."""
-    return read_whole(shards, tmp_path_factory.mktemp("datasets"))
+    return read_whole(shards, datasets_cache)
 
 
 @pytest.fixture(scope="session")

@@ -146,6 +146,36 @@ class Facts(Strict):
     )
 
 
+TargetRole = Literal["validation", "test"]
+"""What the target rows are to the user: data to choose by, or the data that results are told of."""
+
+
+class LeakCounts(Strict):
+    """Training rows that hold a test row, each counted once, by the strongest kind."""
+
+    equal: int = Field(ge=0, description="the same text, by tma_id")
+    normalised: int = Field(ge=0, description="the same but for case, space and punctuation")
+    ngram: int = Field(ge=0, description="by n-grams of words")
+    similarity: int = Field(ge=0, description="by the similarity of embeddings")
+    tests: int = Field(ge=0, description="test rows that some training row holds")
+
+    @property
+    def rows(self) -> int:
+        """Training rows of any kind."""
+        return self.equal + self.normalised + self.ngram + self.similarity
+
+
+class LeakageManifest(Manifest):
+    """`leakage.manifest.json`, beside `leakage.parquet`."""
+
+    kind: Literal["leakage"] = "leakage"
+    rows: int = Field(ge=0)
+    train_rows: int = Field(ge=1)
+    test_rows: int = Field(ge=1)
+    counts: LeakCounts
+    words: FileEntry = Field(description="what every row shares with the tests by its words")
+
+
 class RankingManifest(Manifest):
     """`rankings/NAME/manifest.json`."""
 
@@ -159,6 +189,11 @@ class OrderManifest(Manifest):
 
     kind: Literal["order"] = "order"
     order: str
+    leakage: LeakCounts | None = Field(
+        default=None,
+        description="what of the whole pool holds a test row, left out where `leakage` in `config` "
+        "is exclude; null where it was not looked for",
+    )
 
 
 class ScheduleStage(Strict):
@@ -191,6 +226,11 @@ class ShardsManifest(Manifest):
     kind: Literal["shards"] = "shards"
     schedule: FileEntry
     order: str
+    leakage: LeakCounts | None = Field(
+        default=None,
+        description="what of the whole pool holds a test row, left out where `leakage` in `config` "
+        "is exclude; null where it was not looked for",
+    )
     format: str = Field(description="the instance format of the user's columns")
     text: Literal["both", "prompt", "response"] = Field(
         description="the part of a row whose id is tma_id"
@@ -232,6 +272,7 @@ def manifest_models() -> dict[str, type[BaseModel]]:
     return {
         "embeddings": EmbeddingsManifest,
         "neighbors": NeighborsManifest,
+        "leakage": LeakageManifest,
         "ranking": RankingManifest,
         "order": OrderManifest,
         "shards": ShardsManifest,

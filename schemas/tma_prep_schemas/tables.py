@@ -89,6 +89,40 @@ ORDER_FIELDS = (POSITION, ROW, ROW_ID, ROUND, SIMILARITY, TARGET)
 ORDER = pa.schema([{f.name: f for f in SHARD_FIELDS}[name] for name in ORDER_FIELDS])
 """`orders/NAME.parquet`: the order alone."""
 
+LEAKAGE = pa.schema(
+    [
+        pa.field("test_row", pa.int64(), nullable=False),
+        pa.field(ROW, pa.int64(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("score", pa.float64(), nullable=False),
+        pa.field("test_text", pa.string(), nullable=False),
+        pa.field("train_text", pa.string(), nullable=False),
+    ]
+)
+"""`leakage.parquet`: training rows that hold a test row, by `tma_row`, the strongest first.
+
+A pair stands once, with the first kind that fits: `equal` (one `tma_id`), `normalised` (equal but
+for case, space and punctuation), `ngram`, `similarity`. `score` is 1 for the first two, the share
+of the test's n-grams that the training row holds, or the cosine similarity. A training row that
+holds many tests is listed with its 16 strongest. The texts are the first 200 characters of prompt
+and response, joined by one space.
+"""
+
+LEAKAGE_WORDS = pa.schema(
+    [
+        pa.field(ROW, pa.int64(), nullable=False),
+        pa.field("sharing", pa.bool_(), nullable=False),
+        pa.field("kind", pa.string()),
+        pa.field("test_row", pa.int64()),
+        pa.field("score", pa.float64()),
+    ]
+)
+"""`leakage-words.parquet`: training rows that share an n-gram with any test row, by `tma_row`.
+
+`sharing` is whether they share more than template wording. `kind` is `normalised` or `ngram` for
+a row that leaks by its words, with the test that it leaks most; else null.
+"""
+
 CURVES = pa.schema(
     [
         pa.field("control", pa.string(), nullable=False),

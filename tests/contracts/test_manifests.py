@@ -125,6 +125,13 @@ GOOD: dict[str, dict[str, Any]] = {
         "response_cut_rows": 0,
     },
     "neighbors": COMMON | {"test_rows": 1, "train_rows": 1},
+    "leakage": COMMON
+    | {
+        "train_rows": 1,
+        "test_rows": 1,
+        "counts": {"equal": 1, "normalised": 0, "ngram": 0, "similarity": 0, "tests": 1},
+        "words": FILE | {"file": "leakage-words.parquet"},
+    },
     "ranking": COMMON | {"ranking": "tma", "facts": FACTS},
     "order": COMMON | {"order": "nft"},
     "shards": COMMON

@@ -6,6 +6,8 @@ import pytest
 from tma_prep_schemas import (
     CURVES,
     INSTANCES,
+    LEAKAGE,
+    LEAKAGE_WORDS,
     NEIGHBORS,
     ORDER,
     PREFIX,
@@ -80,6 +82,27 @@ TABLES: dict[str, tuple[pa.Schema, Columns]] = {
             ("response_cut", pa.bool_()),
         ],
     ),
+    "leakage": (
+        LEAKAGE,
+        [
+            ("test_row", pa.int64()),
+            ("tma_row", pa.int64()),
+            ("kind", pa.string()),
+            ("score", pa.float64()),
+            ("test_text", pa.string()),
+            ("train_text", pa.string()),
+        ],
+    ),
+    "leakage-words": (
+        LEAKAGE_WORDS,
+        [
+            ("tma_row", pa.int64()),
+            ("sharing", pa.bool_()),
+            ("kind", pa.string()),
+            ("test_row", pa.int64()),
+            ("score", pa.float64()),
+        ],
+    ),
     "curves": (
         CURVES,
         [
@@ -110,10 +133,11 @@ def test_columns(name: str) -> None:
 
 @pytest.mark.parametrize("name", TABLES)
 def test_only_what_may_be_missing_is_nullable(name: str) -> None:
-    """A ranking may have no rounds, a test row no task, and at first nothing is seen."""
+    """Rounds of a ranking, tasks of rows, leaks by words; and at first nothing is seen."""
     nullable = {field.name for field in TABLES[name][0] if field.nullable}
     seen = {"seen_max", "seen_mean", "seen_centroid"}
-    assert nullable <= {"tma_round", "round", "distance", "task", "id"} | seen
+    leak = {"kind", "test_row", "score"} if name == "leakage-words" else set()
+    assert nullable <= {"tma_round", "round", "distance", "task", "id"} | seen | leak
 
 
 def test_what_stands_beside_the_users_columns_has_the_prefix() -> None:

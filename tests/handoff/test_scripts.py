@@ -143,6 +143,9 @@ def trained(
         whole = root / f"{trainer}-whole"
         result = run(work["exchanges"], whole, trainer, global_batch=BATCH, tail="keep")
         scripts[whole.name] = Path(str(result.start))
+        twice = root / f"{trainer}-twice"
+        run(work["exchanges"], twice, trainer, global_batch=BATCH, tail="cut", epochs=2)
+        scripts[twice.name] = twice / "train.py"
         broken = root / f"{trainer}-broken"
         run(work["exchanges"], broken, trainer, global_batch=BATCH, tail="cut")
         text = (broken / "train.py").read_text(encoding="utf-8")
@@ -209,6 +212,17 @@ def test_the_log_is_a_proof(
     log = root / f"{trainer}-whole-out" / "consumed"
     found = compare(log, open_shards(work["exchanges"] / "shards" / "nft"))
     assert (found.findings, found.facts.whole, found.facts.rows) == ([], True, COUNT)
+
+
+@pytest.mark.parametrize("trainer", ["transformers", "trl"])
+def test_two_epochs_are_two_times_the_same_order(
+    trained: dict[str, Any], tokenizer: PreTrainedTokenizerFast, trainer: str
+) -> None:
+    """As the export warned; the check warns too, and lets it be."""
+    result = trained[f"{trainer}-twice"]
+    assert result["ended"] == "well"
+    once = read_off(tokenizer, trained[f"{trainer}-exchanges"])
+    assert read_off(tokenizer, result) == once + once
 
 
 @pytest.mark.parametrize("trainer", ["transformers", "trl"])

@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import yaml
 
 from tests.handoff.test_export import config_of, run
 from tma_prep.errors import OptionError
+from tma_prep.handoff import TRAINERS
 
 ODD = "we: {ird} # 'x' \"y\" \\ %s ${z} @OPTIONS@ - [日本 🎉]"
 """A folder whose name means something in YAML, JSON, Python and shells."""
@@ -211,6 +213,17 @@ def test_a_name_that_is_code_stays_a_name(ordered: Path, tmp_path: Path, trainer
         assert [dataset] == list(
             json.loads((Path(result.folder) / "dataset_info.json").read_text())
         )
+
+
+def test_the_documentation_names_every_trainer_and_version() -> None:
+    """What the configurations say they were read at is what the page says."""
+    page = (Path(__file__).parents[2] / "docs" / "trainers.md").read_text(encoding="utf-8")
+    for trainer in TRAINERS.values():
+        assert f"`{trainer.name}`" in page
+        for version in re.findall(r"\d+\.\d+\.\d+", trainer.read_at):
+            assert version in page
+        for setting in ("packing", "--tail", "--on-bad-row"):
+            assert setting in page
 
 
 def test_characters_that_no_configuration_holds_are_refused(ordered: Path, tmp_path: Path) -> None:

@@ -8,12 +8,13 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, DistributedSampler
 
-from tests.trainers.tiny import ROWS, ROWS_PER_SHARD, Rows
+from tests.trainers.tiny import ROWS, ROWS_PER_SHARD, Rows, make_tokenizer
 from tma_prep.errors import OrderError
 from tma_prep.order_check import checked
 from tma_prep.shards.consumed import compare
 from tma_prep.shards.folder import open_shards
 from tma_prep.shards.loader import OrderedShards
+from tma_prep.shards.packing import PackedShards
 
 pytestmark = pytest.mark.slow
 
@@ -144,3 +145,18 @@ def test_a_batch_without_positions_is_told(rows: Rows, shards: Path) -> None:
         next(iter(checked(loader, shards)))
     batches = checked(loader, shards, positions=lambda batch: batch)
     assert list(itertools.chain.from_iterable(batches)) == IN_ORDER
+
+
+def test_our_own_packs_are_proven_on_two_ranks(tmp_path: Path, shards: Path) -> None:
+    """Packs of any number of rows; what a rank leaves out is seen once all logs are together."""
+    tokenizer = make_tokenizer()
+
+    def encode(row: dict[str, Any]) -> dict[str, list[int]]:
+        return {"input_ids": tokenizer(f"{row['prompt']} {row['response']}")["input_ids"]}
+
+    for rank in range(2):
+        packs = PackedShards(shards, length=48, encode=encode, rank=rank, world_size=2)
+        log = tmp_path / "log"
+        taken = list(checked(packs, shards, log, rank=rank, world_size=2))
+        assert len({len(pack.tma_position) for pack in taken}) > 1
+    assert compare(tmp_path / "log", open_shards(shards)).facts.whole

@@ -30,7 +30,7 @@ from tma_prep.artifacts import (
 from tma_prep.config import ArrangeOptions
 from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.instances import InstancePool, TextPart, stored_schema
-from tma_prep.pipeline.inputs import check_inputs
+from tma_prep.pipeline.inputs import inputs_checked_meanwhile
 from tma_prep.pipeline.libraries import library_versions, tool_version
 from tma_prep.pipeline.ranking import LIBRARIES, RankedPool, Ranker
 from tma_prep.pipeline.selected import SelectedRows
@@ -232,7 +232,6 @@ class Orders:
         """Write the shards and the schedule of an order."""
         train = self._sides.train
         source = train.manifest.source
-        check_inputs(source)
         schema = stored_schema(source)
         # Every row is read once and written once.
         label = f"Writing shards of {plan.name}"
@@ -243,7 +242,10 @@ class Orders:
                 folder = stack.enter_context(sent_folder(staging, target, MANIFEST))
             else:
                 folder = stack.enter_context(staged_folder(target))
-            with self._progress.stage(label, 2 * order.num_rows, "rows") as advance:
+            with (
+                inputs_checked_meanwhile(source),
+                self._progress.stage(label, 2 * order.num_rows, "rows") as advance,
+            ):
                 written = write_shards(
                     folder,
                     order,

@@ -157,6 +157,7 @@ class ArrangeOptions(_WithBudget):
     engine: Literal["local", "ray"] = "local"
     address: str | None = None
     overwrite: bool = False
+    trust_remote_code: bool = False
 
     @property
     def kmeans_cells(self) -> int | None:
@@ -237,3 +238,4 @@ class TrainCheckOptions(_Options):
                 "quick": False,
             }
         )
+    trust_remote_code: bool = False

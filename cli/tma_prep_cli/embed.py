@@ -56,6 +56,13 @@ def embed(
     model: Annotated[
         str, typer.Option(help="A sentence-transformers model: hub name or folder.")
     ] = "all-MiniLM-L6-v2",
+    trust_remote_code: Annotated[
+        bool,
+        typer.Option(
+            "--trust-remote-code",
+            help="Run code that comes with the model, and unpickle weights; else safetensors only.",
+        ),
+    ] = False,
     device: Annotated[
         str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel=_WHERE)
     ] = "auto",
@@ -156,6 +163,7 @@ def embed(
         task_column=task_column,
         text=text,
         model=model,
+        trust_remote_code=trust_remote_code,
         device=device,
         devices=devices,
         engine=engine,

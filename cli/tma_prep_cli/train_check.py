@@ -74,6 +74,13 @@ def train_check(
             "hub name with safetensors, or a .gguf file."
         ),
     ] = "tiny",
+    trust_remote_code: Annotated[
+        bool,
+        typer.Option(
+            "--trust-remote-code",
+            help="Run code that comes with the model, and unpickle weights; else safetensors only.",
+        ),
+    ] = False,
     vocabulary: Annotated[
         int, typer.Option(help="Tokens of the tokenizer that tiny trains on the pool.")
     ] = 4096,
@@ -142,6 +149,7 @@ def train_check(
         learning_rate=learning_rate,
         max_tokens=max_tokens,
         model=model,
+        trust_remote_code=trust_remote_code,
         vocabulary=vocabulary,
         lora=lora,
         base_steps=base_steps,

@@ -181,13 +181,6 @@ def test_a_length_the_model_does_not_have_is_refused() -> None:
         encoder(max_length=999)
 
 
-def test_pickled_weights_are_never_loaded(tmp_path: Path) -> None:
-    """A folder needs safetensors."""
-    (tmp_path / "pytorch_model.bin").write_bytes(b"\x80\x04.")
-    with pytest.raises(DependencyError, match="no .safetensors weights"):
-        resolve_model(str(tmp_path))
-
-
 def test_a_model_that_cannot_be_had_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a network, and without the package."""
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

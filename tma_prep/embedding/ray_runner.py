@@ -159,7 +159,8 @@ def _model_here(model: ResolvedModel) -> ResolvedModel:
     """
     if not model.sha256:
         return model
-    found = resolve_model(model.location if Path(model.location).is_dir() else model.name)
+    name = model.location if Path(model.location).is_dir() else model.name
+    found = resolve_model(name, trusted=model.trusted)
     if found.sha256 != model.sha256:
         raise DependencyError(
             f"--model {model.name}: a node of the Ray cluster has other weights (SHA-256 "

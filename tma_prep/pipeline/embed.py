@@ -50,7 +50,11 @@ def embed(options: EmbedOptions, progress: Progress | None = None) -> EmbedResul
     results: dict[Side, SideResult] = {}
     encoder: dict[str, Option] | None = None
     with workspace.locked(create=True), contextlib.ExitStack() as stack:
-        model = None if options.vectors_column else resolve_model(options.model)
+        model = (
+            None
+            if options.vectors_column
+            else resolve_model(options.model, trusted=options.trust_remote_code)
+        )
         sides = [
             open_side(side, pools[side], options, model, workspace, progress) for side in SIDES
         ]
@@ -93,7 +97,7 @@ def plan_embedding(options: EmbedOptions, progress: Progress | None = None) -> E
         raise OptionError("--plan judges the work of a model, and --vectors-column needs none")
     pools = {side: _pool(side, options) for side in SIDES}
     workspace = Workspace(options.out)
-    model = resolve_model(options.model)
+    model = resolve_model(options.model, trusted=options.trust_remote_code)
     plans: dict[Side, SidePlan | None] = dict.fromkeys(SIDES)
     with _open_model(options, model, progress) as opened:
         for name in SIDES:

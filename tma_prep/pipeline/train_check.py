@@ -121,7 +121,7 @@ def _open(workspace: Workspace, options: TrainCheckOptions) -> _Check:
     shards = _open_shards(workspace, sides, options)
     folder = workspace.check(options.name or _name(shards, options))
     settled = _settled(options, shards)
-    return _Check(workspace, sides, shards, _find_model(options.model), settled, folder)
+    return _Check(workspace, sides, shards, _find_model(options), settled, folder)
 
 
 def _make(check: _Check, progress: TableProgress, clock: Stopwatch) -> CheckSummary:
@@ -194,10 +194,10 @@ def _name(shards: dict[str, ShardsManifest], options: TrainCheckOptions) -> str:
     return "-".join([*parts, *(["quick"] if options.quick else [])])[:100]
 
 
-def _find_model(name: str) -> "ModelSource":
+def _find_model(options: TrainCheckOptions) -> "ModelSource":
     from tma_prep.training.source import find_model
 
-    return find_model(name)
+    return find_model(options.model, trusted=options.trust_remote_code)
 
 
 def _require(summary: CheckSummary, lower: str, higher: str, *, report: Path) -> None:

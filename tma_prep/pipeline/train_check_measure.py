@@ -96,6 +96,7 @@ def measure(
     work = Work(
         folder,
         model.location,
+        model.trusted,
         options.lora,
         options.batch_size,
         options.learning_rate,

@@ -42,7 +42,8 @@ class Work:
 
     Attributes:
         folder: Where the texts lie and the results go.
-        model: A folder of safetensors or a GGUF file; None for the tiny Llama.
+        model: A folder or a GGUF file; None for the tiny Llama.
+        trusted: Whether that may bring pickled weights and code.
         lora: Rank of the adapters, None to train every weight.
         batch_size: Rows a step.
         learning_rate: Of the orders.
@@ -52,6 +53,7 @@ class Work:
 
     folder: Path
     model: Path | None
+    trusted: bool
     lora: int | None
     batch_size: int
     learning_rate: float

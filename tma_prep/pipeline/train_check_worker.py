@@ -127,7 +127,7 @@ class Worker:
                 len(self._tokenizer), self._work.max_tokens, task.seed
             )
         else:
-            model = load_causal_lm(self._work.model)
+            model = load_causal_lm(self._work.model, trusted=self._work.trusted)
         return model if self._work.lora is None else with_lora(model, self._work.lora, task.seed)
 
     def _start(self, task: StartTask) -> PreTrainedModel:
@@ -167,7 +167,7 @@ class Worker:
 def load_tokenizer(work: Work) -> PreTrainedTokenizerFast:
     """The tokenizer of a check: the model's own, or the one trained on the pool."""
     if work.model is not None:
-        return load_model_tokenizer(work.model)
+        return load_model_tokenizer(work.model, trusted=work.trusted)
     return tokenizer_from_text((work.folder / TOKENIZER).read_text(encoding="utf-8"))
 
 

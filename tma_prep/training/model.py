@@ -23,6 +23,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from tma_prep.errors import DependencyError, OptionError
+from tma_prep.model_files import cannot_be_loaded
 from tma_prep.training.data import TokenBatch
 
 _MOST_FLOAT32_PARAMETERS = 4_000_000
@@ -68,8 +69,12 @@ def _seeded(seed: int) -> Iterator[None]:
         yield
 
 
-def load_causal_lm(location: Path) -> PreTrainedModel:
-    """Load a causal LM in float32, without dropout, from a folder of safetensors or a GGUF file.
+def load_causal_lm(location: Path, *, trusted: bool = False) -> PreTrainedModel:
+    """Load a causal LM in float32, without dropout, from a folder or a GGUF file.
+
+    Args:
+        location: Of safetensors, unless it is trusted.
+        trusted: Whether pickled weights and code of its own may be loaded.
 
     Raises:
         DependencyError: It cannot be loaded.
@@ -77,22 +82,31 @@ def load_causal_lm(location: Path) -> PreTrainedModel:
     with _loading(location):
         folder, more = _place(location)
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=torch.float32, trust_remote_code=False, use_safetensors=True, **more
+            folder,
+            dtype=torch.float32,
+            trust_remote_code=trusted,
+            # None takes safetensors where there are some.
+            use_safetensors=None if trusted else True,
+            **more,
         )
     model.config.use_cache = False
     torch.nn.Module.eval(model)
     return model
 
 
-def load_model_tokenizer(location: Path) -> PreTrainedTokenizerFast:
+def load_model_tokenizer(location: Path, *, trusted: bool = False) -> PreTrainedTokenizerFast:
     """Load the tokenizer that comes with a model.
+
+    Args:
+        location: Of the model.
+        trusted: Whether code of its own may be run.
 
     Raises:
         DependencyError: It cannot be loaded, or names no end of sequence.
     """
     with _loading(location):
         folder, more = _place(location)
-        tokenizer: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **more)
+        tokenizer: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=trusted, **more)
     if tokenizer.eos_token_id is None:
         raise DependencyError(f"--model {location}: its tokenizer names no end of sequence")
     if tokenizer.pad_token_id is None:
@@ -118,12 +132,13 @@ def _loading(location: Path) -> Iterator[None]:
     except ImportError as error:
         hint = "pip install 'tma-prep[gguf]'" if location.suffix == ".gguf" else str(error)
         raise DependencyError(f"--model {location}: a library is missing; {hint}") from error
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise DependencyError(
-            f"--model {location}: cannot be loaded as a causal language model ({reason}); name a "
-            "folder with config.json, tokenizer and .safetensors weights, or a .gguf file"
-        ) from error
+    except Exception as error:
+        # The files of a model, and code that comes with it, can make this raise anything.
+        remedy = (
+            "name a folder with config.json, tokenizer and .safetensors weights of a causal "
+            "language model, or a .gguf file"
+        )
+        raise cannot_be_loaded(str(location), error, remedy) from error
     finally:
         transformers_logging.set_verbosity(level)
 

@@ -1,5 +1,6 @@
 """The leakage rule against the definition, written again with sets of strings."""
 
+import random
 import unicodedata
 from collections.abc import Sequence
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tma_prep.leakage import find_leaks
+from tma_prep.leakage import KINDS, LEAK_NGRAMS, MOST_TESTS, Leaks, find_leaks, held
 from tma_prep.leakage.rule import LeakNgrams
 
 Numbered = list[tuple[int, str]]
@@ -25,8 +26,8 @@ def _grams(text: str, n: int = 8) -> set[tuple[str, ...]]:
 
 def brute_force(
     pool: Numbered, tests: Numbered, rule: str
-) -> tuple[dict[int, tuple[int, str, float]], set[int], set[int]]:
-    """Leaking rows with test, kind and score; rows that touch a test; and by more than wording."""
+) -> tuple[dict[tuple[int, int], tuple[str, float]], set[int], set[int]]:
+    """Kind and score of every leaking pair; rows that touch a test; and by more than wording."""
     held = {row: _grams(text) for row, text in pool}
     wording = {
         gram
@@ -35,43 +36,54 @@ def brute_force(
     }
     leaks, touching, sharing = {}, set(), set()
     for row, text in pool:
-        found: list[tuple[float, int, str]] = []
         for test, test_text in tests:
             words, all_grams = _words(test_text), _grams(test_text)
             if "".join(words) == "".join(_words(text)):
-                found.append((-2.0, test, "normalised"))
+                leaks[row, test] = ("normalised", 1.0)
                 touching.add(row)
                 sharing.add(row)
             elif 0 < len(words) < 8:
                 if tuple(words) in _grams(text, len(words)):
-                    found.append((-1.0, test, "ngram"))
+                    leaks[row, test] = ("ngram", 1.0)
                     touching.add(row)
                     sharing.add(row)
             elif grams := all_grams - wording:
                 share = len(grams & held[row]) / len(grams)
                 if share >= 0.5 or (rule == "any" and share > 0):
-                    found.append((-share, test, "ngram"))
+                    leaks[row, test] = ("ngram", share)
             if all_grams & held[row]:
                 touching.add(row)
             if (all_grams - wording) & held[row]:
                 sharing.add(row)
-        if found:
-            score, test, kind = min(found)
-            leaks[row] = (test, kind, min(1.0, -score))
     return leaks, touching, sharing
 
 
+def _find(pool: Numbered, tests: Numbered, rule: LeakNgrams = "half") -> Leaks:
+    return find_leaks(iter(pool), len(pool), tests, rule)
+
+
 def _check(pool: Numbered, tests: Numbered, rule: LeakNgrams) -> None:
-    found = find_leaks(lambda: iter(pool), tests, rule)
+    found = _find(pool, tests, rule)
     expected, touching, sharing = brute_force(pool, tests, rule)
-    scores = [pytest.approx(score) for score in found.scores]
-    got = zip(found.tests.tolist(), found.kinds, scores, strict=True)
-    assert dict(zip(found.rows.tolist(), got, strict=True)) == expected
-    assert set(found.touching.tolist()) == touching
-    assert set(found.sharing.tolist()) == sharing
+    pairs = found.pairs
+    keys = list(zip(pairs.rows.tolist(), pairs.tests.tolist(), strict=True))
+    kinds = [KINDS[kind] for kind in pairs.kinds]
+    assert dict(zip(keys, kinds, strict=True)) == {key: kind for key, (kind, _) in expected.items()}
+    scores = dict(zip(keys, pairs.scores.tolist(), strict=True))
+    assert scores == pytest.approx({key: score for key, (_, score) in expected.items()})
+    strongest_first = sorted(
+        (row, KINDS.index(kind), -score, test) for (row, test), (kind, score) in expected.items()
+    )
+    assert keys == [(row, test) for row, _, _, test in strongest_first]
+    assert pairs.held.tolist() == sorted({test for _, test in expected})
+    assert found.rows.tolist() == sorted({row for row, _ in expected})
+    equal = {row for (row, _), (kind, _) in expected.items() if kind == "normalised"}
+    assert found.equal_rows == len(equal)
+    assert found.touching.tolist() == sorted(touching)
+    assert found.sharing.tolist() == sorted(sharing)
 
 
-_WORDS = ["a", "B", "ç", "d-d", "e.", "Ünï", "１", "straße", "!!"]
+_WORDS = ["a", "B", "ç", "d-d", "e.", "Ünï", "１", "straße", "हिन्दी", "ﬁ", "中文", "!!"]
 _TEXTS = st.lists(st.sampled_from(_WORDS[:4]), min_size=1, max_size=24) | st.lists(
     st.sampled_from(_WORDS), min_size=1, max_size=14
 )
@@ -111,8 +123,8 @@ _LONG = "the quick brown fox jumps over the lazy dog and runs away into the deep
 )
 def test_case_space_and_punctuation_hide_nothing(leak: str) -> None:
     """Equal after normalising, so `normalised`."""
-    found = find_leaks(lambda: [(5, "something else entirely"), (9, leak)], [(0, _LONG)])
-    assert (found.rows.tolist(), found.kinds, found.scores.tolist()) == ([9], ["normalised"], [1])
+    found = _find([(5, "something else entirely"), (9, leak)], [(0, _LONG)])
+    assert (found.rows.tolist(), found.equal_rows, found.pairs.scores.tolist()) == ([9], 1, [1])
 
 
 def test_half_of_the_ngrams_is_enough_and_less_is_not() -> None:
@@ -120,8 +132,8 @@ def test_half_of_the_ngrams_is_enough_and_less_is_not() -> None:
     words = _LONG.split()
     assert len(_grams(_LONG)) == 10
     pool = [(0, " ".join(words[:12])), (1, " ".join(words[:11])), (2, " ".join(words[:7]))]
-    half, any_ = (find_leaks(lambda: pool, [(4, _LONG)], rule) for rule in ("half", "any"))
-    assert (half.rows.tolist(), half.scores.tolist()) == ([0], [0.5])
+    half, any_ = (_find(pool, [(4, _LONG)], rule) for rule in ("half", "any"))
+    assert (half.rows.tolist(), half.pairs.scores.tolist()) == ([0], [0.5])
     assert any_.rows.tolist() == [0, 1]
     assert half.touching.tolist() == [0, 1]
 
@@ -134,17 +146,49 @@ def test_wording_that_many_rows_share_does_not_count() -> None:
     asked = [(290 + n, f"{template} about matter {n}") for n in range(10)]
     leaky = [(*row,) for row in asked]
     leaky[4] = (294, _LONG)
-    found = find_leaks(lambda: [*filler, *leaky], tests, "any")
+    found = _find([*filler, *leaky], tests, "any")
     assert found.rows.tolist() == [294]
     assert found.touching.tolist() == [row for row, _ in asked]
 
 
 def test_every_row_of_more_than_one_chunk_is_judged() -> None:
-    """Row numbers come from the pool, rows are told twice."""
+    """Row numbers come from the pool, rows are told once."""
     pool = [(2 * n, f"word{n} " * 9) for n in range(2500)]
     told: list[int] = []
     tests = [(7, "word3 " * 9), (8, "word2400 " * 20), (9, "word1700")]
-    found = find_leaks(lambda: iter(pool), tests, on_rows=told.append)
-    assert found.rows.tolist() == [6, 3400, 4800]
-    assert found.tests.tolist() == [7, 9, 8]
-    assert sum(told) == 5000
+    found = find_leaks(iter(pool), len(pool), tests, on_rows=told.append)
+    assert found.pairs.rows.tolist() == [6, 3400, 4800]
+    assert found.pairs.tests.tolist() == [7, 9, 8]
+    assert sum(told) == 2500
+
+
+def test_wording_that_becomes_so_late_does_not_count() -> None:
+    """Rows read while an n-gram still looked rare are judged when all are read, chunks later."""
+    shared = " ".join(_LONG.split()[:12])
+    pool = [(n, shared if n < 10 or n >= 2990 else f"row {n}") for n in range(3000)]
+    _check(pool[:1500], [(0, _LONG)], "half")
+    assert _find(pool[:1500], [(0, _LONG)]).rows.tolist() == list(range(10))
+    longer = [*pool, *((3000 + n, shared) for n in range(20))]
+    found = _find(longer, [(0, _LONG)])
+    assert not len(found.rows) and not len(found.sharing)
+    assert found.touching.tolist() == [row for row, text in longer if text == shared]
+
+
+def test_a_row_lists_its_strongest_tests_and_all_are_counted() -> None:
+    """40 equal tests: the 16 lowest stand beside the row; memory does not grow with the product."""
+    tests = [(2 * n, _LONG) for n in range(40)]
+    found = _find([(3, _LONG.upper()), (4, "nothing")], tests)
+    assert found.pairs.tests.tolist() == [2 * n for n in range(MOST_TESTS)]
+    assert found.pairs.held.tolist() == [2 * n for n in range(40)]
+
+
+def test_many_shared_ngrams_are_counted_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the size of a piece, each row is judged once and whole."""
+    draw = random.Random(0)
+    words = [f"w{n}" for n in range(40)]
+    texts = [" ".join(words[(start := draw.randrange(30)) : start + 11]) for _ in range(60)]
+    pool, tests = list(enumerate(texts[:40])), list(enumerate(texts[40:]))
+    for most in (1, 5, 100, 1 << 22):
+        monkeypatch.setattr(held, "_MOST_AT_ONCE", most)
+        for rule in LEAK_NGRAMS:
+            _check(pool, tests, rule)

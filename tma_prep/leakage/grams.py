@@ -1,9 +1,11 @@
-"""The n-grams of the tests as a tree of words, walked by all places of many texts at once.
+"""The n-grams of the tests as a tree of words, walked by many places of many texts at once.
 
 A node is a beginning of an n-gram that some test holds. Nodes are numbered from 0 level by level
-and compared exactly: nothing is hashed, so nothing is found that is not there.
+and compared exactly, so nothing is found that is not there. A hash of n words only says at which
+places no walk is worth beginning.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +15,8 @@ from numpy.typing import NDArray
 Places = NDArray[np.int64]
 
 _ABSENT = -1
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd, its bits mixed: 2**64 over the golden ratio
+_LEAST_BITS, _MOST_BITS = 16, 24  # of the table of hashes: 64 kB to 16 MB
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Vocabulary:
 
     def __init__(self, texts: Sequence[Sequence[str]]) -> None:
         """Number the words as they first occur."""
-        self._number: dict[str, int] = {}
+        self._number: dict[str | None, int] = {}
         for text in texts:
             for word in text:
                 self._number.setdefault(word, len(self._number))
@@ -68,12 +72,14 @@ class Vocabulary:
 
     def batch(self, texts: Sequence[Sequence[str]]) -> TextBatch:
         """Texts as numbers."""
-        number = self._number
-        flat = [
-            n for text in texts for n in (*(number.get(word, _ABSENT) for word in text), _ABSENT)
-        ]
+        # After each text one entry that is no word.
+        words = itertools.chain.from_iterable((*text, None) for text in texts)
+        numbers = map(self._number.get, words, itertools.repeat(_ABSENT))
         lengths = np.array([len(text) + 1 for text in texts], dtype=np.int64)
-        return TextBatch(np.array(flat, dtype=np.int64), np.repeat(np.arange(len(texts)), lengths))
+        return TextBatch(
+            np.fromiter(numbers, dtype=np.int64, count=int(lengths.sum())),
+            np.repeat(np.arange(len(texts)), lengths),
+        )
 
 
 class Grams:
@@ -82,6 +88,7 @@ class Grams:
     def __init__(self, texts: TextBatch, length: int, vocabulary: int) -> None:
         """Build the tree."""
         self._levels: list[_Level] = []
+        self._length = length
         self._vocabulary = vocabulary
         start = np.arange(len(texts.words))
         node = np.zeros_like(start)
@@ -91,18 +98,34 @@ class Grams:
             node = level.step(node, word, vocabulary)
             self._levels.append(level)
         self.count = len(self._levels[-1].keys)
+        bits = max(_LEAST_BITS, min(_MOST_BITS, (16 * self.count).bit_length()))
+        self._shift = np.uint64(64 - bits)
+        self._hashes_there = np.zeros(1 << bits, dtype=np.bool_)
+        self._hashes_there[self._hashes(texts.words)[start]] = True
 
     def find(self, texts: TextBatch) -> Found:
         """Which of the texts hold which of the n-grams."""
-        start = np.arange(len(texts.words) if self.count else 0)
+        there = self._hashes_there[self._hashes(texts.words)]
+        start = np.flatnonzero(there) if self.count else np.empty(0, dtype=np.int64)
         node = np.zeros_like(start)
         for depth, level in enumerate(self._levels):
             start, node, word = _followed(texts, start, node, depth)
             node = level.step(node, word, self._vocabulary)
-            there = node != _ABSENT
-            start, node = start[there], node[there]
-        pairs = np.unique(texts.text[start] * max(1, self.count) + node)
-        return Found(*np.divmod(pairs, max(1, self.count)))
+            known = node != _ABSENT
+            start, node = start[known], node[known]
+        # Sorted almost already, which NumPy's sort is quick at and its `unique` is not.
+        pairs = np.sort(texts.text[start] * max(1, self.count) + node, kind="stable")
+        distinct = pairs[np.append(True, pairs[1:] != pairs[:-1])[: len(pairs)]]
+        return Found(*np.divmod(distinct, max(1, self.count)))
+
+    def _hashes(self, words: Places) -> Places:
+        """Place in the table of the words from each place on; none where the texts end before."""
+        places = max(0, len(words) - self._length + 1)
+        found = np.zeros(places, dtype=np.uint64)
+        for depth in range(self._length):
+            found += words[depth : depth + places].view(np.uint64)
+            found *= _MULTIPLIER
+        return (found >> self._shift).view(np.int64)
 
 
 def _followed(

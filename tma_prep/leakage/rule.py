@@ -7,14 +7,18 @@ small pool would lose everything. Under `any` one shared 8-gram is enough. A tes
 words is leaked by a row that holds all its words, one after the other.
 """
 
+import itertools
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import IO, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tma_prep.leakage.grams import Found, Grams, Vocabulary
+from tma_prep.leakage.grams import Vocabulary
+from tma_prep.leakage.held import TestGrams
+from tma_prep.leakage.pairs import KINDS, Groups, Pairs, Rows, join_pairs, numbered
 from tma_prep.leakage.words import text_key, words_of
 
 LeakNgrams = Literal["half", "any"]
@@ -33,213 +37,170 @@ _ROWS_AT_ONCE = 1024
 
 @dataclass(frozen=True)
 class Leaks:
-    """What a pool holds of the tests.
+    """What a pool holds of the tests by its words.
 
     Attributes:
-        rows: int64, leaking rows, ascending.
-        tests: int64, the test that each leaks most; of equals the lower row.
-        kinds: `normalised` or `ngram`, one a leaking row.
-        scores: float64, share of that test's n-grams that the row holds; 1 for equal texts.
+        pairs: Which row leaks which tests, `normalised` or `ngram`; the score of the latter is the
+            share of the test's n-grams that the row holds.
         touching: int64, ascending: every row that shares any n-gram with any test, template wording
             included, holds a short one or equals one.
         sharing: int64, ascending: the same, template wording apart.
     """
 
-    rows: NDArray[np.int64]
-    tests: NDArray[np.int64]
-    kinds: list[str]
-    scores: NDArray[np.float64]
-    touching: NDArray[np.int64]
-    sharing: NDArray[np.int64]
+    pairs: Pairs
+    touching: Rows
+    sharing: Rows
+
+    @property
+    def rows(self) -> Rows:
+        """Leaking rows, ascending."""
+        return np.unique(self.pairs.rows)
+
+    @property
+    def equal_rows(self) -> int:
+        """How many of them equal a test row once normalised."""
+        return int(np.count_nonzero(self.pairs.first_of_rows().kinds == KINDS.index("normalised")))
 
 
 def find_leaks(
-    pool: Callable[[], Iterable[NumberedText]],
+    pool: Iterable[NumberedText],
+    rows: int,
     tests: Sequence[NumberedText],
     rule: LeakNgrams = "half",
+    *,
+    scratch: Path | None = None,
     on_rows: Callable[[int], None] = lambda _: None,
 ) -> Leaks:
-    """Read the pool twice: to count how many rows hold each n-gram, and to score the rows.
-
-    Only n-grams of the tests are held.
+    """Read the pool once; only n-grams of the tests are held in memory.
 
     Args:
-        pool: Gives the rows from the first, ascending, each time it is called.
+        pool: The rows, ascending.
+        rows: How many they are.
         tests: Ascending.
         rule: `half`, or `any` for a single shared n-gram.
-        on_rows: Told of rows as they are read, each of them twice.
+        scratch: Folder of a temporary file that has no name; where such files go if None.
+        on_rows: Told how many more rows are read.
     """
-    scorer = _Scorer(tests, rule)
-    rows = 0
-    for numbers, texts in _chunks(pool()):
-        scorer.count(texts)
-        rows += len(numbers)
-        on_rows(len(numbers))
-    scorer.settle(rows)
-    leaking: list[tuple[int, int, str, float]] = []
-    touching: list[int] = []
-    sharing: list[int] = []
-    for numbers, texts in _chunks(pool()):
-        found, touched, shared = scorer.score(texts)
-        leaking += [(numbers[place], test, kind, score) for place, test, kind, score in found]
-        touching += [numbers[place] for place in touched]
-        sharing += [numbers[place] for place in shared]
-        on_rows(len(numbers))
+    scorer = _Scorer(tests, rule, most_rows=max(FEWEST_TEMPLATE_ROWS - 1, TEMPLATE_SHARE * rows))
+    certain: list[Pairs] = []
+    touching: list[Rows] = []
+    with tempfile.TemporaryFile(dir=scratch) as file:
+        spilled = _Spilled(file)
+        for numbers, texts in _chunks(pool):
+            leaking, touched, grams = scorer.read(numbers, texts)
+            certain.append(leaking)
+            touching.append(touched)
+            spilled.add(grams)
+            on_rows(len(numbers))
+        by_share = [scorer.score(grams) for grams in spilled.blocks()]
+    sharing = [*(pairs.rows for pairs in certain), *(shared for _, shared in by_share)]
     return Leaks(
-        rows=np.array([leak[0] for leak in leaking], dtype=np.int64),
-        tests=np.array([leak[1] for leak in leaking], dtype=np.int64),
-        kinds=[leak[2] for leak in leaking],
-        scores=np.array([leak[3] for leak in leaking], dtype=np.float64),
-        touching=np.array(touching, dtype=np.int64),
-        sharing=np.array(sharing, dtype=np.int64),
+        join_pairs([*certain, *(pairs for pairs, _ in by_share)]),
+        np.concatenate([np.empty(0, dtype=np.int64), *touching]),
+        np.unique(np.concatenate([np.empty(0, dtype=np.int64), *sharing])),
     )
 
 
-def _chunks(pool: Iterable[NumberedText]) -> Iterator[tuple[list[int], list[str]]]:
-    for chunk in _batched(pool, _ROWS_AT_ONCE):
-        yield [number for number, _ in chunk], [text for _, text in chunk]
+def _chunks(pool: Iterable[NumberedText]) -> Iterator[tuple[Rows, list[str]]]:
+    rest = iter(pool)
+    while chunk := list(itertools.islice(rest, _ROWS_AT_ONCE)):
+        yield np.array([number for number, _ in chunk], dtype=np.int64), [text for _, text in chunk]
 
 
-def _batched(items: Iterable[NumberedText], size: int) -> Iterator[list[NumberedText]]:
-    chunk: list[NumberedText] = []
-    for item in items:
-        chunk.append(item)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+@dataclass(frozen=True)
+class _RowGrams:
+    """Row numbers, ascending, and n-grams that they hold; one entry a pair."""
+
+    rows: Rows
+    grams: Rows
+
+
+class _Spilled:
+    """What rows hold, on disk until it is known which n-grams are template wording."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._lengths: list[int] = []
+
+    def add(self, held: _RowGrams) -> None:
+        np.stack([held.rows, held.grams]).tofile(self._file)
+        self._lengths.append(len(held.rows))
+
+    def blocks(self) -> Iterator[_RowGrams]:
+        self._file.seek(0)
+        for length in self._lengths:
+            rows, grams = np.fromfile(self._file, dtype=np.int64, count=2 * length).reshape(2, -1)
+            yield _RowGrams(rows, grams)
 
 
 class _Scorer:
     """The tests' n-grams, and how a row is judged by them."""
 
-    def __init__(self, tests: Sequence[NumberedText], rule: LeakNgrams) -> None:
+    def __init__(
+        self, tests: Sequence[NumberedText], rule: LeakNgrams, *, most_rows: float
+    ) -> None:
         self._rule = rule
-        self._test_rows = np.array([number for number, _ in tests], dtype=np.int64)
+        self._most_rows = most_rows
+        rows = np.array([number for number, _ in tests], dtype=np.int64)
         words = [words_of(text) for _, text in tests]
-        self._keys: dict[str, int] = {}
-        for place, (key_words, (_, text)) in enumerate(zip(words, tests, strict=True)):
-            self._keys.setdefault(text_key(key_words, text), place)
-        self._vocabulary = Vocabulary(words)
+        keys = [text_key(key, text) for key, (_, text) in zip(words, tests, strict=True)]
+        self._keys, of_test = numbered(keys)
+        self._by_key = Groups(rows, of_test)
+        distinct, of_test = numbered([tuple(text) for text in words])
+        self._by_words = Groups(rows, of_test)
+        texts = list(distinct)
+        self._vocabulary = Vocabulary(texts)
+        lengths = sorted({len(text) for text in texts} & set(range(1, NGRAM)))
         self._short = [
-            self._tests_of(
-                words, [p for p, text in enumerate(words) if len(text) == length], length
+            TestGrams(
+                self._vocabulary,
+                {place: text for place, text in enumerate(texts) if len(text) == length},
+                length,
             )
-            for length in sorted({len(text) for text in words} & set(range(1, NGRAM)))
+            for length in lengths
         ]
-        self._long = self._tests_of(
-            words, [p for p, text in enumerate(words) if len(text) >= NGRAM], NGRAM
+        self._long = TestGrams(
+            self._vocabulary,
+            {place: text for place, text in enumerate(texts) if len(text) >= NGRAM},
+            NGRAM,
         )
         self._rows_of_gram = np.zeros(self._long.grams.count, dtype=np.int64)
 
-    def _tests_of(
-        self, words: Sequence[Sequence[str]], places: list[int], length: int
-    ) -> "_TestGrams":
-        texts = self._vocabulary.batch([words[place] for place in places])
-        grams = Grams(texts, length, len(self._vocabulary))
-        return _TestGrams(np.array(places, dtype=np.int64), grams, grams.find(texts))
-
-    def count(self, texts: Sequence[str]) -> None:
-        """First pass: in how many rows each n-gram is."""
-        found = self._long.grams.find(self._vocabulary.batch([words_of(text) for text in texts]))
-        self._rows_of_gram += np.bincount(found.gram, minlength=len(self._rows_of_gram))
-
-    def settle(self, rows: int) -> None:
-        """Between the passes: take out what is template wording."""
-        most = max(FEWEST_TEMPLATE_ROWS - 1, TEMPLATE_SHARE * rows)
-        self._counts = self._rows_of_gram <= most
-        self._long_sizes = self._long.sizes(self._counts)
-
-    def score(
-        self, texts: Sequence[str]
-    ) -> tuple[list[tuple[int, int, str, float]], NDArray[np.int64], NDArray[np.int64]]:
-        """Second pass.
+    def read(self, numbers: Rows, texts: Sequence[str]) -> tuple[Pairs, Rows, _RowGrams]:
+        """Judge by what needs no other row, and count in how many rows each n-gram is.
 
         Returns:
-            (place in `texts`, test row, kind, score) of those that leak, ascending; the places of
-            those that share anything; of those that share more than template wording.
+            Equal texts and short tests; rows that share anything; what is judged by `score` later.
         """
         words = [words_of(text) for text in texts]
-        batch = self._vocabulary.batch(words)
-        equal = [
+        keys = [
             self._keys.get(text_key(row, text), -1) for row, text in zip(words, texts, strict=True)
         ]
-        found = self._long.grams.find(batch)
-        best = _Best(len(texts))
-        for row, held, shared in self._long.shared(found, self._counts):
-            share = shared / self._long_sizes[held]
-            leaks = share >= 0.5 if self._rule == "half" else share > 0
-            best.offer(row[leaks], self._long.places[held[leaks]], share[leaks])
-        touched = [found.text[self._counts[found.gram]], np.flatnonzero(np.array(equal) >= 0)]
+        equal = np.flatnonzero(np.array(keys) >= 0)
+        group = np.array(keys, dtype=np.int64)[equal]
+        leaking = [self._by_key.pairs(numbers[equal], group, "normalised", np.ones(len(equal)))]
+        batch = self._vocabulary.batch(words)
         for short in self._short:
-            whole = short.grams.find(batch)
-            every = np.ones(short.grams.count, dtype=np.bool_)
-            for row, held, _ in short.shared(whole, every):
-                best.offer(row, short.places[held], np.ones(len(row)))
-            touched.append(whole.text)
-        leaking: list[tuple[int, int, str, float]] = []
-        for place, (test, score) in enumerate(zip(best.test, best.score, strict=True)):
-            if equal[place] >= 0:
-                leaking.append((place, int(self._test_rows[equal[place]]), "normalised", 1.0))
-            elif test >= 0:
-                leaking.append((place, int(self._test_rows[test]), "ngram", float(score)))
-        shared_rows = np.unique(np.concatenate(touched))
-        return leaking, np.union1d(found.text, shared_rows), shared_rows
+            found = short.grams.find(batch)
+            for text, held, _ in short.shared(found.text, found.gram):
+                row = numbers[text]
+                leaking.append(self._by_words.pairs(row, held, "ngram", np.ones(len(row))))
+        found = self._long.grams.find(batch)
+        self._rows_of_gram += np.bincount(found.gram, minlength=len(self._rows_of_gram))
+        pairs = join_pairs(leaking)
+        touching = np.union1d(pairs.rows, numbers[found.text])
+        # What is template wording by now stays so.
+        later = self._rows_of_gram[found.gram] <= self._most_rows
+        return pairs, touching, _RowGrams(numbers[found.text[later]], found.gram[later])
 
-
-class _TestGrams:
-    """Tests of one kind, and which of them holds each of their n-grams.
-
-    Attributes:
-        places: int64, place of each among all tests.
-    """
-
-    def __init__(self, places: NDArray[np.int64], grams: Grams, held: Found) -> None:
-        self.places, self.grams = places, grams
-        by_gram = np.argsort(held.gram, kind="stable")
-        self._test = held.text[by_gram]
-        self._gram = held.gram[by_gram]
-        self._starts = np.searchsorted(self._gram, np.arange(grams.count + 1))
-
-    def sizes(self, counts: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """How many of each test's n-grams count."""
-        return np.bincount(self._test[counts[self._gram]], minlength=len(self.places))
-
-    def shared(
-        self, found: Found, counts: NDArray[np.bool_]
-    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
-        """Text, test and how many n-grams both hold, for every pair with any; once, or never."""
-        kept = counts[found.gram] if len(found.gram) else np.zeros(0, dtype=np.bool_)
-        text, gram = found.text[kept], found.gram[kept]
-        if not len(text):
-            return
-        tests_each = self._starts[gram + 1] - self._starts[gram]
-        first = np.repeat(self._starts[gram], tests_each)
-        within = np.arange(len(first)) - np.repeat(np.cumsum(tests_each) - tests_each, tests_each)
-        pairs = np.repeat(text, tests_each) * len(self.places) + self._test[first + within]
-        distinct, shared = np.unique(pairs, return_counts=True)
-        yield (*np.divmod(distinct, len(self.places)), shared)
-
-
-class _Best:
-    """For each text the test with the highest score; of equals the lower."""
-
-    def __init__(self, texts: int) -> None:
-        self.test = np.full(texts, -1, dtype=np.int64)
-        self.score = np.zeros(texts)
-
-    def offer(
-        self,
-        text: NDArray[np.int64],
-        test: NDArray[np.int64],
-        score: NDArray[np.float64],
-    ) -> None:
-        """Take what is better than what is there."""
-        by_text = np.lexsort((test, -score, text))
-        text, first = np.unique(text[by_text], return_index=True)
-        test, score = test[by_text][first], score[by_text][first]
-        better = (score > self.score[text]) | (
-            (score == self.score[text]) & (test < self.test[text])
-        )
-        self.test[text[better]], self.score[text[better]] = test[better], score[better]
+    def score(self, held: _RowGrams) -> tuple[Pairs, Rows]:
+        """When all rows are read: which of them leak by n-grams, and which share any that count."""
+        counts = self._rows_of_gram <= self._most_rows
+        sizes = self._long.sizes(counts)
+        kept = counts[held.grams]
+        leaking = []
+        for row, test, shared in self._long.shared(held.rows[kept], held.grams[kept]):
+            share = shared / sizes[test]
+            leaks = share >= 0.5 if self._rule == "half" else share > 0
+            leaking.append(self._by_words.pairs(row[leaks], test[leaks], "ngram", share[leaks]))
+        return join_pairs(leaking), np.unique(held.rows[kept])

@@ -100,17 +100,17 @@ def _leakage(found: Measured, options: TrainCheckOptions) -> Leakage | None:
     if found.leaks is None:
         return None
     shares: dict[str, list[float]] = {}
+    leaking_rows = found.leaks.rows
     for run in found.runs:
         if run.control == "none":
-            leaking = np.isin(run.rows, found.leaks.rows)
+            leaking = np.isin(run.rows, leaking_rows)
             shares.setdefault(run.order, []).append(float(leaking.mean()))
-    equal = found.leaks.kinds.count("normalised")
     return Leakage(
         rule=options.leak_ngrams,
         ngram=NGRAM,
         pool_rows=found.pool_rows,
-        leaking_rows=len(found.leaks.rows),
-        equal_rows=equal,
-        ngram_rows=len(found.leaks.rows) - equal,
+        leaking_rows=len(leaking_rows),
+        equal_rows=found.leaks.equal_rows,
+        ngram_rows=len(leaking_rows) - found.leaks.equal_rows,
         share_of_first={order: float(np.mean(each)) for order, each in shares.items()},
     )

@@ -35,12 +35,13 @@ def leaks_of(sides: Sides, options: TrainCheckOptions, progress: Progress) -> Le
     tests = InstancePool.from_source(sides.test.manifest.source)
     rows = sides.train.rows
     label = "Looking for test rows in the pool"
-    with progress.stage(label, 2 * len(rows), "rows") as advance:
+    with progress.stage(label, len(rows), "rows") as advance:
         return find_leaks(
-            lambda: _two_sided(pool, rows),
+            _two_sided(pool, rows),
+            len(rows),
             list(_two_sided(tests, sides.test.rows)),
             options.leak_ngrams,
-            advance,
+            on_rows=advance,
         )
 
 

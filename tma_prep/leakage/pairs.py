@@ -1,0 +1,128 @@
+"""Training rows and the tests that they hold, in pairs."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tma_prep.arrays import ranges
+
+Rows = NDArray[np.int64]
+_Key = TypeVar("_Key", bound=Hashable)
+
+KINDS = ("equal", "normalised", "ngram", "similarity")
+"""How a training row can hold a test, the strongest first."""
+
+MOST_TESTS = 16
+"""Tests that are listed of one training row. Without an end, a pool of equal rows against as many
+equal tests would be their product."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """One entry a pair.
+
+    Attributes:
+        rows: int64, number of the training row.
+        tests: int64, number of the test row.
+        kinds: int8, place in `KINDS`.
+        scores: float64.
+        held: int64, ascending: every test that some training row holds, listed or not.
+    """
+
+    rows: Rows
+    tests: Rows
+    kinds: NDArray[np.int8]
+    scores: NDArray[np.float64]
+    held: Rows
+
+    def __len__(self) -> int:
+        """How many pairs are listed."""
+        return len(self.rows)
+
+    def at(self, places: Rows) -> "Pairs":
+        """Some of them."""
+        return Pairs(
+            self.rows[places],
+            self.tests[places],
+            self.kinds[places],
+            self.scores[places],
+            self.held,
+        )
+
+    def first_of_rows(self) -> "Pairs":
+        """The strongest pair of each row, of pairs as `join_pairs` returns them."""
+        return self.at(np.unique(self.rows, return_index=True)[1])
+
+
+def no_pairs() -> Pairs:
+    """None at all."""
+    none = np.empty(0, dtype=np.int64)
+    return Pairs(none, none, np.empty(0, dtype=np.int8), np.empty(0), none)
+
+
+def join_pairs(found: Sequence[Pairs]) -> Pairs:
+    """Each pair once, with its strongest kind; of a row the `MOST_TESTS` strongest.
+
+    Returns:
+        Sorted by row, then kind, then score (greatest first), then test.
+    """
+    found = [*found, no_pairs()]
+    both = Pairs(
+        np.concatenate([pairs.rows for pairs in found]),
+        np.concatenate([pairs.tests for pairs in found]),
+        np.concatenate([pairs.kinds for pairs in found]),
+        np.concatenate([pairs.scores for pairs in found]),
+        np.unique(np.concatenate([pairs.held for pairs in found])),
+    )
+    both = both.at(np.lexsort((-both.scores, both.kinds, both.tests, both.rows)))
+    both = both.at(_firsts(both.rows, both.tests))
+    both = both.at(np.lexsort((both.tests, -both.scores, both.kinds, both.rows)))
+    begins = _firsts(both.rows)
+    lengths = np.diff(np.append(begins, len(both)))
+    return both.at(ranges(begins, np.minimum(lengths, MOST_TESTS)))
+
+
+def _firsts(*sorted_columns: Rows) -> Rows:
+    """Places at which any of the columns differs from the entry before."""
+    changes = np.zeros(len(sorted_columns[0]), dtype=np.bool_)
+    changes[:1] = True
+    for column in sorted_columns:
+        changes[1:] |= column[1:] != column[:-1]
+    return np.flatnonzero(changes)
+
+
+class Groups:
+    """Tests that are alike in some way, so that each way is looked up once."""
+
+    def __init__(self, tests: Rows, group_of: Rows) -> None:
+        """Take the tests, ascending, and the group of each, numbered from 0."""
+        by_group = np.argsort(group_of, kind="stable")
+        self._members = tests[by_group]
+        self._starts = np.searchsorted(group_of[by_group], np.arange(group_of.max(initial=-1) + 2))
+
+    def pairs(self, rows: Rows, groups: Rows, kind: str, scores: NDArray[np.float64]) -> Pairs:
+        """Pairs of rows and groups as pairs of rows and tests."""
+        begins = self._starts[groups]
+        sizes = np.minimum(self._starts[groups + 1] - begins, MOST_TESTS)
+        held = np.unique(groups)
+        return Pairs(
+            np.repeat(rows, sizes),
+            self._members[ranges(begins, sizes)],
+            np.full(int(sizes.sum()), KINDS.index(kind), dtype=np.int8),
+            np.repeat(scores, sizes),
+            np.sort(
+                self._members[
+                    ranges(self._starts[held], self._starts[held + 1] - self._starts[held])
+                ]
+            ),
+        )
+
+
+def numbered(keys: Sequence[_Key]) -> tuple[dict[_Key, int], Rows]:
+    """Distinct keys numbered as they first occur, and the number of each."""
+    numbers: dict[_Key, int] = {}
+    of_each = [numbers.setdefault(key, len(numbers)) for key in keys]
+    return numbers, np.array(of_each, dtype=np.int64)

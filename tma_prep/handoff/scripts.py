@@ -26,7 +26,8 @@ def batch_sizes(batch: int | None) -> tuple[int, int]:
     if GLOBAL_BATCH is None:
         batch, steps = batch or 8, 1
     else:
-        batch = batch or math.gcd(8, GLOBAL_BATCH // processes)
+        share = GLOBAL_BATCH // processes
+        batch = batch or max(rows for rows in range(1, 9) if share % rows == 0)
         steps = GLOBAL_BATCH // max(1, batch * processes)
         if batch * processes * steps != GLOBAL_BATCH:
             sys.exit(f"{processes} processes × {batch} rows do not divide {GLOBAL_BATCH}")
@@ -80,7 +81,6 @@ def script(
 """Fine-tune: python {SCRIPT} --model MODEL --output FOLDER, or torchrun {SCRIPT} with the same."""
 
 import argparse
-import math
 import os
 import sys
 from pathlib import Path

@@ -91,6 +91,11 @@ for script in sys.argv[2:]:
 json.dump(results, sys.stdout)
 """
 
+BROKEN = {
+    "sampler": ('"sequential"', '"random"'),
+    "epochs": ("EPOCHS = 1", "EPOCHS = 2"),
+}
+
 
 @pytest.fixture(scope="module")
 def tokenizer() -> PreTrainedTokenizerFast:
@@ -146,12 +151,13 @@ def trained(
         twice = root / f"{trainer}-twice"
         run(work["exchanges"], twice, trainer, global_batch=BATCH, tail="cut", epochs=2)
         scripts[twice.name] = twice / "train.py"
-        broken = root / f"{trainer}-broken"
-        run(work["exchanges"], broken, trainer, global_batch=BATCH, tail="cut")
-        text = (broken / "train.py").read_text(encoding="utf-8")
-        assert text.count('"sequential"') == 1
-        (broken / "train.py").write_text(text.replace('"sequential"', '"random"'))
-        scripts[broken.name] = broken / "train.py"
+        for name, (setting, other) in BROKEN.items():
+            broken = root / f"{trainer}-{name}"
+            run(work["exchanges"], broken, trainer, global_batch=BATCH, tail="cut")
+            text = (broken / "train.py").read_text(encoding="utf-8")
+            assert text.count(setting) == 1
+            (broken / "train.py").write_text(text.replace(setting, other))
+            scripts[broken.name] = broken / "train.py"
     done = subprocess.run(
         [sys.executable, "-c", DRIVER, str(root / "model"), *map(str, scripts.values())],
         capture_output=True,
@@ -227,8 +233,12 @@ def test_two_epochs_are_two_times_the_same_order(
 
 @pytest.mark.parametrize("trainer", ["transformers", "trl"])
 def test_a_broken_setting_is_caught(trained: dict[str, Any], trainer: str) -> None:
-    """Before the first step."""
-    result = trained[f"{trainer}-broken"]
+    """Before the first row that is wrong."""
+    result = trained[f"{trainer}-sampler"]
     assert result["ended"].startswith("OrderError: tma_position 0 was expected and ")
     assert "a random sampler" in result["ended"]
+    assert not result["seen"]
+    result = trained[f"{trainer}-epochs"]
+    assert result["ended"].startswith("OrderError: ")
+    assert "set num_train_epochs=1" in result["ended"]
     assert not result["seen"]

@@ -176,6 +176,7 @@ def test_the_settings_of_the_scripts(
         "GLOBAL_BATCH": 5,
         "EPOCHS": 1,
         "SHARDS": str(work / "shards" / "nft"),
+        "ON_ERROR": "stop",
         **({} if chats else {"SEPARATOR": " "}),
     }
     assert str(tmp_path / "x") not in text

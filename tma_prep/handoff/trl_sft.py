@@ -64,8 +64,7 @@ def main() -> None:
     )
     # Stops at the first row out of order, of which a second epoch is full. Afterwards:
     # tma-prep verify WORK --name NAME --consumed FOLDER/consumed
-    on_error = "stop" if EPOCHS == 1 else "warn"
-    attach(trainer, SHARDS, log=given.output / "consumed", on_error=on_error)
+    attach(trainer, SHARDS, log=given.output / "consumed", on_error=ON_ERROR)
     trainer.train(resume_from_checkpoint=given.resume)
     trainer.save_model(str(given.output))
 """

@@ -19,6 +19,7 @@ from tma_prep_schemas.manifests import Option
 
 MANIFEST = "manifest.json"
 _REPLACE = "give --overwrite to replace it, or use another name or workspace"
+_IS_FILE = "is a file; name a folder for the workspace"
 _BYTES_AT_ONCE = 4 << 20
 
 AnyManifest = TypeVar("AnyManifest", bound=Manifest)
@@ -269,6 +270,16 @@ class Workspace:
         """Folder of the test → train graph."""
         return self.root / "neighbors"
 
+    @property
+    def leakage(self) -> Path:
+        """File of the training rows that hold a test row; its manifest is `leakage_manifest`."""
+        return self.root / "leakage.parquet"
+
+    @property
+    def leakage_manifest(self) -> Path:
+        """Manifest of those rows."""
+        return self.root / "leakage.manifest.json"
+
     def ranking(self, name: str) -> Path:
         """Folder of a finished ranking."""
         return self.root / "rankings" / name
@@ -293,6 +304,22 @@ class Workspace:
         """Folder of a training check."""
         return self.root / "checks" / name
 
+    def check_there(self) -> None:
+        """Refuse what is no workspace.
+
+        Raises:
+            ArtifactError: With the remedy.
+        """
+        if self.root.exists() and not self.root.is_dir():
+            raise ArtifactError(f"{self.root}: {_IS_FILE}")
+        if not self.root.is_dir():
+            raise ArtifactError(f"{self.root}: no such workspace; run tma-prep embed first")
+        if not (self.root / "embeddings").is_dir():
+            raise ArtifactError(
+                f"{self.root}: is not a workspace (it holds no embeddings); name the folder that "
+                "tma-prep embed made with --out"
+            )
+
     @contextlib.contextmanager
     def locked(self, *, create: bool = False) -> Iterator[None]:
         """Hold the workspace, so that no second command writes to it.
@@ -303,15 +330,10 @@ class Workspace:
         Raises:
             ArtifactError: It is not there, cannot be written, or is held by another process.
         """
-        if self.root.exists() and not self.root.is_dir():
-            raise ArtifactError(f"{self.root}: is a file; name a folder for the workspace")
-        if not create and not self.root.is_dir():
-            raise ArtifactError(f"{self.root}: no such workspace; run tma-prep embed first")
-        if not create and not (self.root / "embeddings").is_dir():
-            raise ArtifactError(
-                f"{self.root}: is not a workspace (it holds no embeddings); name the folder that "
-                "tma-prep embed made with --out"
-            )
+        if not create:
+            self.check_there()
+        elif self.root.exists() and not self.root.is_dir():
+            raise ArtifactError(f"{self.root}: {_IS_FILE}")
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             lock = filelock.FileLock(self.root / ".lock")

@@ -4,10 +4,21 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 
 from tma_prep.memory import default_budget
+from tma_prep_schemas import TargetRole
 from tma_prep_schemas.manifests import Option
+
+LeakageMode = Literal["warn", "exclude", "fail", "off"]
+LeakNgrams = Literal["half", "any"]
 
 
 def _file_name(name: str) -> str:
@@ -72,6 +83,14 @@ def _local_folder(path: Path) -> Path:
     return path
 
 
+def _controls(named: object) -> object:
+    if not isinstance(named, list) or "off" not in named:
+        return named
+    if len(named) > 1:
+        raise ValueError("off goes with no other; leave it out, or the others")
+    return []
+
+
 Granularity = Annotated[str, AfterValidator(_granularity)]
 Folder = Annotated[Path, AfterValidator(_local_folder)]
 Size = Annotated[str, AfterValidator(_size)]
@@ -79,6 +98,25 @@ Name = Annotated[str, AfterValidator(_file_name)]
 Device = Annotated[str, AfterValidator(_device)]
 Devices = Annotated[str, AfterValidator(_devices)]
 SearchDevice = Annotated[str, AfterValidator(_search_device)]
+
+
+_TYPED_AS = {"orders": "order", "controls": "control", "names": "name", "trainer": "for"}
+
+
+def option_name(field: str) -> str:
+    """What a person types for a field of the options, without the dashes in front."""
+    return _TYPED_AS.get(field, field.replace("_", "-"))
+
+
+def first_problem(error: ValidationError) -> tuple[str, str]:
+    """The field that is wrong (`options` for them all), and its value and why, for a person."""
+    first = error.errors()[0]
+    field = str(first["loc"][0]) if first["loc"] else "options"
+    if first["type"] == "missing":
+        return field, "is missing"
+    message = first["msg"].removeprefix("Value error, ").replace("Input should", "it must")
+    given = repr(first["input"])
+    return field, f"{given if len(given) <= 60 else f'{given[:57]}…'}: {message}"
 
 
 class _Options(BaseModel):
@@ -123,6 +161,7 @@ class EmbedOptions(_WithBudget):
     max_length: int | None = Field(default=None, ge=8)
     prefix: str = ""
     truncate: Literal["text", "prompt"] = "text"
+    trust_remote_code: bool = False
     vectors_column: str | None = None
     on_bad_row: Literal["fail", "skip"] = "fail"
     rows_per_part: int = Field(default=2048, ge=1)
@@ -147,6 +186,10 @@ class ArrangeOptions(_WithBudget):
     after: float | None = Field(default=None, ge=0, le=1)
     seed: int = Field(default=0, ge=0)
     within_round: Literal["similarity", "index", "shuffle"] = "similarity"
+    leakage: LeakageMode = "warn"
+    leak_ngrams: LeakNgrams = "half"
+    leak_similarity: float = Field(default=0.98, ge=-1, le=1)
+    target_role: TargetRole = "test"
     stages: int = Field(default=10, ge=1)
     tokenizer: Path | None = None
     rows_per_shard: int = Field(default=50_000, ge=1)
@@ -157,7 +200,6 @@ class ArrangeOptions(_WithBudget):
     engine: Literal["local", "ray"] = "local"
     address: str | None = None
     overwrite: bool = False
-    trust_remote_code: bool = False
 
     @property
     def kmeans_cells(self) -> int | None:
@@ -189,7 +231,36 @@ class VerifyOptions(_Options):
     consumed: Path | None = None
 
 
+class CompareOptions(_Options):
+    """Options of `tma-prep compare`."""
+
+    work_a: Folder
+    work_b: Folder
+    names: list[Name] = Field(default_factory=list)
+
+
+class ExplainOptions(_Options):
+    """Options of `tma-prep explain`; one of `position`, `row` and `test` is given."""
+
+    work: Folder
+    name: Name | None = None
+    position: int | None = Field(default=None, ge=0)
+    row: int | None = Field(default=None, ge=0)
+    test: int | None = Field(default=None, ge=0)
+
+
+class InspectOptions(_Options):
+    """Options of `tma-prep inspect`."""
+
+    work: Folder
+    name: Name | None = None
+    html: bool = False
+    out: Path | None = None
+
+
 Control = Literal["null", "no-leak"]
+Controls = Annotated[list[Control] | None, BeforeValidator(_controls)]
+"""`off`, alone, is none of them."""
 
 _BASE_STEPS = 150
 _QUICK_BASE_STEPS = 40
@@ -209,13 +280,14 @@ class TrainCheckOptions(_Options):
     learning_rate: float = Field(default=1e-3, gt=0)
     max_tokens: int = Field(default=128, ge=16)
     model: str = "tiny"
+    trust_remote_code: bool = False
     vocabulary: int = Field(default=4096, ge=300)
     lora: int | None = Field(default=None, ge=1)
     base_steps: int | None = Field(default=None, ge=0)
     base_learning_rate: float = Field(default=2e-3, gt=0)
-    controls: list[Control] | None = None
+    controls: Controls = None
     random_orders: int = Field(default=3, ge=2)
-    leak_ngrams: Literal["half", "any"] = "half"
+    leak_ngrams: LeakNgrams = "half"
     quick: bool = False
     require_lower: list[Name] = Field(default_factory=list, max_length=2)
     workers: int | None = Field(default=None, ge=1)
@@ -238,4 +310,3 @@ class TrainCheckOptions(_Options):
                 "quick": False,
             }
         )
-    trust_remote_code: bool = False

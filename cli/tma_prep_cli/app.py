@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from tma_prep_cli import arrange, embed, export, train_check, verify
+from tma_prep_cli import arrange, compare, embed, explain, export, init, run, train_check, verify
 
 app = typer.Typer(
     name="tma-prep",
@@ -27,7 +27,11 @@ app.command("embed", help=embed.HELP)(embed.embed)
 app.command("arrange", help=arrange.HELP)(arrange.arrange)
 app.command("export", help=export.HELP)(export.export)
 app.command("verify", help=verify.HELP)(verify.verify)
+app.command("explain", help=explain.HELP)(explain.explain)
 app.command("train-check", help=train_check.HELP)(train_check.train_check)
+app.command("compare", help=compare.HELP)(compare.compare)
+app.command("init", help=init.HELP)(init.init)
+app.command("run", help=run.HELP)(run.run)
 
 
 def _version(wanted: bool) -> None:

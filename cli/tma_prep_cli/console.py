@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 Options = TypeVar("Options", bound="BaseModel")
 
-_TYPED_AS = {"orders": "--order", "controls": "--control", "work": "WORK", "trainer": "--for"}
-"""Fields of the options that a person types under another name."""
+_ARGUMENTS = ("work", "work_a", "work_b")
+"""Fields of the options that a person types without a name."""
 
 
 def error_console() -> "Console":
@@ -74,18 +74,15 @@ def validated(model: type[Options], /, **values: Any) -> Options:  # noqa: ANN40
     """
     from pydantic import ValidationError
 
+    from tma_prep.config import first_problem, option_name
     from tma_prep.errors import OptionError
 
     try:
         return model(**values)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = str(first["loc"][0]) if first["loc"] else "options"
-        name = _TYPED_AS.get(field, f"--{field.replace('_', '-')}")
-        message = first["msg"].removeprefix("Value error, ").replace("Input should", "it must")
-        given = repr(first["input"])
-        given = given if len(given) <= 60 else f"{given[:57]}…"
-        raise OptionError(f"{name} {given}: {message}") from error
+        field, problem = first_problem(error)
+        name = field.upper() if field in _ARGUMENTS else f"--{option_name(field)}"
+        raise OptionError(f"{name} {problem}") from error
 
 
 class TerminalProgress:

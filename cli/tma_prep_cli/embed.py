@@ -188,9 +188,18 @@ def embed(
     if json:
         print_json(result)
         return
+    print_result(result)
+    print_next(
+        "Next, put them in order:",
+        f"tma-prep arrange {show_path(options.out)} --order nft --order rt",
+    )
+
+
+def print_result(result: "EmbedResult") -> None:
+    """The table of both sides, and what is worth a line beside it."""
     sides = (("train", result.train), ("test", result.test))
     print_table(
-        f"Embeddings in {options.out}/embeddings",
+        f"Embeddings in {result.workspace}/embeddings",
         ["side", "rows", "skipped", "texts embedded", "dimension", "was there"],
         [
             (
@@ -206,10 +215,6 @@ def embed(
     )
     for line in _told(result):
         TerminalProgress().note(line)
-    print_next(
-        "Next, put them in order:",
-        f"tma-prep arrange {show_path(options.out)} --order nft --order rt",
-    )
 
 
 def _told(result: "EmbedResult") -> Iterator[str]:

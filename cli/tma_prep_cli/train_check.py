@@ -154,7 +154,7 @@ def train_check(
         lora=lora,
         base_steps=base_steps,
         base_learning_rate=base_learning_rate,
-        controls=_controls(control),
+        controls=control,
         random_orders=random_orders,
         leak_ngrams=leak_ngrams,
         quick=quick,
@@ -168,26 +168,11 @@ def train_check(
     if json:
         print_json(result)
         return
-    _print_summary(result.summary)
+    print_summary(result.summary)
     print_next("The report:", show_path(result.report))
 
 
-def _controls(named: list[str] | None) -> list[str] | None:
-    """None for the default, nothing for `off`.
-
-    Raises:
-        OptionError: `off` beside a control.
-    """
-    from tma_prep.errors import OptionError
-
-    if named is None or "off" not in named:
-        return named
-    if len(named) > 1:
-        raise OptionError("--control off goes with no other; leave it out, or the others")
-    return []
-
-
-def _print_summary(summary: "CheckSummary") -> None:
+def print_summary(summary: "CheckSummary") -> None:
     """The headline, then what it rests on."""
     from tma_prep_cli.console import print_line
 

@@ -85,7 +85,7 @@ def train_check(
     progress = progress or Silent()
     clock = Stopwatch()
     workspace = Workspace(options.work)
-    _check_options(options)
+    check_options(options)
     with workspace.locked():
         with clock("open"):
             check = _open(workspace, options)
@@ -161,7 +161,7 @@ def _make(check: _Check, progress: TableProgress, clock: Stopwatch) -> CheckSumm
     return summary
 
 
-def _check_options(options: TrainCheckOptions) -> None:
+def check_options(options: TrainCheckOptions) -> None:
     """Refuse combinations that have no meaning."""
     if options.steps is not None and options.budget is not None:
         raise OptionError("--budget counts rows and --steps counts batches of them; give one")

@@ -65,6 +65,15 @@ class Elsewhere:
         Raises:
             ArtifactError: The file that holds them is damaged.
         """
+        rows: NDArray[np.int64] = self.instances(ROW).column(ROW).to_numpy()
+        return rows
+
+    def instances(self, *columns: str) -> pa.Table:
+        """These columns of `INSTANCES`, one row a stored row.
+
+        Raises:
+            ArtifactError: The file that holds them is damaged.
+        """
         assert self.manifest is not None
         entry = self.manifest.instances
         path = self._folder / entry.file
@@ -73,8 +82,7 @@ class Elsewhere:
                 f"{path}: is missing or damaged, and says which rows there are; run the same embed "
                 "with --overwrite"
             )
-        rows: NDArray[np.int64] = pq.read_table(path, columns=[ROW]).column(ROW).to_numpy()
-        return rows
+        return pq.read_table(path, columns=list(columns))
 
     @functools.cached_property
     def input_problem(self) -> tuple[bool, str] | None:
@@ -148,23 +156,37 @@ def references(name: str, shards: ShardFolder, known: Elsewhere | None) -> Itera
         )
 
 
-def _look_for_order(
-    workspace: Workspace, name: str, found: _Found, stack: contextlib.ExitStack
-) -> None:
+def order_file(workspace: Workspace, name: str) -> pq.ParquetFile:
+    """A finished order, every byte checked; for the caller to close.
+
+    Raises:
+        ArtifactError: There is none, or it is damaged.
+    """
     path = workspace.order(name)
     try:
         manifest = read_manifest(workspace.order_manifest(name), OrderManifest)
         if manifest is None:
-            found.skipped["order"] = f"no finished {path}"
-            return
+            raise ArtifactError(f"{path}: is no finished order; run tma-prep arrange")
         check_files(path.parent, manifest, "make it again with arrange --overwrite")
-        file = stack.enter_context(pq.ParquetFile(path))
-        if not file.schema_arrow.equals(ORDER):
-            raise ArtifactError(f"{path}: has other columns than an order")
+        file = pq.ParquetFile(path)
+    except UNREADABLE as error:
+        raise ArtifactError(f"{path}: cannot be read ({reason_of(error)})") from error
+    if not file.schema_arrow.equals(ORDER):
+        file.close()
+        raise ArtifactError(f"{path}: has other columns than an order")
+    return file
+
+
+def _look_for_order(
+    workspace: Workspace, name: str, found: _Found, stack: contextlib.ExitStack
+) -> None:
+    if not workspace.order_manifest(name).is_file():
+        found.skipped["order"] = f"no finished {workspace.order(name)}"
+        return
+    try:
+        file = stack.enter_context(order_file(workspace, name))
     except ArtifactError as error:
         found.wrong["order"] = str(error)
-    except UNREADABLE as error:
-        found.wrong["order"] = f"{path}: cannot be read ({reason_of(error)})"
     else:
         found.order = (pa.Table.from_batches([batch]) for batch in file.iter_batches(_ROWS_AT_ONCE))
 

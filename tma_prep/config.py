@@ -258,6 +258,25 @@ class InspectOptions(_Options):
     out: Path | None = None
 
 
+class ExplainOptions(_Options):
+    """Options of `tma-prep explain`; one of `position`, `row` and `test` is given."""
+
+    work: Folder
+    name: Name | None = None
+    position: int | None = Field(default=None, ge=0)
+    row: int | None = Field(default=None, ge=0)
+    test: int | None = Field(default=None, ge=0)
+
+
+class InspectOptions(_Options):
+    """Options of `tma-prep inspect`."""
+
+    work: Folder
+    name: Name | None = None
+    html: bool = False
+    out: Path | None = None
+
+
 Control = Literal["null", "no-leak"]
 Controls = Annotated[list[Control] | None, BeforeValidator(_controls)]
 """`off`, alone, is none of them."""

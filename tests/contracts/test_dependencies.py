@@ -15,6 +15,7 @@ STAGES = (
     "embedding",
     "neighbors",
     "arrangement",
+    "explanation",
     "shards",
     "handoff",
     "leakage",

@@ -101,9 +101,18 @@ def then_shuffle(sequence: NDArray[np.int64], after: float, seed: int) -> NDArra
     Raises:
         OptionError: The share is not from 0 to 1.
     """
+    kept = rows_before_shuffle(after, len(sequence))
+    rest = np.random.default_rng([seed, 3]).permutation(sequence[kept:])
+    return np.concatenate([sequence[:kept], rest])
+
+
+def rows_before_shuffle(after: float, rows: int) -> int:
+    """How many rows `then_shuffle` leaves in their place.
+
+    Raises:
+        OptionError: The share is not from 0 to 1.
+    """
     if not 0 <= after <= 1:
         raise OptionError(f"--after is a share of the rows from 0 to 1; got {after}")
     # The share as it is written: 0.07 of 100 rows is 7 rows, though in binary it is a little more.
-    kept = math.ceil(Fraction(str(after)) * len(sequence))
-    rest = np.random.default_rng([seed, 3]).permutation(sequence[kept:])
-    return np.concatenate([sequence[:kept], rest])
+    return math.ceil(Fraction(str(after)) * rows)

@@ -1,0 +1,236 @@
+"""A finished order of a workspace, with the ranking and the embeddings that it was made from."""
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from tma_prep.artifacts import MANIFEST, Workspace, check_files, read_manifest
+from tma_prep.errors import ArtifactError
+from tma_prep.pipeline.sides import Sides, Tasks, tasks_of
+from tma_prep.shards.folder import ShardFolder, open_shards
+from tma_prep_schemas import (
+    ORDER,
+    POSITION,
+    RANKING,
+    ROUND,
+    ROW,
+    OrderManifest,
+    RankingManifest,
+)
+
+_AGAIN = "run the same arrange again"
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A ranking by the place of each stored row.
+
+    Attributes:
+        manifest: Of the ranking.
+        rounds: int32, from 1, 0 for a row that was not ranked; None for a ranking without rounds.
+        distance: float64, NaN for a row that was not ranked; None for a ranking by rounds.
+        similarity: float64, to the nearest test; NaN likewise.
+        test_rows: int64, `tma_row` of that test; -1 likewise.
+    """
+
+    manifest: RankingManifest
+    rounds: NDArray[np.int32] | None
+    distance: NDArray[np.float64] | None
+    similarity: NDArray[np.float64]
+    test_rows: NDArray[np.int64]
+
+    @property
+    def was_ranked(self) -> NDArray[np.bool_]:
+        """Mask of the rows that were."""
+        mask: NDArray[np.bool_] = self.test_rows >= 0
+        return mask
+
+
+@dataclass(frozen=True)
+class Arranged:
+    """One order.
+
+    Attributes:
+        name: Of the order.
+        manifest: Of the order.
+        rows: int64, place in the training store of the row at each position.
+        order_rounds: int32, round of the row at each position; None where there are none.
+        ranked: The ranking that it was made from.
+    """
+
+    workspace: Workspace
+    sides: Sides
+    name: str
+    manifest: OrderManifest
+    rows: NDArray[np.int64]
+    order_rounds: NDArray[np.int32] | None
+    ranked: Ranked
+
+    @functools.cached_property
+    def positions(self) -> NDArray[np.int64]:
+        """Position of each stored row, -1 for one that the order leaves out."""
+        positions = np.full(self.sides.train.shape[0], -1, dtype=np.int64)
+        positions[self.rows] = np.arange(len(self.rows))
+        return positions
+
+    @functools.cached_property
+    def rounds(self) -> NDArray[np.int32] | None:
+        """Round of each stored row: as the order has it, else as the ranking has it; 0 for none."""
+        if self.order_rounds is None or self.ranked.rounds is None:
+            return None
+        rounds = self.ranked.rounds.copy()
+        rounds[self.rows] = self.order_rounds
+        return rounds
+
+    @functools.cached_property
+    def train_instances(self) -> pa.Table:
+        """`id` and `task` of every stored training row."""
+        return self.sides.train.instances("id", "task")
+
+    @functools.cached_property
+    def test_instances(self) -> pa.Table:
+        """`id` and `task` of every stored test row."""
+        return self.sides.test.instances("id", "task")
+
+    @functools.cached_property
+    def tasks(self) -> Tasks | None:
+        """Tasks of the training rows, None where no row names one."""
+        column = self.train_instances.column("task")
+        return None if column.null_count == len(column) else tasks_of(self.sides.train, "")
+
+    @functools.cached_property
+    def test_places(self) -> NDArray[np.int64]:
+        """Places in the test store of the tests that the ranking used."""
+        used = np.array([int(row) for row in self.ranked.manifest.facts.coverage_by_test])
+        return np.searchsorted(self.sides.test.rows, np.sort(used))
+
+    @functools.cached_property
+    def shards(self) -> ShardFolder | None:
+        """Its shards, where the workspace holds them."""
+        try:
+            found = open_shards(self.workspace.shards(self.name))
+        except ArtifactError:
+            return None
+        same = found.manifest.inputs == self.manifest.inputs and found.rows == len(self.rows)
+        return found if same else None
+
+
+def order_names(workspace: Workspace) -> list[str]:
+    """Names of the finished orders, sorted."""
+    suffix = ".manifest.json"
+    found = (workspace.root / "orders").glob(f"*{suffix}")
+    return sorted(path.name.removesuffix(suffix) for path in found if path.name[:1] != ".")
+
+
+def chosen_order(workspace: Workspace, name: str | None) -> str:
+    """The order asked for; where none is, the only one, or `nft` among several.
+
+    Raises:
+        ArtifactError: There is none, or none of that name.
+    """
+    present = order_names(workspace)
+    if name is None:
+        name = present[0] if len(present) == 1 else "nft"
+    if name in present:
+        return name
+    if not present:
+        raise ArtifactError(f"{workspace.root}: holds no order; run tma-prep arrange first")
+    raise ArtifactError(
+        f"{workspace.root}: no order named {name}; it holds {', '.join(present)}: "
+        "name one with --name"
+    )
+
+
+def open_order(workspace: Workspace, sides: Sides, name: str) -> Arranged:
+    """An order that is there.
+
+    Raises:
+        ArtifactError: It is damaged, was made from other embeddings, or its ranking is gone.
+    """
+    path = workspace.order(name)
+    manifest = read_manifest(workspace.order_manifest(name), OrderManifest)
+    if manifest is None:
+        raise ArtifactError(f"{path}: is not finished; {_AGAIN}")
+    if not made_from(manifest.inputs, sides):
+        raise ArtifactError(
+            f"{path}: was arranged from other embeddings than the workspace holds now; {_AGAIN}"
+        )
+    check_files(path.parent, manifest, f"{_AGAIN} with --overwrite")
+    table = _read(path, ORDER)
+    places, known = _places(sides.train.rows, table.column(ROW).to_numpy())
+    if not known or not (table.column(POSITION).to_numpy() == np.arange(len(places))).all():
+        raise ArtifactError(f"{path}: is no order of these rows; {_AGAIN} with --overwrite")
+    rounds = table.column(ROUND)
+    return Arranged(
+        workspace=workspace,
+        sides=sides,
+        name=name,
+        manifest=manifest,
+        rows=places,
+        order_rounds=None if rounds.null_count else rounds.to_numpy(),
+        ranked=_ranking_of(workspace, sides, manifest),
+    )
+
+
+def _ranking_of(workspace: Workspace, sides: Sides, order: OrderManifest) -> Ranked:
+    """The ranking whose options an order names."""
+    for path in sorted((workspace.root / "rankings").glob(f"*/{MANIFEST}")):
+        manifest = read_manifest(path, RankingManifest)
+        if manifest is None or not made_from(manifest.inputs, sides):
+            continue
+        # An order has a seed of its own, which a ranking that draws nothing lacks.
+        wanted = {k: v for k, v in manifest.config.items() if (k, v) != ("seed", None)}
+        if all(order.config.get(name) == value for name, value in wanted.items()):
+            check_files(path.parent, manifest, f"{_AGAIN} with --overwrite")
+            return _read_ranking(path.parent / manifest.files[0].file, manifest, sides)
+    raise ArtifactError(
+        f"{workspace.root / 'rankings'}: the ranking that this order was made from is not there "
+        f"any more; {_AGAIN}"
+    )
+
+
+def _read_ranking(path: Path, manifest: RankingManifest, sides: Sides) -> Ranked:
+    table = _read(path, RANKING)
+    places, known = _places(sides.train.rows, table.column(ROW).to_numpy())
+    if not known:
+        raise ArtifactError(f"{path}: ranks rows that are not there; {_AGAIN} with --overwrite")
+    has_rounds = manifest.facts.rounds is not None
+
+    def column(name: str, fill: float, kind: str) -> NDArray[np.generic]:
+        values = np.full(sides.train.shape[0], fill, dtype=kind)
+        values[places] = table.column(name).to_numpy()
+        return values
+
+    return Ranked(
+        manifest=manifest,
+        rounds=column("round", 0, "int32").astype(np.int32) if has_rounds else None,
+        distance=None if has_rounds else column("distance", np.nan, "float64").astype(np.float64),
+        similarity=column("similarity", np.nan, "float64").astype(np.float64),
+        test_rows=column("test_row", -1, "int64").astype(np.int64),
+    )
+
+
+def made_from(inputs: dict[str, str], sides: Sides) -> bool:
+    """Whether an artifact with these inputs was made from these embeddings."""
+    return all(inputs.get(name) == sha256 for name, sha256 in sides.inputs.items())
+
+
+def _places(stored: NDArray[np.int64], rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], bool]:
+    """Places of row numbers among the stored ones, and whether each is there once at most."""
+    places = np.searchsorted(stored, rows)
+    inside = places < len(stored)
+    known = bool(inside.all()) and bool((stored[places] == rows).all())
+    return places, known and len(np.unique(places)) == len(places)
+
+
+def _read(path: Path, schema: pa.Schema) -> pa.Table:
+    try:
+        return pq.read_table(path, schema=schema)
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ArtifactError(f"{path}: cannot be read ({reason}); {_AGAIN}") from error

@@ -1,0 +1,53 @@
+"""What the leakage guard marked in a workspace, where it looked."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tma_prep.artifacts import Workspace, check_files, read_manifest
+from tma_prep.errors import ArtifactError
+from tma_prep.explanation.told import Leak
+from tma_prep.pipeline.arranged import made_from
+from tma_prep.pipeline.sides import Sides
+from tma_prep_schemas import LEAKAGE, ROW, LeakageManifest, LeakCounts
+
+_FILE, _MANIFEST = "leakage.parquet", "leakage.manifest.json"
+_AGAIN = "run arrange again with --overwrite"
+
+
+@dataclass(frozen=True)
+class LeakMarks:
+    """Training rows that hold a test row.
+
+    Attributes:
+        counts: Rows by the strongest kind.
+        table: Pairs, schema `LEAKAGE`.
+    """
+
+    counts: LeakCounts
+    table: pa.Table
+
+    def of(self, column: str, number: int) -> list[Leak]:
+        """The pairs of one training row (`tma_row`) or one test row (`test_row`)."""
+        places = np.flatnonzero(self.table.column(column).to_numpy() == number)
+        rows = self.table.select([ROW, "test_row", "kind", "score"]).take(pa.array(places))
+        return [Leak(**row) for row in rows.to_pylist()]
+
+
+def leak_marks(workspace: Workspace, sides: Sides) -> LeakMarks | None:
+    """The marks; None where nobody looked at these embeddings.
+
+    Raises:
+        ArtifactError: They are damaged.
+    """
+    manifest = read_manifest(workspace.root / _MANIFEST, LeakageManifest)
+    if manifest is None or not made_from(manifest.inputs, sides):
+        return None
+    check_files(workspace.root, manifest, _AGAIN)
+    path = workspace.root / _FILE
+    try:
+        return LeakMarks(manifest.counts, pq.read_table(path, schema=LEAKAGE))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise ArtifactError(f"{path}: cannot be read; {_AGAIN}") from error

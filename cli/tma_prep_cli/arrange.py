@@ -5,11 +5,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tma_prep_cli.console import TerminalProgress, print_json, print_next, print_table, show_path
+from tma_prep_cli.console import (
+    TerminalProgress,
+    print_json,
+    print_next,
+    print_table,
+    print_warning,
+    show_path,
+)
 
 if TYPE_CHECKING:
     from tma_prep.arrangement.comparison import OrderComparison
-    from tma_prep.pipeline.arrange import ArrangePlan, ArrangeResult
+    from tma_prep.pipeline.arrange import ArrangePlan, ArrangeResult, LeakageResult
 
 HELP = """
 Order the training rows by how near they are to the test rows, and write Parquet shards.
@@ -25,10 +32,15 @@ Arrangement (arXiv 2406.11721), every row, nearest first. One search serves ever
   tma-prep arrange work --ranking wsd --granularity task --name coarse
 
   tma-prep arrange work --select both-ends --budget 30k --name budget --order nft --order rt
+
+  tma-prep arrange work --leakage exclude --name clean
+
+  tma-prep arrange work --target-fraction 0.5 --by-task --name half --order nft --order rt
 """
 
 _HUBS_SHOWN = 3  # all ten are in --json and in the manifest
 _RANK, _STAY, _OUT = "Which rows, how near", "Which rows stay", "What is written"
+_LEAK = "Training rows that hold a test row"
 
 
 def arrange(
@@ -50,6 +62,18 @@ def arrange(
             help="Use so many test rows of each task, drawn by --seed.", rich_help_panel=_RANK
         ),
     ] = None,
+    target_fraction: Annotated[
+        float | None,
+        typer.Option(
+            help="Arrange for this share of the test rows, drawn by --seed, and hold the others "
+            "out for train-check --eval unseen: 0.5.",
+            rich_help_panel=_RANK,
+        ),
+    ] = None,
+    by_task: Annotated[
+        bool,
+        typer.Option("--by-task", help="Draw whole tasks for that share.", rich_help_panel=_RANK),
+    ] = False,
     select: Annotated[
         str,
         typer.Option(
@@ -109,6 +133,37 @@ def arrange(
     seed: Annotated[
         int, typer.Option(help="Of whatever is drawn or shuffled.", rich_help_panel=_OUT)
     ] = 0,
+    leakage: Annotated[
+        Literal["warn", "exclude", "fail", "off"],
+        typer.Option(
+            help="warn: say how many there are; exclude: rank and order without them; fail: exit "
+            "with 3 if there is one, before anything is ordered; off: do not look.",
+            rich_help_panel=_LEAK,
+        ),
+    ] = "warn",
+    leak_ngrams: Annotated[
+        Literal["half", "any"],
+        typer.Option(
+            help="half: a row holds a test with half of its word 8-grams; any: with one of them. "
+            "Those in over 1 % of the rows do not count.",
+            rich_help_panel=_LEAK,
+        ),
+    ] = "half",
+    leak_similarity: Annotated[
+        float,
+        typer.Option(
+            help="Rows whose embedding is more similar than this hold a test too.",
+            rich_help_panel=_LEAK,
+        ),
+    ] = 0.98,
+    target_role: Annotated[
+        Literal["validation", "test"],
+        typer.Option(
+            help="What the test rows are to you: data to choose by, or data that results are told "
+            "of. Recorded, and shown in reports.",
+            rich_help_panel=_LEAK,
+        ),
+    ] = "test",
     stages: Annotated[
         int,
         typer.Option(help="Stages of schedule.json, of about equal tokens.", rich_help_panel=_OUT),
@@ -181,6 +236,8 @@ def arrange(
         ranking=ranking,
         granularity=granularity,
         tests_per_task=tests_per_task,
+        target_fraction=target_fraction,
+        by_task=by_task,
         select=select,
         budget=budget,
         rounds=rounds,
@@ -188,6 +245,10 @@ def arrange(
         per_task_select=per_task_select,
         orders=order or ["nft"],
         within_round=within_round,
+        leakage=leakage,
+        leak_ngrams=leak_ngrams,
+        leak_similarity=leak_similarity,
+        target_role=target_role,
         then=then,
         after=after,
         seed=seed,
@@ -209,20 +270,33 @@ def arrange(
         print_json(planned) if json else _print_plan(planned)
         return
     result = run(options, progress)
+    if result.leakage is not None and result.leakage.rows:
+        _warn(result.leakage)
     if json:
         print_json(result)
         return
-    _print_result(result)
+    print_result(result)
     if options.shards_to is not None:
         print_next("The shards are in:", *(show_path(str(found.folder)) for found in result.orders))
     elif options.shards:
         orders = " ".join(f"--order {found.name}" for found in result.orders)
         print_next(
             "Next, see whether the order helps:",
-            f"tma-prep train-check {show_path(work)} {orders}",
+            f"tma-prep train-check {show_path(work)} {orders}"
+            f"{' --eval unseen' if result.unseen_test_rows else ''}",
         )
     else:
         print_next("The orders alone are in:", show_path(work / "orders"))
+
+
+def _warn(leakage: "LeakageResult") -> None:
+    if leakage.excluded:
+        print_warning(f"left out: {leakage.text}; see {leakage.file}")
+        return
+    print_warning(
+        f"{leakage.text}; see {leakage.file}. A gain on these tests is no gain on unseen data: "
+        "--leakage exclude leaves those rows out"
+    )
 
 
 def _print_plan(plan: "ArrangePlan") -> None:
@@ -243,7 +317,8 @@ def _print_plan(plan: "ArrangePlan") -> None:
     )
 
 
-def _print_result(result: "ArrangeResult") -> None:
+def print_result(result: "ArrangeResult") -> None:
+    """What the ranking found, and every order."""
     facts = result.facts
     rows: list[tuple[str, object]] = [
         ("training rows that are no test's nearest", facts.never_first_choice),
@@ -267,11 +342,22 @@ def _print_result(result: "ArrangeResult") -> None:
     rows += [
         (f"tests that list row {hub.tma_row}, a hub", hub.tests) for hub in facts.hubs[:_HUBS_SHOWN]
     ]
+    if result.leakage is not None:
+        counts = result.leakage.counts
+        rows += [
+            (f"rows that hold a test row{', left out' * result.leakage.excluded}", counts.rows),
+            ("of those, equal", counts.equal),
+            ("equal but for case, space and punctuation", counts.normalised),
+            ("by n-grams", counts.ngram),
+            ("by similarity alone", counts.similarity),
+        ]
     if facts.transport is not None:
         rows.append(("exact transport", facts.transport["exact"]))
         rows.append(("marginal error", f"{facts.transport['marginal_error']:.2e}"))
+    held_out = f" ({result.unseen_test_rows:,} held out)" if result.unseen_test_rows else ""
     print_table(
-        f"{result.train_rows:,} training rows, {result.test_rows:,} test rows, {result.ranking}",
+        f"{result.train_rows:,} training rows, {result.test_rows:,} {result.target_role} rows"
+        f"{held_out}, {result.ranking}",
         ["what the ranking found", ""],
         rows,
     )

@@ -30,6 +30,11 @@ def print_error(text: str) -> None:
     error_console().print(f"[bold red]error:[/] {_plain(text)}")
 
 
+def print_warning(text: str) -> None:
+    """One line on stderr that nobody should miss."""
+    error_console().print(f"[bold yellow]warning:[/] {_plain(text)}")
+
+
 def print_json(result: object) -> None:
     """One JSON object on stdout."""
     from pydantic import TypeAdapter

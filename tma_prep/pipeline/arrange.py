@@ -11,15 +11,22 @@ from tma_prep.arrangement import ORDERS, PER_TASK, SELECTIONS, parse_budget, par
 from tma_prep.arrangement.comparison import OrderComparison
 from tma_prep.artifacts import Workspace
 from tma_prep.config import ArrangeOptions
-from tma_prep.errors import OptionError
+from tma_prep.errors import OptionError, VerdictError
 from tma_prep.neighbors.ray_scan import RayScan
+from tma_prep.pipeline.leakage import (
+    Leakage,
+    kept_leakage,
+    leakage_line,
+    look_for_leaks,
+    without_leaks,
+)
 from tma_prep.pipeline.orders import OrderPlan, Orders, plan_order, shards_folder
-from tma_prep.pipeline.ranking import Ranker, load_or_rank
+from tma_prep.pipeline.ranking import Ranker, keep_neighbors, load_or_rank
 from tma_prep.pipeline.sides import Sides, open_sides
 from tma_prep.pipeline.tokens import open_tokenizer
 from tma_prep.progress import Progress, Silent, Stopwatch
 from tma_prep.ranking import RANKINGS, Plan
-from tma_prep_schemas import Facts
+from tma_prep_schemas import Facts, LeakCounts, TargetRole
 
 _SLOWER = 2.5
 """A ranking by rounds, in products of all similarities (see benchmarks/README.md)."""
@@ -43,18 +50,43 @@ class OrderResult:
 
 
 @dataclass(frozen=True)
+class LeakageResult:
+    """Training rows that hold a test row.
+
+    Attributes:
+        counts: Each row once, by the strongest kind.
+        text: The same in a line for a person.
+        file: Where the pairs stand.
+        excluded: Whether those rows were left out of the ranking.
+    """
+
+    counts: LeakCounts
+    rows: int
+    text: str
+    file: str
+    excluded: bool
+
+
+@dataclass(frozen=True)
 class ArrangeResult:
     """What `arrange` did.
 
     Attributes:
+        train_rows: Those that were ranked.
+        test_rows: Those that they were ranked for.
+        unseen_test_rows: Those that `target_fraction` held out for a check.
+        leakage: What of the pool holds a test row, None where it was not looked for.
         searched: False where the ranking was there already.
     """
 
     workspace: str
     train_rows: int
     test_rows: int
+    unseen_test_rows: int
     ranking: str
     facts: Facts
+    target_role: TargetRole
+    leakage: LeakageResult | None
     searched: bool
     orders: list[OrderResult]
     seconds: dict[str, float]
@@ -99,7 +131,7 @@ def plan_arrange(options: ArrangeOptions) -> ArrangePlan:
     return ArrangePlan(
         workspace=str(options.work),
         ranking=options.ranking,
-        orders=list(_names(options)),
+        orders=list(wanted_orders(options)),
         rows=plan.rows,
         tests=plan.tests,
         list_length=plan.list_length,
@@ -116,6 +148,7 @@ def arrange(options: ArrangeOptions, progress: Progress | None = None) -> Arrang
     """Rank once, then write every order asked for; what is finished already is kept.
 
     Raises:
+        VerdictError: Training rows hold a test row, and `leakage` is `fail`.
         TmaPrepError: In one line: what is wrong, and the remedy.
     """
     progress = progress or Silent()
@@ -134,13 +167,23 @@ def arrange(options: ArrangeOptions, progress: Progress | None = None) -> Arrang
                 open_tokenizer(options.tokenizer)
             plans = [
                 plan_order(workspace, sides, name, order, ranker, options)
-                for name, order in _names(options).items()
+                for name, order in wanted_orders(options).items()
             ]
         if not workspace.ranking(ranker.name).is_dir():
             progress.note(_told(ranker.engine.plan, sides.train.shape[1], options.memory_bytes))
+        leakage = None
+        if options.leakage != "off":
+            leakage = _leakage(workspace, sides, ranker, options, progress, clock)
         with clock("rank"):
+            if len(ranker.test_places) == sides.test.shape[0]:
+                keep_neighbors(workspace, sides, ranker, overwrite=options.overwrite)
+            if leakage is not None and options.leakage == "exclude":
+                sides = without_leaks(sides, leakage.rows)
+                _check_sizes(options, sides)
+                ranker = Ranker(sides, options, progress, elsewhere)
             pool = load_or_rank(workspace, sides, ranker, overwrite=options.overwrite)
-        work = Orders(workspace, sides, ranker, pool, options, progress)
+        counts = None if leakage is None else leakage.manifest.counts
+        work = Orders(workspace, sides, ranker, pool, counts, options, progress)
         rows = {}
         for plan in plans:
             with clock("order"):
@@ -153,8 +196,11 @@ def arrange(options: ArrangeOptions, progress: Progress | None = None) -> Arrang
         workspace=str(options.work),
         train_rows=sides.train.shape[0],
         test_rows=len(ranker.test_places),
+        unseen_test_rows=len(ranker.targets.unseen),
         ranking=options.ranking,
         facts=pool.manifest.facts,
+        target_role=options.target_role,
+        leakage=None if leakage is None else _leakage_result(workspace, leakage, options),
         searched=pool.made,
         orders=[
             _result(workspace, plan, rows[plan.name], options, work.changes.get(plan.name))
@@ -164,13 +210,53 @@ def arrange(options: ArrangeOptions, progress: Progress | None = None) -> Arrang
     )
 
 
+def _leakage(
+    workspace: Workspace,
+    sides: Sides,
+    ranker: Ranker,
+    options: ArrangeOptions,
+    progress: Progress,
+    clock: Stopwatch,
+) -> Leakage:
+    """Which training rows hold a test row, from disk where it is known.
+
+    Raises:
+        VerdictError: Some do, and `--leakage fail` was given.
+    """
+    with clock("leakage"):
+        leakage = kept_leakage(workspace, sides, options)
+    if leakage is None:
+        with clock("rank"):
+            ranker.whole_engine.first_search()
+        with clock("leakage"):
+            leakage = look_for_leaks(workspace, sides, ranker.whole_engine, options, progress)
+    if options.leakage == "fail" and len(leakage.rows):
+        raise VerdictError(
+            f"--leakage fail: {leakage_line(leakage.manifest)}; see {workspace.leakage}"
+        )
+    return leakage
+
+
+def _leakage_result(
+    workspace: Workspace, leakage: Leakage, options: ArrangeOptions
+) -> LeakageResult:
+    return LeakageResult(
+        counts=leakage.manifest.counts,
+        rows=leakage.manifest.counts.rows,
+        text=leakage_line(leakage.manifest),
+        file=str(workspace.leakage),
+        excluded=options.leakage == "exclude",
+    )
+
+
 def _check_sizes(options: ArrangeOptions, sides: Sides) -> None:
     """Refuse what the pool is too small for.
 
     Raises:
         OptionError: With the number that it has.
     """
-    rows = sides.train.shape[0]
+    rows, all_rows = sides.train.shape[0], sides.train.manifest.rows
+    held = f"{rows} of {all_rows} rows are left without leaking ones" if rows < all_rows else ""
     if options.kmeans_cells is not None and options.kmeans_cells > rows:
         raise OptionError(
             f"--granularity kmeans:{options.kmeans_cells} asks for more cells than there are rows; "
@@ -180,7 +266,8 @@ def _check_sizes(options: ArrangeOptions, sides: Sides) -> None:
         budget = parse_budget(options.budget)
         if budget.unit == "rows" and budget.amount > rows:
             raise OptionError(
-                f"--budget {budget} is more than the pool holds; ask for {rows} or fewer"
+                f"--budget {budget} is more than the pool holds; "
+                f"{held and f'{held}: '}ask for {rows} or fewer"
             )
 
 
@@ -233,6 +320,11 @@ def check_options(options: ArrangeOptions) -> None:
             "--per-task chooses rows task by task, and --select, --budget and --rounds over the "
             "whole pool; use one or the other"
         )
+    if options.by_task and options.target_fraction is None:
+        raise OptionError(
+            "--by-task keeps the tasks of the tests whole in a part of them; it needs "
+            "--target-fraction, as in --target-fraction 0.5"
+        )
     if options.per_task is None and options.per_task_select != "nearest":
         raise OptionError("--per-task-select needs --per-task N, the rows to keep of each task")
     if options.shards_to is not None and not options.shards:
@@ -243,8 +335,8 @@ def check_options(options: ArrangeOptions) -> None:
         raise OptionError("--then rt shuffles the rest of an order, and --order rt is shuffled")
 
 
-def _names(options: ArrangeOptions) -> dict[str, str]:
-    """Artifact name → order, for every order asked for."""
+def wanted_orders(options: ArrangeOptions) -> dict[str, str]:
+    """Name of the result → order, for every order asked for."""
     if options.name is None:
         return {order: order for order in options.orders}
     if len(options.orders) == 1:

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
@@ -27,7 +28,7 @@ from tma_prep.artifacts import (
     write_manifest,
     write_text,
 )
-from tma_prep.config import ArrangeOptions
+from tma_prep.config import ArrangeOptions, LeakageMode
 from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.instances import InstancePool, TextPart, stored_schema
 from tma_prep.pipeline.inputs import inputs_checked_meanwhile
@@ -46,6 +47,8 @@ from tma_prep_schemas import (
     ROW,
     ROW_ID,
     FileEntry,
+    LeakCounts,
+    Manifest,
     OrderManifest,
     Schedule,
     ScheduleStage,
@@ -94,18 +97,24 @@ def plan_order(
         "per_task_select": options.per_task_select,
         "then": options.then,
         "after": options.after,
+        "leakage": options.leakage,
+        "leak_ngrams": None if options.leakage == "off" else options.leak_ngrams,
+        "leak_similarity": None if options.leakage == "off" else options.leak_similarity,
+        "target_role": options.target_role,
     }
     shards_config = config | {
         "rows_per_shard": options.rows_per_shard,
         "stages": options.stages,
         "tokenizer": tokenizer,
     }
+    same = functools.partial(_tells_enough, options.leakage)
     order_found = find_finished(
         workspace.order_manifest(name),
         OrderManifest,
         config,
         sides.inputs,
         overwrite=options.overwrite,
+        same=same,
         before=sides.before,
     )
     if order_found is not None and order_found.files[0].file != workspace.order(name).name:
@@ -118,6 +127,7 @@ def plan_order(
         shards_config,
         sides.inputs,
         overwrite=options.overwrite,
+        same=same,
         before=sides.before,
     )
     return OrderPlan(
@@ -128,6 +138,25 @@ def plan_order(
         order_missing=order_found is None,
         shards_missing=shards_found is None,
     )
+
+
+def _tells_enough(wanted: LeakageMode, option: str, existing: Manifest) -> bool:
+    """Whether an order from which nothing was left out tells as much of leaks as is wanted now."""
+    before = existing.config.get("leakage")
+    if not option.startswith("leak") or "exclude" in (wanted, before):
+        return False
+    return wanted == "off" or (option == "leakage" and before in ("warn", "fail"))
+
+
+def arrange_options(config: Mapping[str, Option]) -> dict[str, Option]:
+    """What the manifest of an order or of shards says of the options of arrange, by their fields.
+
+    Where shards are, and what their orders are called, it does not say.
+    """
+    tokenizer = config.get("budget_tokenizer") or config.get("tokenizer")
+    fields = ArrangeOptions.model_fields
+    known = {name: value for name, value in config.items() if name in fields and value is not None}
+    return known | {"tokenizer": tokenizer}
 
 
 def shards_folder(workspace: Workspace, name: str, options: ArrangeOptions) -> AnyPath:
@@ -149,6 +178,7 @@ class Orders:
         sides: Sides,
         ranker: Ranker,
         pool: RankedPool,
+        leaks: LeakCounts | None,
         options: ArrangeOptions,
         progress: Progress,
     ) -> None:
@@ -157,6 +187,8 @@ class Orders:
         self._sides = sides
         self._selected = SelectedRows(sides, ranker, pool, options, progress)
         self._pool = pool
+        self._targets = ranker.targets.recorded(sides.test)
+        self._leaks = leaks
         self._options = options
         self._progress = progress
         self.changes: dict[str, OrderComparison | None] = {}
@@ -183,6 +215,8 @@ class Orders:
             rows=table.num_rows,
             files=[file_entry(path, table.num_rows)],
             order=plan.order,
+            targets=self._targets,
+            leakage=self._leaks,
         )
         write_manifest(self._workspace.order_manifest(plan.name), manifest)
         self.changes[plan.name] = change
@@ -264,6 +298,8 @@ class Orders:
                 files=written.files,
                 schedule=self._schedule(folder, plan, order),
                 order=plan.order,
+                targets=self._targets,
+                leakage=self._leaks,
                 format=source.format,
                 text=cast("TextPart", train.manifest.config["text"]),
                 rows_sha256=written.rows_sha256,

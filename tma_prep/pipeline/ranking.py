@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tma_prep.arrangement import unit_means
-from tma_prep.arrays import ranges
 from tma_prep.artifacts import (
     MANIFEST,
     AnyManifest,
@@ -31,6 +30,7 @@ from tma_prep.neighbors.product import SliceMap
 from tma_prep.pipeline.facts import facts_of
 from tma_prep.pipeline.libraries import library_versions, tool_version
 from tma_prep.pipeline.sides import Sides, tasks_of
+from tma_prep.pipeline.targets import draw_targets
 from tma_prep.progress import Progress
 from tma_prep.ranking import Engine, Ranking, rank_with
 from tma_prep_schemas import NEIGHBORS, RANKING, FileEntry, NeighborsManifest, RankingManifest
@@ -91,39 +91,63 @@ class Ranker:
         """Take both stores and the options, and where the pool is scanned if not here.
 
         Raises:
-            OptionError: The options ask for tasks, and the rows name none.
+            OptionError: See `draw_targets`.
         """
         self._sides = sides
         self._options = options
         self._progress = progress
         self._elsewhere = elsewhere
-        self.test_places = _test_places(sides, options)
+        self.targets = draw_targets(sides.test, options)
+        self.test_places = self.targets.used
 
     @property
     def config(self) -> dict[str, Option]:
         """The options that bear on the ranking."""
         options = self._options
-        seeded = options.tests_per_task is not None or options.kmeans_cells is not None
-        return {
+        halved = options.target_fraction is not None
+        seeded = halved or options.tests_per_task is not None or options.kmeans_cells is not None
+        config: dict[str, Option] = {
             "ranking": options.ranking,
             "granularity": options.granularity,
             "tests_per_task": options.tests_per_task,
+            "target_fraction": options.target_fraction,
+            "by_task": options.by_task if halved else None,
             "seed": options.seed if seeded else None,
+        }
+        if options.leakage != "exclude":
+            return config
+        return config | {
+            "leakage": "exclude",
+            "leak_ngrams": options.leak_ngrams,
+            "leak_similarity": options.leak_similarity,
         }
 
     @property
     def name(self) -> str:
         """Folder of the ranking: its name, and what is not the default."""
-        granularity, capped = self._options.granularity, self._options.tests_per_task
-        parts = [self._options.ranking]
+        options = self._options
+        granularity, capped = options.granularity, options.tests_per_task
+        parts = [options.ranking]
         parts += [] if granularity == "instance" else [granularity.replace(":", "-")]
         parts += [] if capped is None else [f"tests-{capped}"]
+        if options.target_fraction is not None:
+            by_task = "-by-task" if options.by_task else ""
+            parts.append(f"targets-{options.target_fraction}{by_task}-seed-{options.seed}")
+        if options.leakage == "exclude":
+            parts.append(f"without-leaks-{options.leak_ngrams}-{options.leak_similarity}")
         return ".".join(parts)
 
     @functools.cached_property
     def engine(self) -> Engine:
         """Searches among rows."""
-        return self._engine_of(self._sides.train)
+        return self._engine_of(self._sides.train, self.test_places)
+
+    @functools.cached_property
+    def whole_engine(self) -> Engine:
+        """The same for all tests, those included that `tests_per_task` leaves out."""
+        tests = np.arange(self._sides.test.shape[0])
+        whole = np.array_equal(self.test_places, tests)
+        return self.engine if whole else self._engine_of(self._sides.train, tests)
 
     @functools.cached_property
     def units(self) -> Units | None:
@@ -139,7 +163,14 @@ class Ranker:
                 of_row = kmeans_cells(train, cells, self._options.seed)
             names = [f"cell {cell}" for cell in range(int(of_row.max()) + 1)]
         means = ArrayVectors(on_grid(unit_means(train.slices(), of_row, names)))
-        return Units(self._engine_of(means), of_row, len(names))
+        return Units(self._engine_of(means, self.test_places), of_row, len(names))
+
+    @functools.cached_property
+    def neighbors(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Nearest rows of each test used and their similarities, shapes (tests, ranks)."""
+        nearest, similarities = self.engine.neighbors(min(RANKS, self.engine.train.shape[0]))
+        groups = self.engine.groups.group_of_test
+        return nearest[groups], similarities[groups]
 
     def rank(self) -> Ranking:
         """The ranking, one entry a row; rows take the place of their unit."""
@@ -167,10 +198,10 @@ class Ranker:
         rounds = self.units.engine.farthest_rounds(units)[self.units.of_row]
         return np.where(remaining, rounds, 0).astype(np.int32)
 
-    def _engine_of(self, vectors: VectorRows) -> Engine:
+    def _engine_of(self, vectors: VectorRows, test_places: NDArray[np.int64]) -> Engine:
         return Engine(
             vectors,
-            self._sides.test.take(self.test_places),
+            self._sides.test.take(test_places),
             device=self._options.device,
             memory_bytes=self._options.memory_bytes,
             progress=self._progress,
@@ -178,23 +209,28 @@ class Ranker:
         )
 
 
-def _test_places(sides: Sides, options: ArrangeOptions) -> NDArray[np.int64]:
-    """Places of the test rows that are used: all, or so many of each task, drawn by the seed."""
-    rows = sides.test.shape[0]
-    if options.tests_per_task is None:
-        return np.arange(rows)
-    tasks = tasks_of(sides.test, "--tests-per-task")
-    drawn = np.random.default_rng([options.seed, 4]).permutation(rows)
-    by_task = drawn[np.argsort(tasks.of_row[drawn], kind="stable")]
-    sizes = np.bincount(tasks.of_row)
-    rank_in_task = ranges(np.zeros_like(sizes), sizes)
-    return np.sort(by_task[rank_in_task < options.tests_per_task])
+def keep_neighbors(workspace: Workspace, sides: Sides, ranker: Ranker, *, overwrite: bool) -> None:
+    """Write the test → train graph of the whole pool, unless it is there.
+
+    Raises:
+        ArtifactError: One is there that was made from other embeddings, and `overwrite` is off.
+    """
+    found = find_finished(
+        workspace.neighbors / MANIFEST,
+        NeighborsManifest,
+        _NEIGHBORS_CONFIG,
+        sides.inputs,
+        overwrite=overwrite,
+        before=sides.before,
+    )
+    if found is None:
+        _write_neighbors(workspace, sides, *ranker.neighbors)
 
 
 def load_or_rank(
     workspace: Workspace, sides: Sides, ranker: Ranker, *, overwrite: bool
 ) -> RankedPool:
-    """The ranking: from disk where it is finished, else made and written with its neighbours.
+    """The ranking: from disk where it is finished, else made and written.
 
     Raises:
         ArtifactError: One is there that was made from other embeddings, and `overwrite` is off.
@@ -208,17 +244,8 @@ def load_or_rank(
         overwrite=overwrite,
         before=sides.before,
     )
-    neighbors = find_finished(
-        workspace.neighbors / MANIFEST,
-        NeighborsManifest,
-        _NEIGHBORS_CONFIG,
-        sides.inputs,
-        overwrite=overwrite,
-        before=sides.before,
-    )
-    whole = len(ranker.test_places) == sides.test.shape[0]
-    if manifest is None or (neighbors is None and whole):
-        return _rank(workspace, sides, ranker, write_neighbors=whole and neighbors is None)
+    if manifest is None:
+        return _rank(workspace, sides, ranker)
     table = pq.read_table(folder / "ranking.parquet", schema=RANKING)
     has_rounds = manifest.facts.rounds is not None
     return RankedPool(
@@ -231,25 +258,18 @@ def load_or_rank(
     )
 
 
-def _rank(
-    workspace: Workspace, sides: Sides, ranker: Ranker, *, write_neighbors: bool
-) -> RankedPool:
+def _rank(workspace: Workspace, sides: Sides, ranker: Ranker) -> RankedPool:
     found = ranker.rank()
-    nearest, similarities = ranker.engine.neighbors(min(RANKS, sides.train.shape[0]))
-    groups = ranker.engine.groups.group_of_test
     test_rows = sides.test.rows[ranker.test_places]
     units = ranker.units
     facts = facts_of(
         found,
-        nearest[groups],
-        similarities[groups],
+        *ranker.neighbors,
         sides,
         ranker.test_places,
         ranked=_round_of_each(found, units),
         units=None if units is None else units.count,
     )
-    if write_neighbors:
-        _write_neighbors(workspace, sides, nearest[groups], similarities[groups])
     count = sides.train.shape[0]
     tests = test_rows[found.nearest_test]
     columns: list[object] = [

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tma_prep.artifacts import Workspace
 from tma_prep.config import TrainCheckOptions
+from tma_prep.embedding.store import EmbeddingStore
 from tma_prep.leakage import Leaks
 from tma_prep.pipeline.libraries import library_versions, tool_version
 from tma_prep.pipeline.sides import Sides
@@ -69,6 +70,7 @@ def measure(
     folder: Path,
     workspace: Workspace,
     sides: Sides,
+    evaluated: EmbeddingStore,
     shards: dict[str, ShardsManifest],
     inputs: dict[str, str],
     model: ModelSource,
@@ -81,13 +83,14 @@ def measure(
         folder: Where finished runs are kept until the check is whole.
         workspace: Where the shards lie.
         sides: Both stores.
+        evaluated: The test rows whose loss is taken.
         shards: Manifests of the orders by name.
         inputs: Digests of what the check is made from.
         model: What is trained.
         options: Resolved.
         progress: Told of everything.
     """
-    leaks = leaks_of(sides, options, progress)
+    leaks = leaks_of(workspace, sides, options, progress)
     pool_rows = sides.train.shape[0]
     base = _base(sides, leaks, options, progress)
     named = _named(workspace, shards, options)
@@ -103,7 +106,7 @@ def measure(
         options.base_learning_rate,
         options.max_tokens,
     )
-    tests = lay_out_texts(work, sides, runs, base, options, progress)
+    tests = lay_out_texts(work, sides.train, evaluated, runs, base, options, progress)
     device = _device(options.device)
     shared: dict[str, object] = {
         "version": tool_version(),

@@ -10,9 +10,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tma_prep.arrangement import parse_budget, parse_rounds
+from tma_prep.artifacts import Workspace
 from tma_prep.config import ArrangeOptions, TrainCheckOptions
-from tma_prep.embedding.subset import StoreSubset
 from tma_prep.errors import OptionError
+from tma_prep.pipeline.leak_pairs import leaking_pairs
+from tma_prep.pipeline.leakage import rows_left_out, without_leaks
+from tma_prep.pipeline.orders import arrange_options
 from tma_prep.pipeline.ranking import Ranker
 from tma_prep.pipeline.selected import SelectedRows
 from tma_prep.pipeline.sides import Sides
@@ -130,11 +133,14 @@ class WithoutLeaks:
         self, sides: Sides, leaking: Rows, device: str, work: Path, progress: Progress
     ) -> None:
         """Take both stores and the `tma_row`s to leave out."""
-        kept = ~np.isin(sides.train.rows, leaking)
-        self.rows_left = int(np.count_nonzero(kept))
-        self._sides = replace(sides, train=StoreSubset(sides.train, kept))
+        self._sides, self._leaking = sides, leaking
         self._device, self._work, self._progress = device, work, progress
-        self._ranked: dict[str, tuple[Ranker, Ranking]] = {}
+        self._ranked: dict[str, _Ranked] = {}
+
+    @property
+    def rows_left(self) -> int:
+        """Rows that do not leak."""
+        return int(np.count_nonzero(~np.isin(self._sides.train.rows, self._leaking)))
 
     def named(self, name: str, manifest: ShardsManifest) -> tuple[Named, NDArray[np.int32] | None]:
         """What `read_named` gives, of the order recomputed with the options that it records.
@@ -143,42 +149,69 @@ class WithoutLeaks:
             OptionError: What is left does not meet them.
         """
         options = self._options(manifest)
-        ranker, ranking = self._ranking(options)
         try:
-            selected = SelectedRows(self._sides, ranker, ranking, options, self._progress)
+            ranked = self._ranking(options)
+            options = _fitting(options, ranked.sides)
+            selected = SelectedRows(
+                ranked.sides, ranked.ranker, ranked.ranking, options, self._progress
+            )
             sequence = selected.sequence(manifest.order)
         except OptionError as error:
             raise OptionError(
                 f"control no-leak of {name}: {error} (leave the control out with --control null)"
             ) from error
         kept = selected.kept
-        rows = self._sides.train.rows[kept.rows[sequence]]
+        rows = ranked.sides.train.rows[kept.rows[sequence]]
         drawn = manifest.order == "rt"
         rounds = None if kept.rounds is None else kept.rounds[sequence]
         return Named(name, rows, options.seed, drawn, None), rounds
 
     def _options(self, manifest: ShardsManifest) -> ArrangeOptions:
-        config = manifest.config
-        known = {key: config[key] for key in config if key in ArrangeOptions.model_fields}
-        tokenizer = config.get("budget_tokenizer") or config.get("tokenizer")
-        known |= {"tokenizer": tokenizer, "budget": self._budget(config.get("budget"))}
         return ArrangeOptions.model_validate(
-            known | {"work": self._work, "orders": [manifest.order], "device": self._device}
+            arrange_options(manifest.config)
+            | {"work": self._work, "orders": [manifest.order], "device": self._device}
         )
 
-    def _budget(self, budget: object) -> str | None:
-        if not isinstance(budget, str):
-            return None
-        parsed = parse_budget(budget)
-        # What was asked of the whole pool may be more than is left: then all of it stays.
-        return str(min(parsed.amount, self.rows_left)) if parsed.unit == "rows" else budget
-
-    def _ranking(self, options: ArrangeOptions) -> tuple[Ranker, Ranking]:
-        ranker = Ranker(self._sides, options, self._progress)
-        key = json.dumps(ranker.config)
+    def _ranking(self, options: ArrangeOptions) -> "_Ranked":
+        whole = Ranker(self._sides, options, self._progress)
+        key = json.dumps(whole.config)
         if key not in self._ranked:
-            self._ranked[key] = (ranker, ranker.rank())
+            leaking = np.union1d(self._leaking, self._left_out(whole, options))
+            sides = without_leaks(self._sides, leaking)
+            ranker = Ranker(sides, options, self._progress)
+            self._ranked[key] = _Ranked(sides, ranker, ranker.rank())
         return self._ranked[key]
+
+    def _left_out(self, whole: Ranker, options: ArrangeOptions) -> Rows:
+        """What the order left out as leaking when it was arranged, by its own options."""
+        if options.leakage != "exclude":
+            return self._leaking
+        known = rows_left_out(Workspace(self._work), self._sides.inputs, whole.config)
+        if known is not None:
+            return known
+        engine = whole.whole_engine
+        return leaking_pairs(self._sides, engine, options, self._work, self._progress)[1].rows
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    """What is left of the pool, and its ranking."""
+
+    sides: Sides
+    ranker: Ranker
+    ranking: Ranking
+
+
+def _fitting(options: ArrangeOptions, sides: Sides) -> ArrangeOptions:
+    """The options with a budget of rows cut to what is left."""
+    if options.budget is None:
+        return options
+    budget = parse_budget(options.budget)
+    if budget.unit != "rows":
+        return options
+    # What was asked of the whole pool may be more than is left: then all of it stays.
+    fitting = str(min(budget.amount, sides.train.shape[0]))
+    return options.model_copy(update={"budget": fitting})
 
 
 def planned_runs(

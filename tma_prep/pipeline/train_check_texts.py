@@ -5,11 +5,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tma_prep.artifacts import write_text
+from tma_prep.artifacts import Workspace, write_text
 from tma_prep.config import TrainCheckOptions
 from tma_prep.embedding.store import EmbeddingStore
 from tma_prep.instances import InstancePool
-from tma_prep.leakage import Leaks, find_leaks
+from tma_prep.leakage import Leaks
+from tma_prep.pipeline.leak_pairs import leaks_by_words
+from tma_prep.pipeline.leakage import kept_leaks_by_words
 from tma_prep.pipeline.sides import Sides
 from tma_prep.pipeline.train_check_orders import PlannedRun
 from tma_prep.pipeline.train_check_tasks import (
@@ -27,32 +29,22 @@ from tma_prep.training.data import EncodedTests, encode_tests, train_tokenizer
 _TOKENIZER_ROWS = 10_000  # enough for a few thousand merges, whatever the size of the pool
 
 
-def leaks_of(sides: Sides, options: TrainCheckOptions, progress: Progress) -> Leaks | None:
-    """What leaks, where base training or the control needs to know."""
+def leaks_of(
+    workspace: Workspace, sides: Sides, options: TrainCheckOptions, progress: Progress
+) -> Leaks | None:
+    """What leaks, where base training or the control needs to know; as `arrange` found it if so."""
     if not options.base_steps and "no-leak" not in (options.controls or []):
         return None
-    pool = InstancePool.from_source(sides.train.manifest.source)
-    tests = InstancePool.from_source(sides.test.manifest.source)
-    rows = sides.train.rows
-    label = "Looking for test rows in the pool"
-    with progress.stage(label, len(rows), "rows") as advance:
-        return find_leaks(
-            _two_sided(pool, rows),
-            len(rows),
-            list(_two_sided(tests, sides.test.rows)),
-            options.leak_ngrams,
-            on_rows=advance,
-        )
-
-
-def _two_sided(pool: InstancePool, rows: NDArray[np.int64]) -> Iterator[tuple[int, str]]:
-    for row in pool.instances(rows):
-        yield row.row, f"{row.prompt} {row.response}"
+    kept = kept_leaks_by_words(workspace, sides, options.leak_ngrams)
+    if kept is not None:
+        return kept
+    return leaks_by_words(sides, options.leak_ngrams, workspace.root, progress)
 
 
 def lay_out_texts(
     work: Work,
-    sides: Sides,
+    train: EmbeddingStore,
+    test: EmbeddingStore,
     runs: Sequence[PlannedRun],
     base: dict[int, NDArray[np.int64]],
     options: TrainCheckOptions,
@@ -61,19 +53,17 @@ def lay_out_texts(
     """Lay out the texts that the processes read; the tests as tokens."""
     from tma_prep.pipeline.train_check_worker import load_tokenizer
 
-    pool = InstancePool.from_source(sides.train.manifest.source)
-    tests = InstancePool.from_source(sides.test.manifest.source)
+    pool = InstancePool.from_source(train.manifest.source)
+    tests = InstancePool.from_source(test.manifest.source)
     if work.model is None:
         with progress.stage("Training the tokenizer", 0, ""):
-            tokenizer = train_tokenizer(_sample(sides.train, pool), options.vocabulary)
+            tokenizer = train_tokenizer(_sample(train, pool), options.vocabulary)
             write_text(work.folder / TOKENIZER, tokenizer.backend_tokenizer.to_str())
     drawn = [run.rows for run in runs if run.shards is None] + list(base.values())
     wanted = np.unique(np.concatenate(drawn)) if drawn else np.empty(0, dtype=np.int64)
     texts = ((row.row, row.prompt, row.response) for row in pool.instances(wanted))
     write_texts(work.folder / TEXTS, TEXTS_SCHEMA, texts if len(wanted) else iter(()))
-    rows = [
-        (row.row, row.task, row.prompt, row.response) for row in tests.instances(sides.test.rows)
-    ]
+    rows = [(row.row, row.task, row.prompt, row.response) for row in tests.instances(test.rows)]
     write_texts(work.folder / TESTS, TESTS_SCHEMA, rows)
     return encode_tests(load_tokenizer(work), rows, options.max_tokens)
 

@@ -24,6 +24,7 @@ from tma_prep.instances import (
     text_id,
 )
 from tma_prep.pipeline.inputs import check_inputs, missing_input
+from tma_prep.pipeline.leakage import rows_left_out
 from tma_prep.shards.findings import Check
 from tma_prep.shards.folder import ShardFolder
 from tma_prep.shards.reference import Reference
@@ -130,12 +131,13 @@ def references(name: str, shards: ShardFolder, known: Elsewhere | None) -> Itera
         else:
             _look_for_order(known.workspace, name, found, stack)
             _look_for_input(known, shards, found)
+            _leave_out_leaks(known.workspace, shards, found)
         budget = _budget(manifest.config.get("budget"))
         chosen = [key for key in _CHOOSING if manifest.config.get(key) is not None]
         if budget is None and chosen:
             option = chosen[0].replace("_", "-")
             found.skipped["selection"] = f"how many rows --{option} keeps is not known here"
-        elif budget is None and found.pool is None:
+        elif budget is None and found.pool is None and "selection" not in found.skipped:
             found.skipped["selection"] = "no embeddings around that say which rows the pool has"
         instance_format = FORMATS.get(manifest.format)
         if instance_format is None:
@@ -215,6 +217,24 @@ def _look_for_input(known: Elsewhere, shards: ShardFolder, found: _Found) -> Non
         found.wrong["input"] = problem[1]
     else:
         found.skipped["input"] = problem[1]
+
+
+def _leave_out_leaks(workspace: Workspace, shards: ShardFolder, found: _Found) -> None:
+    """Take out of the pool what the order left out as leaking."""
+    config = shards.manifest.config
+    if found.pool is None or config.get("leakage") != "exclude":
+        return
+    try:
+        left_out = rows_left_out(workspace, shards.manifest.inputs, config)
+    except ArtifactError as error:
+        found.wrong["selection"] = str(error)
+        left_out = None
+    else:
+        if left_out is None:
+            found.skipped["selection"] = (
+                "which rows --leakage exclude left out is not known here any more"
+            )
+    found.pool = None if left_out is None else np.setdiff1d(found.pool, left_out)
 
 
 def _budget(text: object) -> int | None:

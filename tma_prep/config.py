@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from tma_prep.memory import default_budget
-from tma_prep_schemas import TargetRole
+from tma_prep_schemas import Evaluated, TargetRole
 from tma_prep_schemas.manifests import Option
 
 LeakageMode = Literal["warn", "exclude", "fail", "off"]
@@ -181,6 +181,8 @@ class ArrangeOptions(_WithBudget):
     per_task: int | None = Field(default=None, ge=1)
     per_task_select: str = "nearest"
     tests_per_task: int | None = Field(default=None, ge=1)
+    target_fraction: float | None = Field(default=None, gt=0, lt=1)
+    by_task: bool = False
     orders: list[str] = Field(default=["nft"], min_length=1)
     then: Literal["rt"] | None = None
     after: float | None = Field(default=None, ge=0, le=1)
@@ -258,25 +260,6 @@ class InspectOptions(_Options):
     out: Path | None = None
 
 
-class ExplainOptions(_Options):
-    """Options of `tma-prep explain`; one of `position`, `row` and `test` is given."""
-
-    work: Folder
-    name: Name | None = None
-    position: int | None = Field(default=None, ge=0)
-    row: int | None = Field(default=None, ge=0)
-    test: int | None = Field(default=None, ge=0)
-
-
-class InspectOptions(_Options):
-    """Options of `tma-prep inspect`."""
-
-    work: Folder
-    name: Name | None = None
-    html: bool = False
-    out: Path | None = None
-
-
 Control = Literal["null", "no-leak"]
 Controls = Annotated[list[Control] | None, BeforeValidator(_controls)]
 """`off`, alone, is none of them."""
@@ -305,6 +288,7 @@ class TrainCheckOptions(_Options):
     base_steps: int | None = Field(default=None, ge=0)
     base_learning_rate: float = Field(default=2e-3, gt=0)
     controls: Controls = None
+    eval: Evaluated = "all"
     random_orders: int = Field(default=3, ge=2)
     leak_ngrams: LeakNgrams = "half"
     quick: bool = False

@@ -1,7 +1,7 @@
 """`tma-prep train-check`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -30,6 +30,8 @@ WORK/checks. A check that was interrupted goes on where it stopped.
   tma-prep train-check work --order nft --order rt --model SmolLM2-135M.gguf --lora 8
 
   tma-prep train-check work --order nft --order rt --require-lower nft rt
+
+  tma-prep train-check work --order half-nft --order half-rt --eval unseen
 """
 
 
@@ -99,6 +101,13 @@ def train_check(
         list[str] | None,
         typer.Option(help="null, no-leak or off; repeatable. Both, or none with --quick."),
     ] = None,
+    eval: Annotated[
+        Literal["all", "seen", "unseen"],
+        typer.Option(
+            help="Test rows whose loss is taken: all, those that the orders were arranged for, or "
+            "those that arrange --target-fraction held out."
+        ),
+    ] = "all",
     random_orders: Annotated[
         int, typer.Option(help="Random orders of the control null, for each seed.")
     ] = 3,
@@ -155,6 +164,7 @@ def train_check(
         base_steps=base_steps,
         base_learning_rate=base_learning_rate,
         controls=control,
+        eval=eval,
         random_orders=random_orders,
         leak_ngrams=leak_ngrams,
         quick=quick,

@@ -9,6 +9,7 @@ from tma_prep_schemas.checks import (
     CheckSummary,
     Control,
     Difference,
+    Evaluated,
     Fall,
     FallRow,
     Leakage,
@@ -37,6 +38,7 @@ from tma_prep_schemas.manifests import (
     ShardsManifest,
     Source,
     TargetRole,
+    Targets,
     manifest_models,
 )
 from tma_prep_schemas.tables import (
@@ -86,6 +88,7 @@ __all__ = [
     "Difference",
     "ExportManifest",
     "EmbeddingsManifest",
+    "Evaluated",
     "Facts",
     "Fall",
     "FallRow",
@@ -107,6 +110,7 @@ __all__ = [
     "ShardsManifest",
     "Source",
     "TargetRole",
+    "Targets",
     "Verdict",
     "embeddings_schema",
     "manifest_models",

@@ -17,6 +17,9 @@ Measure = Literal["auc_steps", "auc_tokens", "early_loss", "final_loss"]
 
 Verdict = Literal["lower", "higher", "no effect found"]
 
+Evaluated = Literal["all", "seen", "unseen"]
+"""Test rows whose loss is taken: all, those the orders were arranged for, or those held out."""
+
 
 class Base(Strict):
     """The training that came before every order, mean over seeds."""
@@ -127,6 +130,11 @@ class CheckSummary(Strict):
 
     format_version: Literal[1] = 1
     headline: str = Field(description="one sentence: what survives, or that no effect was found")
+    evaluated: Evaluated = Field(
+        default="all",
+        description="test rows the loss is of: all, those that the orders were arranged for, or "
+        "those that `target_fraction` held out of them",
+    )
     model: str
     parameters: int = Field(description="trainable weights of the model")
     seeds: list[int]

@@ -176,6 +176,19 @@ class LeakageManifest(Manifest):
     words: FileEntry = Field(description="what every row shares with the tests by its words")
 
 
+class Targets(Strict):
+    """Test rows that an order was arranged for, and what it never saw, by their numbers."""
+
+    rows: list[int] = Field(min_length=1, description="those that were used, ascending")
+    unseen: list[int] = Field(
+        description="those held out by `target_fraction`, ascending, but for rows whose text is "
+        "also that of a row in the other part"
+    )
+
+
+_TARGETS = Field(default=None, description="null where the order was arranged for every test row")
+
+
 class RankingManifest(Manifest):
     """`rankings/NAME/manifest.json`."""
 
@@ -189,6 +202,7 @@ class OrderManifest(Manifest):
 
     kind: Literal["order"] = "order"
     order: str
+    targets: Targets | None = _TARGETS
     leakage: LeakCounts | None = Field(
         default=None,
         description="what of the whole pool holds a test row, left out where `leakage` in `config` "
@@ -226,6 +240,7 @@ class ShardsManifest(Manifest):
     kind: Literal["shards"] = "shards"
     schedule: FileEntry
     order: str
+    targets: Targets | None = _TARGETS
     leakage: LeakCounts | None = Field(
         default=None,
         description="what of the whole pool holds a test row, left out where `leakage` in `config` "

@@ -18,10 +18,12 @@ from tma_prep.artifacts import (
     write_manifest,
 )
 from tma_prep.config import TrainCheckOptions
+from tma_prep.embedding.store import EmbeddingStore
 from tma_prep.errors import ArtifactError, OptionError, VerdictError
 from tma_prep.pipeline.inputs import check_inputs
 from tma_prep.pipeline.libraries import library_versions, tool_version
 from tma_prep.pipeline.sides import Sides, open_sides
+from tma_prep.pipeline.train_check_targets import evaluated_tests
 from tma_prep.progress import Silent, Stopwatch, TableProgress
 from tma_prep_schemas import CheckManifest, CheckSummary, ShardsManifest
 from tma_prep_schemas.manifests import Option
@@ -46,10 +48,15 @@ class TrainCheckResult:
 
 @dataclass(frozen=True)
 class _Check:
-    """A check with nothing left open: what it is made from, and where it goes."""
+    """A check with nothing left open: what it is made from, and where it goes.
+
+    Attributes:
+        evaluated: The test rows whose loss is taken.
+    """
 
     workspace: Workspace
     sides: Sides
+    evaluated: EmbeddingStore
     shards: dict[str, ShardsManifest]
     model: "ModelSource"
     options: TrainCheckOptions
@@ -121,7 +128,8 @@ def _open(workspace: Workspace, options: TrainCheckOptions) -> _Check:
     shards = _open_shards(workspace, sides, options)
     folder = workspace.check(options.name or _name(shards, options))
     settled = _settled(options, shards)
-    return _Check(workspace, sides, shards, _find_model(options), settled, folder)
+    tests = evaluated_tests(sides.test, shards, options.eval)
+    return _Check(workspace, sides, tests, shards, _find_model(options), settled, folder)
 
 
 def _make(check: _Check, progress: TableProgress, clock: Stopwatch) -> CheckSummary:
@@ -138,6 +146,7 @@ def _make(check: _Check, progress: TableProgress, clock: Stopwatch) -> CheckSumm
             underway,
             check.workspace,
             check.sides,
+            check.evaluated,
             check.shards,
             check.inputs,
             check.model,
@@ -188,9 +197,10 @@ def _settled(options: TrainCheckOptions, shards: dict[str, ShardsManifest]) -> T
 
 
 def _name(shards: dict[str, ShardsManifest], options: TrainCheckOptions) -> str:
-    """Folder of the check: what is compared, and whether it is a quick look."""
+    """Folder of the check: what is compared, on which tests, and whether it is a quick look."""
     windows = [f"rounds-{window.replace(':', '-')}" for window in options.rounds]
     parts = [*(options.orders or ([] if windows else shards)), *windows]
+    parts += [] if options.eval == "all" else [options.eval]
     return "-".join([*parts, *(["quick"] if options.quick else [])])[:100]
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tma_prep.arrangement import parse_budget, parse_rounds
 from tma_prep.artifacts import Workspace
 from tma_prep.config import ArrangeOptions, TrainCheckOptions
-from tma_prep.errors import OptionError
+from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.pipeline.leak_pairs import leaking_pairs
 from tma_prep.pipeline.leakage import rows_left_out, without_leaks
 from tma_prep.pipeline.orders import arrange_options
@@ -147,6 +147,7 @@ class WithoutLeaks:
 
         Raises:
             OptionError: What is left does not meet them.
+            ArtifactError: They draw other test rows than when it was arranged.
         """
         options = self._options(manifest)
         try:
@@ -160,6 +161,11 @@ class WithoutLeaks:
             raise OptionError(
                 f"control no-leak of {name}: {error} (leave the control out with --control null)"
             ) from error
+        if ranked.ranker.targets.recorded(ranked.sides.test) != manifest.targets:
+            raise ArtifactError(
+                f"control no-leak of {name}: its options draw other test rows now than its "
+                "manifest names; run arrange again with --overwrite"
+            )
         kept = selected.kept
         rows = ranked.sides.train.rows[kept.rows[sequence]]
         drawn = manifest.order == "rt"

@@ -36,6 +36,7 @@ def write_results(
     curves = _curves(found, consumed)
     summary = check_summary(
         curves,
+        evaluated=options.eval,
         model=options.model,
         parameters=found.evaluations[0].parameters,
         batch_size=options.batch_size,

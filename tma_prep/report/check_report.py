@@ -15,12 +15,17 @@ from tma_prep.report.check_differences import differences_section, glance
 from tma_prep.report.check_dynamics import falls_section, milestones_section
 from tma_prep.report.page import page
 from tma_prep.report.text import counted, shown, table
-from tma_prep_schemas import CheckSummary
+from tma_prep_schemas import CheckSummary, Evaluated
 
 _OPTIONS = {"orders": "--order", "controls": "--control"}
 """Options whose names are not those of the settings."""
 
 _NOT_OPTIONS = ("model_sha256",)
+_EVALUATED: dict[Evaluated, str] = {
+    "all": "",
+    "seen": " that the orders were arranged for",
+    "unseen": " that the orders never saw",
+}
 _FEW_TASKS = 5
 
 
@@ -101,7 +106,8 @@ def _conditions(summary: CheckSummary) -> str:
         f"Model {summary.model}, {summary.parameters:,} weights trained, "
         f"{counted(len(summary.seeds), 'seed')}; {summary.steps:,} steps of "
         f"{counted(summary.batch_size, 'row')} "
-        f"({counted(summary.train_rows, 'row')} a run); {counted(scored, 'test')} in "
+        f"({counted(summary.train_rows, 'row')} a run); {counted(scored, 'test')}"
+        f"{_EVALUATED[summary.evaluated]} in "
         f"{counted(summary.tasks, 'cluster')} for the bootstrap."
     ]
     if summary.base is not None:

@@ -2,12 +2,25 @@
 
 from collections.abc import Sequence
 
-from tma_prep_schemas import Difference
+from tma_prep_schemas import Difference, Evaluated
 
 _MOST_NAMED = 3
 
 
-def headline(differences: Sequence[Difference], orders: Sequence[str], *, seeds: int) -> str:
+_ON: dict[Evaluated, str] = {
+    "all": "",
+    "seen": "on the targets that the orders were arranged for, ",
+    "unseen": "on targets that the orders never saw, ",
+}
+
+
+def headline(
+    differences: Sequence[Difference],
+    orders: Sequence[str],
+    *,
+    seeds: int,
+    evaluated: Evaluated = "all",
+) -> str:
     """Say what survives without leaking rows, or what was found where that was not tried.
 
     It goes by the area under the test-loss curve over steps.
@@ -16,6 +29,7 @@ def headline(differences: Sequence[Difference], orders: Sequence[str], *, seeds:
         differences: Under every control.
         orders: Of control `none`.
         seeds: How many.
+        evaluated: Which test rows the loss is of.
     """
     areas = [difference for difference in differences if difference.measure == "auc_steps"]
     whole = [difference for difference in areas if difference.control == "none"]
@@ -32,7 +46,7 @@ def headline(differences: Sequence[Difference], orders: Sequence[str], *, seeds:
         parts.append("leaking rows were not taken out")
     if seeds == 1:
         parts.append("one seed: an observation, not a finding")
-    text = "; ".join(parts)
+    text = _ON[evaluated] + "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}."
 
 

@@ -22,6 +22,7 @@ from tma_prep_schemas import (
     CheckSummary,
     Control,
     Difference,
+    Evaluated,
     Fall,
     Leakage,
     Measure,
@@ -42,6 +43,7 @@ Bootstraps = Callable[[int], CrossedBootstrap]
 def check_summary(
     curves: pa.Table,
     *,
+    evaluated: Evaluated = "all",
     model: str,
     parameters: int,
     batch_size: int,
@@ -55,6 +57,7 @@ def check_summary(
 
     Args:
         curves: What `curves_table` returned; at least one order of control `none`.
+        evaluated: Which test rows the curves are of.
         model: What was trained, as the user named it.
         parameters: Trainable weights of the model.
         batch_size: Rows a step.
@@ -69,7 +72,10 @@ def check_summary(
     found = _differences(losses, bootstraps)
     main = [run for order in losses.orders("none") for run in losses.runs["none", order]]
     return CheckSummary(
-        headline=headline(found, losses.orders("none"), seeds=len(losses.seeds)),
+        headline=headline(
+            found, losses.orders("none"), seeds=len(losses.seeds), evaluated=evaluated
+        ),
+        evaluated=evaluated,
         model=model,
         parameters=parameters,
         seeds=losses.seeds,

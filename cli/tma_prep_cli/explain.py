@@ -68,15 +68,16 @@ def explain(
 
 def _print_row(row: "RowExplanation") -> None:
     where = "left out of" if row.position is None else f"position {row.position:,} of"
-    print_table(
+    _print_facts(
         f"Row {row.tma_row}: {where} {row.order}, {row.order_rows:,} rows",
-        ["", ""],
-        [
-            *_named(("id", row.id), ("task", row.task), ("ranked as", row.unit)),
-            ("round", row.round),
-            *_named(("distance", row.distance)),
-            ("similarity to its nearest test", row.similarity),
-        ],
+        {
+            "id": row.id,
+            "task": row.task,
+            "ranked as": row.unit,
+            "round": row.round,
+            "distance": row.distance,
+            "similarity to its nearest test": row.similarity,
+        },
     )
     for sentence in row.why:
         print_line(sentence)
@@ -119,16 +120,15 @@ def _named_by(row: "RowExplanation") -> list[tuple[object, ...]]:
 
 
 def _print_test(test: "TargetExplanation") -> None:
-    print_table(
+    _print_facts(
         f"Test {test.test_row} in {test.order}, {test.order_rows:,} rows",
-        ["", ""],
-        [
-            *_named(("id", test.id if test.id != f"{test.test_row}" else None)),
-            *_named(("task", test.task)),
-            ("mean similarity of its ten nearest rows", test.coverage),
-            (f"tests covered less, of {test.tests_used:,}", test.covered_less),
-            *_named(("tests equal to it", ", ".join(map(str, test.equal_tests)) or None)),
-        ],
+        {
+            "id": test.id if test.id != f"{test.test_row}" else None,
+            "task": test.task,
+            "mean similarity of its ten nearest rows": test.coverage,
+            f"tests covered less, of {test.tests_used:,}": test.covered_less,
+            "tests equal to it": ", ".join(map(str, test.equal_tests)) or None,
+        },
     )
     for sentence in test.why:
         print_line(sentence)
@@ -185,6 +185,10 @@ def _print_notes(notes: list[str]) -> None:
         print_line(f"Not told: {note}")
 
 
-def _named(*rows: tuple[str, object]) -> list[tuple[str, object]]:
-    """Those that there are."""
-    return [row for row in rows if row[1] is not None]
+def _print_facts(title: str, facts: dict[str, object]) -> None:
+    """A line each, of those that there are."""
+    print_line(title)
+    for name, value in facts.items():
+        if value is not None:
+            print_line(f"  {name}: {f'{value:.3f}' if isinstance(value, float) else value}")
+    print_line("")

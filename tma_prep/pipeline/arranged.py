@@ -179,13 +179,15 @@ def open_order(workspace: Workspace, sides: Sides, name: str) -> Arranged:
 
 def _ranking_of(workspace: Workspace, sides: Sides, order: OrderManifest) -> Ranked:
     """The ranking whose options an order names."""
+    left_out = order.config.get("leakage") == "exclude"
     for path in sorted((workspace.root / "rankings").glob(f"*/{MANIFEST}")):
         manifest = read_manifest(path, RankingManifest)
         if manifest is None or not made_from(manifest.inputs, sides):
             continue
         # An order has a seed of its own, which a ranking that draws nothing lacks.
         wanted = {k: v for k, v in manifest.config.items() if (k, v) != ("seed", None)}
-        if all(order.config.get(name) == value for name, value in wanted.items()):
+        same = all(order.config.get(name) == value for name, value in wanted.items())
+        if same and (manifest.config.get("leakage") == "exclude") == left_out:
             check_files(path.parent, manifest, f"{_AGAIN} with --overwrite")
             return _read_ranking(path.parent / manifest.files[0].file, manifest, sides)
     raise ArtifactError(

@@ -13,7 +13,6 @@ from tma_prep.pipeline.arranged import made_from
 from tma_prep.pipeline.sides import Sides
 from tma_prep_schemas import LEAKAGE, ROW, LeakageManifest, LeakCounts
 
-_FILE, _MANIFEST = "leakage.parquet", "leakage.manifest.json"
 _AGAIN = "run arrange again with --overwrite"
 
 
@@ -42,11 +41,11 @@ def leak_marks(workspace: Workspace, sides: Sides) -> LeakMarks | None:
     Raises:
         ArtifactError: They are damaged.
     """
-    manifest = read_manifest(workspace.root / _MANIFEST, LeakageManifest)
+    manifest = read_manifest(workspace.leakage_manifest, LeakageManifest)
     if manifest is None or not made_from(manifest.inputs, sides):
         return None
     check_files(workspace.root, manifest, _AGAIN)
-    path = workspace.root / _FILE
+    path = workspace.leakage
     try:
         return LeakMarks(manifest.counts, pq.read_table(path, schema=LEAKAGE))
     except (pa.ArrowException, OSError, ValueError) as error:

@@ -66,7 +66,10 @@ def test_json_is_one_object_alone(embed: Run, run: Run, work: Path) -> None:
     """With seconds by stage; a second run keeps what is there."""
     first = run("arrange", work, "--order", "nft", "--order", "rt", "--json")
     # What it will take is said before the work.
-    assert first.code == 0 and re.fullmatch(r"\d+ rows against .* MB, about .* s\n", first.err)
+    told, warning = first.err.splitlines()
+    assert first.code == 0 and re.fullmatch(r"\d+ rows against .* MB, about .* s", told)
+    assert warning.startswith("warning: 5 of 12 training rows")
+    assert first.json["leakage"]["rows"] == 5
     assert first.json["seconds"].keys() >= {"rank"}
     assert [order["name"] for order in first.json["orders"]] == ["nft", "rt"]
     assert [order["kept"] for order in first.json["orders"]] == [False, False]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tma_prep.leakage import KINDS, LEAK_NGRAMS, MOST_TESTS, Leaks, find_leaks, held
+from tma_prep.leakage import KINDS, LEAK_NGRAMS, MOST_TESTS, Leaks, find_leaks, held, words_of
 from tma_prep.leakage.rule import LeakNgrams
 
 Numbered = list[tuple[int, str]]
@@ -106,6 +106,13 @@ def test_random_texts(
         [(2 * n, " ".join(text)) for n, text in enumerate(tests)],
         rule,
     )
+
+
+@given(st.text(alphabet=st.characters(codec="ascii")))
+def test_words_of_ascii_are_those_of_unicode(text: str) -> None:
+    """The quick way and the way of every other text."""
+    assert words_of(text) == _words(text)
+    assert words_of(f"{text} é") == [*_words(text), "é"]
 
 
 _LONG = "the quick brown fox jumps over the lazy dog and runs away into the deep dark wood"

@@ -150,7 +150,9 @@ def test_large_models_are_trained_in_bfloat16(tokenizer: PreTrainedTokenizerFast
     assert losses[0] != losses[1]
 
 
-def test_a_gguf_file_is_loaded(tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
+def test_a_gguf_file_is_loaded(
+    tokenizer: PreTrainedTokenizerFast, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     """A small Llama written as GGUF has the losses of the same weights in memory."""
     gguf = pytest.importorskip("gguf")
     made = tiny_llama(len(tokenizer), 64, seed=4)
@@ -166,6 +168,7 @@ def test_a_gguf_file_is_loaded(tokenizer: PreTrainedTokenizerFast, tmp_path: Pat
     tokens = load_model_tokenizer(path)
     ids = tokens.encode("What is 1?", add_special_tokens=False)
     assert ids == tokenizer.encode("What is 1?", add_special_tokens=False)
+    assert capfd.readouterr().err == ""
 
 
 def write_gguf(

@@ -5,7 +5,9 @@ only those are trainable.
 """
 
 import contextlib
+import io
 import logging
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -127,8 +129,11 @@ def _loading(location: Path) -> Iterator[None]:
     level = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity(logging.ERROR)
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    # The bar of a GGUF file heeds no setting.
+    bars = io.StringIO() if location.suffix == ".gguf" else sys.stderr
     try:
-        yield
+        with contextlib.redirect_stderr(bars):
+            yield
     except ImportError as error:
         hint = "pip install 'tma-prep[gguf]'" if location.suffix == ".gguf" else str(error)
         raise DependencyError(f"--model {location}: a library is missing; {hint}") from error

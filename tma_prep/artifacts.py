@@ -22,6 +22,10 @@ _REPLACE = "give --overwrite to replace it, or use another name or workspace"
 _IS_FILE = "is a file; name a folder for the workspace"
 _BYTES_AT_ONCE = 4 << 20
 
+EMBED_AGAIN = "run the same embed with --overwrite"
+ARRANGE_AGAIN = "run arrange again with --overwrite"
+"""Remedies for damaged artifacts."""
+
 AnyManifest = TypeVar("AnyManifest", bound=Manifest)
 
 

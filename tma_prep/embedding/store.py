@@ -9,11 +9,11 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 import pyarrow.ipc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tma_prep.artifacts import sync
+from tma_prep.artifacts import EMBED_AGAIN, sync
 from tma_prep.errors import ArtifactError
+from tma_prep.parquet import UNREADABLE, read_table, unreadable
 from tma_prep_schemas import (
     INSTANCES,
     ROW,
@@ -129,8 +129,10 @@ def map_part(path: Path) -> tuple[pa.Schema, list[pa.RecordBatch]]:
     try:
         with pa.ipc.open_file(pa.memory_map(str(path))) as reader:
             batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
-    except (OSError, pa.ArrowException) as error:
-        raise ArtifactError(f"{path}: cannot be read; run embed with --overwrite") from error
+        for batch in batches:
+            batch.validate(full=True)
+    except UNREADABLE as error:
+        raise unreadable(path, error, EMBED_AGAIN) from error
     return reader.schema, batches
 
 
@@ -182,8 +184,10 @@ class EmbeddingStore:
         return pa.chunked_array([batch.column(ROW_ID) for batch in self._batches], pa.string())
 
     def instances(self, *columns: str) -> pa.Table:
-        """These columns of `INSTANCES`, one row a stored row."""
-        return pq.read_table(self._instances, columns=list(columns))
+        """These columns of `INSTANCES`, one row a stored row; all if none is named."""
+        return read_table(
+            self._instances, INSTANCES, *columns, remedy=EMBED_AGAIN, rows=self.manifest.rows
+        )
 
     def take_rows(self, places: NDArray[np.int64]) -> StoredRows:
         """See `TakesRows`."""
@@ -191,7 +195,7 @@ class EmbeddingStore:
 
     @functools.cached_property
     def _all_instances(self) -> pa.Table:
-        return pq.read_table(self._instances)
+        return self.instances()
 
     def slices(self) -> Iterator[NDArray[np.float32]]:
         """All vectors in order, as mapped arrays."""

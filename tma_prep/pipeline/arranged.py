@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tma_prep.artifacts import MANIFEST, Workspace, check_files, read_manifest
+from tma_prep.artifacts import ARRANGE_AGAIN, MANIFEST, Workspace, check_files, read_manifest
 from tma_prep.errors import ArtifactError
 from tma_prep.pipeline.sides import Sides, Tasks, tasks_of
+from tma_prep.parquet import read_table
 from tma_prep.shards.folder import ShardFolder, open_shards
 from tma_prep_schemas import (
     ORDER,
@@ -160,11 +160,11 @@ def open_order(workspace: Workspace, sides: Sides, name: str) -> Arranged:
         raise ArtifactError(
             f"{path}: was arranged from other embeddings than the workspace holds now; {_AGAIN}"
         )
-    check_files(path.parent, manifest, f"{_AGAIN} with --overwrite")
-    table = _read(path, ORDER)
+    check_files(path.parent, manifest, ARRANGE_AGAIN)
+    table = read_table(path, ORDER, remedy=ARRANGE_AGAIN)
     places, known = _places(sides.train.rows, table.column(ROW).to_numpy())
     if not known or not (table.column(POSITION).to_numpy() == np.arange(len(places))).all():
-        raise ArtifactError(f"{path}: is no order of these rows; {_AGAIN} with --overwrite")
+        raise ArtifactError(f"{path}: is no order of these rows; {ARRANGE_AGAIN}")
     rounds = table.column(ROUND)
     return Arranged(
         workspace=workspace,
@@ -188,7 +188,7 @@ def _ranking_of(workspace: Workspace, sides: Sides, order: OrderManifest) -> Ran
         wanted = {k: v for k, v in manifest.config.items() if (k, v) != ("seed", None)}
         same = all(order.config.get(name) == value for name, value in wanted.items())
         if same and (manifest.config.get("leakage") == "exclude") == left_out:
-            check_files(path.parent, manifest, f"{_AGAIN} with --overwrite")
+            check_files(path.parent, manifest, ARRANGE_AGAIN)
             return _read_ranking(path.parent / manifest.files[0].file, manifest, sides)
     raise ArtifactError(
         f"{workspace.root / 'rankings'}: the ranking that this order was made from is not there "
@@ -197,10 +197,10 @@ def _ranking_of(workspace: Workspace, sides: Sides, order: OrderManifest) -> Ran
 
 
 def _read_ranking(path: Path, manifest: RankingManifest, sides: Sides) -> Ranked:
-    table = _read(path, RANKING)
+    table = read_table(path, RANKING, remedy=ARRANGE_AGAIN)
     places, known = _places(sides.train.rows, table.column(ROW).to_numpy())
     if not known:
-        raise ArtifactError(f"{path}: ranks rows that are not there; {_AGAIN} with --overwrite")
+        raise ArtifactError(f"{path}: ranks rows that are not there; {ARRANGE_AGAIN}")
     has_rounds = manifest.facts.rounds is not None
 
     def column(name: str, fill: float, kind: str) -> NDArray[np.generic]:
@@ -228,11 +228,3 @@ def _places(stored: NDArray[np.int64], rows: NDArray[np.int64]) -> tuple[NDArray
     inside = places < len(stored)
     known = bool(inside.all()) and bool((stored[places] == rows).all())
     return places, known and len(np.unique(places)) == len(places)
-
-
-def _read(path: Path, schema: pa.Schema) -> pa.Table:
-    try:
-        return pq.read_table(path, schema=schema)
-    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ArtifactError(f"{path}: cannot be read ({reason}); {_AGAIN}") from error

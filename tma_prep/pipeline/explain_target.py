@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tma_prep.artifacts import MANIFEST, read_manifest
+from tma_prep.artifacts import ARRANGE_AGAIN, MANIFEST, read_manifest
 from tma_prep.explanation.contest import named_along_list
 from tma_prep.explanation.reasons import ended_up
 from tma_prep.explanation.told import Excerpt, Leak, Neighbour
 from tma_prep.neighbors import exact_neighbors, exact_similarities
+from tma_prep.parquet import read_table
 from tma_prep.pipeline.arranged import Arranged, made_from
 from tma_prep.pipeline.leak_marks import LeakMarks
 from tma_prep.pipeline.ranked_things import Things
@@ -124,11 +124,9 @@ class TargetExplainer:
         folder = arranged.workspace.neighbors
         manifest = read_manifest(folder / MANIFEST, NeighborsManifest)
         if manifest is not None and made_from(manifest.inputs, arranged.sides):
-            table = pq.read_table(
-                folder / manifest.files[0].file,
-                schema=NEIGHBORS,
-                filters=pc.field("test_row") == int(arranged.sides.test.rows[place]),
-            )
+            path = folder / manifest.files[0].file
+            table = read_table(path, NEIGHBORS, remedy=ARRANGE_AGAIN, rows=manifest.rows)
+            table = table.filter(pc.field("test_row") == int(arranged.sides.test.rows[place]))
             rows = np.searchsorted(train.rows, table.column(ROW).to_numpy())
         else:
             rows = exact_neighbors(vector, train, None, min(_RANKS, train.shape[0]))[0]

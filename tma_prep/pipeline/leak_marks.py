@@ -4,16 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from tma_prep.artifacts import Workspace, check_files, read_manifest
-from tma_prep.errors import ArtifactError
+from tma_prep.artifacts import ARRANGE_AGAIN, Workspace, check_files, read_manifest
 from tma_prep.explanation.told import Leak
+from tma_prep.parquet import read_table
 from tma_prep.pipeline.arranged import made_from
 from tma_prep.pipeline.sides import Sides
 from tma_prep_schemas import LEAKAGE, ROW, LeakageManifest, LeakCounts
-
-_AGAIN = "run arrange again with --overwrite"
 
 
 @dataclass(frozen=True)
@@ -44,9 +42,6 @@ def leak_marks(workspace: Workspace, sides: Sides) -> LeakMarks | None:
     manifest = read_manifest(workspace.leakage_manifest, LeakageManifest)
     if manifest is None or not made_from(manifest.inputs, sides):
         return None
-    check_files(workspace.root, manifest, _AGAIN)
+    check_files(workspace.root, manifest, ARRANGE_AGAIN)
     path = workspace.leakage
-    try:
-        return LeakMarks(manifest.counts, pq.read_table(path, schema=LEAKAGE))
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise ArtifactError(f"{path}: cannot be read; {_AGAIN}") from error
+    return LeakMarks(manifest.counts, read_table(path, LEAKAGE, remedy=ARRANGE_AGAIN))

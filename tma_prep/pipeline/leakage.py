@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tma_prep.artifacts import (
+    ARRANGE_AGAIN,
     Workspace,
     check_files,
     differences,
@@ -24,6 +25,7 @@ from tma_prep.config import ArrangeOptions, LeakNgrams
 from tma_prep.embedding.subset import StoreSubset
 from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.leakage import KINDS, Leaks, Pairs
+from tma_prep.parquet import read_table
 from tma_prep.pipeline.leak_pairs import leaking_pairs, two_sided_texts
 from tma_prep.pipeline.libraries import library_versions, tool_version
 from tma_prep.pipeline.sides import Sides
@@ -37,7 +39,6 @@ TEXT_START = 200
 
 _LIBRARIES = ("numpy", "pyarrow")
 _WORDS = "leakage-words.parquet"
-_DAMAGED = "run arrange again with --overwrite"
 _ROWS_AT_ONCE = 1024
 
 
@@ -140,7 +141,7 @@ def kept_leaks_by_words(workspace: Workspace, sides: Sides, rule: LeakNgrams) ->
     """
     if _finished(workspace, sides.inputs, {"leak_ngrams": rule}) is None:
         return None
-    table = _read(workspace.leakage.with_name(_WORDS), LEAKAGE_WORDS)
+    table = read_table(workspace.leakage.with_name(_WORDS), LEAKAGE_WORDS, remedy=ARRANGE_AGAIN)
     leaking = table.filter(pc.is_valid(table["kind"]))
     tests = leaking["test_row"].to_numpy()
     pairs = Pairs(
@@ -200,22 +201,15 @@ def _finished(
         return None
     names = [entry.file for entry in manifest.all_files]
     if names != [workspace.leakage.name, _WORDS]:
-        raise ArtifactError(f"{workspace.leakage_manifest}: names other files; {_DAMAGED}")
-    check_files(workspace.root, manifest, _DAMAGED)
+        raise ArtifactError(f"{workspace.leakage_manifest}: names other files; {ARRANGE_AGAIN}")
+    check_files(workspace.root, manifest, ARRANGE_AGAIN)
     return manifest
 
 
 def _rows(workspace: Workspace) -> NDArray[np.int64]:
-    return np.unique(_read(workspace.leakage, LEAKAGE, ROW)[ROW].to_numpy())
-
-
-def _read(path: Path, schema: pa.Schema, *columns: str) -> pa.Table:
-    try:
-        table = pq.read_table(path, columns=list(columns) or None)
-        wanted = pa.schema([schema.field(name) for name in columns]) if columns else schema
-        return table.cast(wanted)
-    except (OSError, pa.ArrowException, ValueError) as error:
-        raise ArtifactError(f"{path}: cannot be read; {_DAMAGED}") from error
+    return np.unique(
+        read_table(workspace.leakage, LEAKAGE, ROW, remedy=ARRANGE_AGAIN)[ROW].to_numpy()
+    )
 
 
 def _counts(pairs: Pairs) -> LeakCounts:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tma_prep.arrangement import Ranked, parse_budget, stages
 from tma_prep.arrangement.comparison import OrderComparison, compare_orders
 from tma_prep.artifacts import (
+    ARRANGE_AGAIN,
     MANIFEST,
     Workspace,
     beside,
@@ -31,6 +32,7 @@ from tma_prep.artifacts import (
 from tma_prep.config import ArrangeOptions, LeakageMode
 from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.instances import InstancePool, TextPart, stored_schema
+from tma_prep.parquet import read_table
 from tma_prep.pipeline.inputs import inputs_checked_meanwhile
 from tma_prep.pipeline.libraries import library_versions, tool_version
 from tma_prep.pipeline.ranking import LIBRARIES, RankedPool, Ranker
@@ -197,7 +199,7 @@ class Orders:
         """The order as a table by position, written where it is not there yet."""
         path = self._workspace.order(plan.name)
         if not plan.order_missing:
-            return pq.read_table(path, schema=ORDER)
+            return read_table(path, ORDER, remedy=ARRANGE_AGAIN)
         table = self._order_table(self._selected.kept, self._selected.sequence(plan.order))
         change = self._change(plan, table)
         path.parent.mkdir(exist_ok=True)
@@ -229,7 +231,7 @@ class Orders:
             found, plan.config, self._sides.inputs, self._sides.before
         ):
             return None
-        before = pq.read_table(self._workspace.order(plan.name), columns=[ROW_ID])
+        before = read_table(self._workspace.order(plan.name), ORDER, ROW_ID, remedy=ARRANGE_AGAIN)
         return compare_orders(*(pl.Series("id", side[ROW_ID]) for side in (before, table)))
 
     def _order_table(self, selected: Ranked, sequence: NDArray[np.int64]) -> pa.Table:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tma_prep.arrangement import unit_means
 from tma_prep.artifacts import (
+    ARRANGE_AGAIN,
     MANIFEST,
     AnyManifest,
     Workspace,
@@ -27,6 +28,7 @@ from tma_prep.config import ArrangeOptions
 from tma_prep.embedding.unit import on_grid
 from tma_prep.neighbors import ArrayVectors, VectorRows, kmeans_cells
 from tma_prep.neighbors.product import SliceMap
+from tma_prep.parquet import read_table
 from tma_prep.pipeline.facts import facts_of
 from tma_prep.pipeline.libraries import library_versions, tool_version
 from tma_prep.pipeline.sides import Sides, tasks_of
@@ -246,7 +248,12 @@ def load_or_rank(
     )
     if manifest is None:
         return _rank(workspace, sides, ranker)
-    table = pq.read_table(folder / "ranking.parquet", schema=RANKING)
+    table = read_table(
+        folder / manifest.files[0].file,
+        RANKING,
+        remedy=ARRANGE_AGAIN,
+        rows=manifest.rows,
+    )
     has_rounds = manifest.facts.rounds is not None
     return RankedPool(
         manifest,

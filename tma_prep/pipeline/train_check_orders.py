@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from tma_prep.arrangement import parse_budget, parse_rounds
-from tma_prep.artifacts import Workspace
+from tma_prep.artifacts import ARRANGE_AGAIN, Workspace
 from tma_prep.config import ArrangeOptions, TrainCheckOptions
 from tma_prep.errors import ArtifactError, OptionError
+from tma_prep.parquet import read_table
 from tma_prep.pipeline.leak_pairs import leaking_pairs
 from tma_prep.pipeline.leakage import rows_left_out, without_leaks
 from tma_prep.pipeline.orders import arrange_options
@@ -22,7 +23,7 @@ from tma_prep.pipeline.sides import Sides
 from tma_prep.pipeline.train_check_tasks import ShardFiles
 from tma_prep.progress import Progress
 from tma_prep.ranking import Ranking
-from tma_prep_schemas import ROUND, ROW, Control, ShardsManifest
+from tma_prep_schemas import ROUND, ROW, SHARD_FIELDS, Control, ShardsManifest
 
 Rows = NDArray[np.int64]
 
@@ -88,7 +89,11 @@ def read_named(
 ) -> tuple[Named, NDArray[np.int32] | None]:
     """An arranged order, and the round of each of its rows where it has rounds."""
     files = tuple(entry.file for entry in manifest.files)
-    tables = [pq.read_table(folder / file, columns=[ROW, ROUND]) for file in files]
+    added = pa.schema(SHARD_FIELDS)
+    tables = [
+        read_table(folder / entry.file, added, ROW, ROUND, remedy=ARRANGE_AGAIN, rows=entry.rows)
+        for entry in manifest.files
+    ]
     rows = np.concatenate([table[ROW].to_numpy() for table in tables])
     has_rounds = not any(table[ROUND].null_count for table in tables)
     rounds = np.concatenate([table[ROUND].to_numpy() for table in tables]) if has_rounds else None

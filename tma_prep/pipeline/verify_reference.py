@@ -11,7 +11,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tma_prep.arrangement import parse_budget
-from tma_prep.artifacts import MANIFEST, Workspace, check_files, read_manifest, sha256_of
+from tma_prep.artifacts import (
+    EMBED_AGAIN,
+    MANIFEST,
+    Workspace,
+    check_files,
+    read_manifest,
+    sha256_of,
+)
 from tma_prep.errors import ArtifactError, InputError, OptionError
 from tma_prep.instances import (
     FORMATS,
@@ -23,13 +30,13 @@ from tma_prep.instances import (
     stored_schema,
     text_id,
 )
+from tma_prep.parquet import UNREADABLE, read_table, reason_of
 from tma_prep.pipeline.inputs import check_inputs, missing_input
 from tma_prep.pipeline.leakage import rows_left_out
 from tma_prep.shards.findings import Check
 from tma_prep.shards.folder import ShardFolder
 from tma_prep.shards.reference import Reference
-from tma_prep.shards.shard_file import UNREADABLE, reason_of
-from tma_prep_schemas import ORDER, ROW, EmbeddingsManifest, OrderManifest, Source
+from tma_prep_schemas import INSTANCES, ORDER, ROW, EmbeddingsManifest, OrderManifest, Source
 
 _ALONE = "no workspace around"
 _ROWS_AT_ONCE = 2048
@@ -80,10 +87,9 @@ class Elsewhere:
         path = self._folder / entry.file
         if not path.is_file() or sha256_of(path) != entry.sha256:
             raise ArtifactError(
-                f"{path}: is missing or damaged, and says which rows there are; run the same embed "
-                "with --overwrite"
+                f"{path}: is missing or damaged, and says which rows there are; {EMBED_AGAIN}"
             )
-        return pq.read_table(path, columns=list(columns))
+        return read_table(path, INSTANCES, *columns, remedy=EMBED_AGAIN, rows=entry.rows)
 
     @functools.cached_property
     def input_problem(self) -> tuple[bool, str] | None:

@@ -7,10 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-_ROWS_AT_ONCE = 2048
+from tma_prep.parquet import UNREADABLE, reason_of
 
-UNREADABLE = (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError)
-"""What Arrow raises at damaged bytes; names that are no UTF-8 are a ValueError."""
+_ROWS_AT_ONCE = 2048
 
 
 class ShardFile:
@@ -73,11 +72,6 @@ class ShardFile:
             except UNREADABLE as error:
                 self._broken.add(group)
                 on_broken(first, end, reason_of(error))
-
-
-def reason_of(error: BaseException) -> str:
-    """What Arrow says, in a short line."""
-    return " ".join(str(error).split())[:120].rstrip(".") or type(error).__name__
 
 
 def _check_names(schema: pa.Schema) -> None:

@@ -9,13 +9,14 @@ from pathlib import Path
 import pyarrow as pa
 
 from tma_prep.artifacts import MANIFEST, sha256_of
+from tma_prep.parquet import UNREADABLE, reason_of
 from tma_prep.progress import Advance, Progress
 from tma_prep.shards.added_columns import read_added
 from tma_prep.shards.findings import Findings, Proof
 from tma_prep.shards.folder import ShardFolder
 from tma_prep.shards.reference import Reference
 from tma_prep.shards.seal import is_sealed
-from tma_prep.shards.shard_file import UNREADABLE, ShardFile, reason_of
+from tma_prep.shards.shard_file import ShardFile
 from tma_prep.shards.whole_rows import check_whole_rows
 from tma_prep.shards.writer import shard_name
 from tma_prep_schemas import SHARD_FIELDS

@@ -1,0 +1,49 @@
+"""Parquet tables of a workspace, whose files may hold any bytes whatever."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tma_prep.errors import ArtifactError
+
+UNREADABLE = (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError)
+"""What Arrow raises at damaged bytes; names that are no UTF-8 are a ValueError."""
+
+
+def read_table(
+    path: Path, schema: pa.Schema, *columns: str, remedy: str, rows: int | None = None
+) -> pa.Table:
+    """Read a table and look at every value of it.
+
+    Args:
+        path: The file.
+        schema: What its columns must be.
+        columns: Which of them to read, all if none is named.
+        remedy: How to come by a whole one, for the message.
+        rows: How many there must be, where that is known.
+
+    Raises:
+        ArtifactError: It cannot be read, or holds something else.
+    """
+    wanted = pa.schema([schema.field(name) for name in columns]) if columns else schema
+    try:
+        table = pq.read_table(path, columns=list(columns) or None)
+        table.validate(full=True)
+        if not table.schema.equals(wanted):
+            raise ValueError("it has other columns")
+        if rows is not None and table.num_rows != rows:
+            raise ValueError(f"it has {table.num_rows} rows, not {rows}")
+    except UNREADABLE as error:
+        raise unreadable(path, error, remedy) from error
+    return table
+
+
+def unreadable(path: Path, error: BaseException, remedy: str) -> ArtifactError:
+    """What is raised where a file of an artifact cannot be read."""
+    return ArtifactError(f"{path}: cannot be read ({reason_of(error)}); {remedy}")
+
+
+def reason_of(error: BaseException) -> str:
+    """What Arrow says, in a short line."""
+    return " ".join(str(error).split())[:120].rstrip(".") or type(error).__name__

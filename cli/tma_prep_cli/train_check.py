@@ -35,6 +35,12 @@ WORK/checks. A check that was interrupted goes on where it stopped.
 """
 
 
+_ROLES = {
+    "test": "The target rows are test data: a loss on them is no result on unseen data.",
+    "validation": "The target rows are validation data: choose by them, tell results of others.",
+}
+
+
 def train_check(
     work: Annotated[Path, typer.Argument(help="The workspace that arrange wrote shards to.")],
     order: Annotated[
@@ -187,6 +193,7 @@ def print_summary(summary: "CheckSummary") -> None:
     from tma_prep_cli.console import print_line
 
     print_line(summary.headline)
+    print_line(_ROLES[summary.target_role])
     print_line("")
     seeds = "one seed" if len(summary.seeds) == 1 else f"mean over {len(summary.seeds)} seeds"
     print_table(

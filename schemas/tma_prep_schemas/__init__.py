@@ -16,6 +16,7 @@ from tma_prep_schemas.checks import (
     Measure,
     Milestone,
     OrderSummary,
+    TargetRole,
     Verdict,
 )
 from tma_prep_schemas.consumed import CONSUMED_LINE, ConsumedBatch, ConsumedStart
@@ -37,7 +38,6 @@ from tma_prep_schemas.manifests import (
     ScheduleStage,
     ShardsManifest,
     Source,
-    TargetRole,
     Targets,
     manifest_models,
 )

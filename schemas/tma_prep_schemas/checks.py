@@ -15,6 +15,9 @@ Control = Literal["none", "null", "no-leak"]
 
 Measure = Literal["auc_steps", "auc_tokens", "early_loss", "final_loss"]
 
+TargetRole = Literal["validation", "test"]
+"""What the target rows are to the user: data to choose by, or data that results are told of."""
+
 Verdict = Literal["lower", "higher", "no effect found"]
 
 Evaluated = Literal["all", "seen", "unseen"]
@@ -134,6 +137,9 @@ class CheckSummary(Strict):
         default="all",
         description="test rows the loss is of: all, those that the orders were arranged for, or "
         "those that `target_fraction` held out of them",
+    )
+    target_role: TargetRole = Field(
+        default="test", description="`validation` only where every order was arranged with it"
     )
     model: str
     parameters: int = Field(description="trainable weights of the model")

@@ -146,10 +146,6 @@ class Facts(Strict):
     )
 
 
-TargetRole = Literal["validation", "test"]
-"""What the target rows are to the user: data to choose by, or the data that results are told of."""
-
-
 class LeakCounts(Strict):
     """Training rows that hold a test row, each counted once, by the strongest kind."""
 

@@ -25,7 +25,7 @@ from tma_prep.pipeline.libraries import library_versions, tool_version
 from tma_prep.pipeline.sides import Sides, open_sides
 from tma_prep.pipeline.train_check_targets import evaluated_tests
 from tma_prep.progress import Silent, Stopwatch, TableProgress
-from tma_prep_schemas import CheckManifest, CheckSummary, ShardsManifest
+from tma_prep_schemas import CheckManifest, CheckSummary, ShardsManifest, TargetRole
 from tma_prep_schemas.manifests import Option
 
 if TYPE_CHECKING:
@@ -74,8 +74,17 @@ class _Check:
 
     @property
     def config(self) -> dict[str, Option]:
-        model: dict[str, Option] = {"model_sha256": self.model.sha256 or None}
-        return self.options.recorded(*_NOT_RECORDED) | model
+        found: dict[str, Option] = {
+            "model_sha256": self.model.sha256 or None,
+            "target_role": self.target_role,
+        }
+        return self.options.recorded(*_NOT_RECORDED) | found
+
+    @property
+    def target_role(self) -> TargetRole:
+        """`validation` only if every order was arranged with it: `test` allows fewer claims."""
+        roles = {manifest.config.get("target_role") for manifest in self.shards.values()}
+        return "validation" if roles == {"validation"} else "test"
 
 
 def train_check(
@@ -154,7 +163,9 @@ def _make(check: _Check, progress: TableProgress, clock: Stopwatch) -> CheckSumm
             progress,
         )
     with clock("report"):
-        summary, files = write_results(partial, found, check.sides, check.options, check.config)
+        summary, files = write_results(
+            partial, found, check.sides, check.options, check.config, check.target_role
+        )
         manifest = CheckManifest(
             tool_version=tool_version(),
             libraries=library_versions(*LIBRARIES),

@@ -16,7 +16,7 @@ from tma_prep.report import render_check_report
 from tma_prep.training.curves import RunCurve, curves_table
 from tma_prep.training.dynamics import Consumed, seen_tests, sharpest_falls
 from tma_prep.training.statistics import check_summary
-from tma_prep_schemas import Base, CheckSummary, FileEntry, Leakage
+from tma_prep_schemas import Base, CheckSummary, FileEntry, Leakage, TargetRole
 from tma_prep_schemas.manifests import Option
 
 
@@ -26,6 +26,7 @@ def write_results(
     sides: Sides,
     options: TrainCheckOptions,
     config: Mapping[str, Option],
+    target_role: TargetRole,
 ) -> tuple[CheckSummary, list[FileEntry]]:
     """Write `curves.parquet`, `summary.json` and `report.html`.
 
@@ -45,6 +46,7 @@ def write_results(
         leakage=_leakage(found, options),
         falls=sharpest_falls(curves, consumed),
         random_order=found.random_order,
+        target_role=target_role,
     )
     pq.write_table(curves, folder / "curves.parquet", compression="zstd")
     sync(folder / "curves.parquet")

@@ -15,18 +15,25 @@ from tma_prep.report.check_differences import differences_section, glance
 from tma_prep.report.check_dynamics import falls_section, milestones_section
 from tma_prep.report.page import page
 from tma_prep.report.text import counted, shown, table
-from tma_prep_schemas import CheckSummary, Evaluated
+from tma_prep_schemas import CheckSummary, Evaluated, TargetRole
 
 _OPTIONS = {"orders": "--order", "controls": "--control"}
 """Options whose names are not those of the settings."""
 
-_NOT_OPTIONS = ("model_sha256",)
+_NOT_OPTIONS = ("model_sha256", "target_role")
 _EVALUATED: dict[Evaluated, str] = {
     "all": "",
     "seen": " that the orders were arranged for",
     "unseen": " that the orders never saw",
 }
 _FEW_TASKS = 5
+_ROLES: dict[TargetRole, str] = {
+    "test": "The target rows are test data (target-role test): orders were made and are judged by "
+    "looking at them, so a loss on them is no result on data that nobody looked at.",
+    "validation": "The target rows are validation data (target-role validation): choose an order "
+    "by what is found here, and tell results of test rows that no order was made from.",
+}
+"""What may be claimed."""
 
 
 def render_check_report(
@@ -47,7 +54,8 @@ def render_check_report(
             _headline(summary.headline),
             glance(summary),
             _caveats(summary),
-            f"<p>{shown(_conditions(summary))}</p></header>",
+            f"<p>{shown(_conditions(summary))}</p>",
+            f"<p>{shown(_ROLES[summary.target_role])}</p></header>",
             curves_section(summary, styles),
             differences_section(summary),
             _leakage(summary),

@@ -28,6 +28,7 @@ from tma_prep_schemas import (
     Measure,
     Milestone,
     OrderSummary,
+    TargetRole,
     Verdict,
 )
 
@@ -52,6 +53,7 @@ def check_summary(
     leakage: Leakage | None,
     falls: Sequence[Fall],
     random_order: str | None = RANDOM_ORDER,
+    target_role: TargetRole = "test",
 ) -> CheckSummary:
     """What `summary.json` says.
 
@@ -66,6 +68,7 @@ def check_summary(
         leakage: Which rows of the pool leak, None where it was not looked for.
         falls: What `sharpest_falls` returned.
         random_order: Which order is the random one, None where there is none.
+        target_role: What the target rows are to the user.
     """
     losses = read_losses(curves)
     bootstraps = _bootstraps(losses)
@@ -76,6 +79,7 @@ def check_summary(
             found, losses.orders("none"), seeds=len(losses.seeds), evaluated=evaluated
         ),
         evaluated=evaluated,
+        target_role=target_role,
         model=model,
         parameters=parameters,
         seeds=losses.seeds,

@@ -3,7 +3,8 @@
     python -m benchmarks.precision WORK_A WORK_B
 
 Both hold embeddings of the same rows. Printed: the least cosine similarity of a row's two vectors,
-how much of each test's ten nearest rows is the same, and Kendall's tau of the rounds.
+how much of each test's ten nearest rows is the same, and Kendall's tau of the rounds. Orders that
+were arranged are compared by tma-prep compare.
 """
 
 import argparse
@@ -11,9 +12,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import kendalltau
 
 from benchmarks.vectors import open_store
+from tma_prep.arrangement.comparison import kendall_tau
 from tma_prep.ranking import Engine, rank_with
 
 
@@ -30,13 +31,14 @@ def main() -> None:
     engines = [Engine(store, vectors) for store, vectors in zip(train, tests, strict=True)]
     nearest = [engine.neighbors(10)[0][engine.groups.group_of_test] for engine in engines]
     kept = [np.intersect1d(*pair).size / 10 for pair in zip(*nearest, strict=True)]
-    rounds = [rank_with("tma", engine).rounds for engine in engines]
-    tau = kendalltau(*rounds).statistic
+    first, second = (rank_with("tma", engine).rounds for engine in engines)
+    assert first is not None and second is not None
+    tau = kendall_tau(first, second)
     sys.stdout.write(
         f"cosine of a row's two vectors: least {cosines.min():.5f}, mean {cosines.mean():.6f}\n"
         f"of each test's ten nearest rows the same: mean {np.mean(kept):.3f}, "
         f"least {np.min(kept):.1f}\n"
-        f"Kendall's tau of the rounds: {tau:.4f}\n"
+        f"Kendall's tau of the rounds: {'undefined' if tau is None else f'{tau:.4f}'}\n"
     )
 
 

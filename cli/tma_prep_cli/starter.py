@@ -49,9 +49,9 @@ def _section(section: str) -> Iterator[str]:
         key = parameter.opts[0].removeprefix("--")
         if key in fields:
             yield ""
-            yield from textwrap.wrap(
-                parameter.help, _WIDTH, initial_indent="# ", subsequent_indent="# "
-            )
+            # No break inside the name of an option.
+            told = textwrap.wrap(parameter.help, _WIDTH, break_on_hyphens=False)
+            yield from (f"# {line}" for line in told)
             yield _line(section, key, fields[key])
 
 

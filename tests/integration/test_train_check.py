@@ -13,6 +13,10 @@ import pytest
 
 from tests.integration.check_workspace import SMALL, TESTS, command, make_workspace, tma_prep
 from tma_prep.artifacts import Workspace
+from tma_prep.config import TrainCheckOptions
+from tma_prep.pipeline.recipe import read_recipe
+from tma_prep.pipeline.recorded import recorded_recipe
+from tma_prep.pipeline.train_check import train_check
 from tma_prep_schemas import CURVES, CheckSummary
 
 pytestmark = pytest.mark.slow
@@ -70,6 +74,18 @@ def test_curves_hold_every_run_of_every_control(checked: Path) -> None:
     assert summary.leakage.share_of_first["nft"] == pytest.approx(TESTS / 32)
     assert summary.base is not None and summary.base.rows <= 24
     assert summary.base.mean_loss_after < summary.base.mean_loss_before
+
+
+def test_its_options_are_read_off_its_manifest(checked: Path, tmp_path: Path) -> None:
+    """A recipe made from the manifests alone asks for this very check: it is found, and kept."""
+    manifest = json.loads((checked / "checks" / "x" / "manifest.json").read_text())
+    alone = {"work", "name", "overwrite", "workers", "device", "require_lower", "quick"}
+    assert TrainCheckOptions.model_fields.keys() - manifest["config"].keys() <= alone
+    file = tmp_path / "tma.toml"
+    file.write_text(recorded_recipe(checked, file), encoding="utf-8")
+    (options,) = read_recipe(file).train_check
+    assert (options.name, options.orders) == ("x", ["nft", "rt", "fft"])
+    assert train_check(options).kept
 
 
 def test_one_process_leaves_the_same_bytes(arranged: Path, checked: Path, tmp_path: Path) -> None:

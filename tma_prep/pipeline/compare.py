@@ -21,9 +21,10 @@ from tma_prep.arrangement.comparison import (
 from tma_prep.artifacts import MANIFEST, Workspace, read_manifest
 from tma_prep.config import CompareOptions
 from tma_prep.errors import ArtifactError
+from tma_prep.parquet import UNREADABLE, reason_of
+from tma_prep.pipeline.arranged import order_names
 from tma_prep.pipeline.verify_reference import Elsewhere, order_file
 from tma_prep.progress import Progress, Silent, Stopwatch
-from tma_prep.shards.shard_file import UNREADABLE, reason_of
 from tma_prep_schemas import ROUND, ROW, ROW_ID, EmbeddingsManifest, OrderManifest
 from tma_prep_schemas.manifests import Manifest, Option
 
@@ -81,10 +82,7 @@ class _Side:
         self.training = Elsewhere(self.workspace)
         self.train = self._manifest("train")
         self.test = self._manifest("test")
-        self.orders = sorted(
-            path.name.removesuffix(".manifest.json")
-            for path in self.workspace.order("x").parent.glob("[!.]*.manifest.json")
-        )
+        self.orders = order_names(self.workspace)
 
     def _manifest(self, side: str) -> EmbeddingsManifest:
         folder = self.workspace.embeddings(side)

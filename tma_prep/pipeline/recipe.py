@@ -135,13 +135,14 @@ def _sections(path: Path) -> dict[str, list[dict[str, object]]]:
     found: dict[str, list[dict[str, object]]] = {name: [] for name in SECTIONS}
     for name, value in content.items():
         tables = value if isinstance(value, list) else [value]
+        is_section = bool(tables) and all(isinstance(table, dict) for table in tables)
         if name not in SECTIONS:
-            near = difflib.get_close_matches(name, SECTIONS, 1)
+            near = difflib.get_close_matches(name, SECTIONS, 1) if is_section else []
             raise OptionError(
-                f"{path}: {name!r} is no section; "
+                f"{path}: {name!r} {'is no section' if is_section else 'stands in no section'}; "
                 + (f"did you mean [{near[0]}]?" if near else f"there are {', '.join(SECTIONS)}")
             )
-        if not tables or not all(isinstance(table, dict) for table in tables):
+        if not is_section:
             raise OptionError(f"{path}: {name} must be a section, as in [{name}]")
         found[name] = tables
     if not any(found.values()):

@@ -1,0 +1,140 @@
+"""A workspace made again from its manifests alone: every byte of it."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tma_prep.artifacts import Workspace
+from tma_prep.config import ArrangeOptions, EmbedOptions
+from tma_prep.errors import ArtifactError
+from tma_prep.pipeline.arrange import arrange
+from tma_prep.pipeline.embed import embed
+from tma_prep.pipeline.recipe import read_recipe
+from tma_prep.pipeline.recorded import recorded_recipe
+from tma_prep.pipeline.run import run
+
+# Each with options that the others lack; together they write every kind of order.
+ARRANGED: list[dict[str, object]] = [
+    {"orders": ["nft", "rt", "fft"], "seed": 3, "within_round": "shuffle"},
+    {"orders": ["round-robin"], "rows_per_shard": 7, "stages": 2},
+    {"name": "tokens", "budget": "60tok", "select": "farthest"},
+    {"name": "both", "budget": "20", "select": "both-ends", "orders": ["nft", "fft"]},
+    {"name": "window", "rounds": "1:3", "shards": False},
+    {"name": "tasks", "ranking": "wsd", "granularity": "task", "orders": ["cluster"]},
+    {"name": "cells", "ranking": "max", "granularity": "kmeans:4", "seed": 2},
+    {"name": "few", "tests_per_task": 1, "seed": 5},
+    {"name": "polar", "per_task": 5, "per_task_select": "polar", "then": "rt", "after": 0.5},
+]
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    """Embedded by given vectors from two files, one bad row left out; arranged in many ways."""
+    draw = np.random.default_rng(0)
+    for name, count in (("a", 40), ("b", 23), ("test", 8)):
+        rows = [
+            {
+                "prompt": f"{name} " * (1 + n % 4) + str(n),
+                "response": "r",
+                "kind": f"t{n % 3}",
+                "v": draw.standard_normal(6).tolist(),
+            }
+            for n in range(count)
+        ]
+        if name == "b":
+            rows[4]["prompt"] = ""
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        (tmp_path / f"{name}.jsonl").write_text(text, encoding="utf-8")
+    files = {name: str(tmp_path / f"{name}.jsonl") for name in ("a", "b", "test")}
+    options = EmbedOptions(
+        train=[files["b"], files["a"]],
+        test=[files["test"]],
+        out=tmp_path / "work",
+        vectors_column="v",
+        task_column="kind",
+        text="prompt",
+        on_bad_row="skip",
+        rows_per_part=16,
+    )
+    embed(options)
+    for each in ARRANGED:
+        arrange(ArrangeOptions.model_validate({"work": options.out, **each}))
+    return options.out
+
+
+def bytes_of(work: Path) -> dict[str, bytes]:
+    """Every file of a workspace but its lock."""
+    found = (path for path in work.rglob("*") if path.is_file() and path.name != ".lock")
+    return {str(path.relative_to(work)): path.read_bytes() for path in found}
+
+
+def test_a_workspace_is_made_again(work: Path, tmp_path: Path) -> None:
+    """In another folder every byte, manifests and all; in its own everything is kept."""
+    file = tmp_path / "tma.toml"
+    text = recorded_recipe(work, file)
+    assert str(tmp_path) not in text, "an absolute path of what lies below the file"
+    file.write_text(text)
+    made = bytes_of(work)
+    kept = run(read_recipe(file))
+    assert kept.embed is not None and kept.embed.train.kept and kept.embed.test.kept
+    assert all(order.kept for part in kept.arrange for order in part.orders)
+    assert bytes_of(work) == made
+
+    file.write_text(text.replace('out = "work"', 'out = "again"'))
+    run(read_recipe(file))
+    assert bytes_of(tmp_path / "again") == made
+
+
+def test_it_says_what_the_inputs_were(work: Path, tmp_path: Path) -> None:
+    """With their digests, for a person to compare; the orders that were made alike together."""
+    text = recorded_recipe(work, tmp_path / "tma.toml")
+    assert "# train: b.jsonl: 22 rows, SHA-256 " in text or "# train: b.jsonl: 23 rows" in text
+    assert 'train = ["b.jsonl", "a.jsonl"]' in text
+    assert 'order = ["fft", "nft", "rt"]' in text
+    elsewhere = recorded_recipe(work, tmp_path / "deep" / "tma.toml")
+    assert f'out = "{work}"' in elsewhere
+
+
+def test_what_is_out_of_date_is_left_out(work: Path, tmp_path: Path) -> None:
+    """And named: it was made from embeddings that are gone."""
+    shutil.copytree(work / "orders", tmp_path / "orders")
+    options = EmbedOptions(
+        train=[str(tmp_path / "a.jsonl")],
+        test=[str(tmp_path / "test.jsonl")],
+        out=work,
+        vectors_column="v",
+        overwrite=True,
+    )
+    embed(options)
+    text = recorded_recipe(work, tmp_path / "tma.toml")
+    assert "# Left out: order nft, made from other embeddings." in text
+    assert "[[arrange]]" not in text
+
+
+def test_sides_that_one_recipe_cannot_say(work: Path, tmp_path: Path) -> None:
+    """Refused with the option in question."""
+    path = Workspace(work).embeddings("test") / "manifest.json"
+    path.write_text(path.read_text().replace('"rows_per_part": 16', '"rows_per_part": 17'))
+    with pytest.raises(ArtifactError, match="with another rows-per-part \\(16 against 17\\)"):
+        recorded_recipe(work, tmp_path / "tma.toml")
+
+
+def test_every_option_that_bears_on_bytes_is_recorded(work: Path) -> None:
+    """A new option goes into the manifest, or into this list: it changes no byte."""
+    where = {"work", "out", "name", "overwrite", "device", "engine", "address", "memory_budget"}
+    without: dict[type[EmbedOptions | ArrangeOptions], set[str]] = {
+        # The inputs stand in the manifest by themselves.
+        EmbedOptions: where | {"train", "test", "devices", "update"},
+        # The order is that of the manifest.
+        ArrangeOptions: where | {"orders", "shards", "shards_to"},
+    }
+    manifests = {
+        EmbedOptions: work / "embeddings" / "train" / "manifest.json",
+        ArrangeOptions: work / "shards" / "nft" / "manifest.json",
+    }
+    for model, path in manifests.items():
+        recorded = json.loads(path.read_text())["config"].keys()
+        assert model.model_fields.keys() - recorded <= without[model]

@@ -26,6 +26,8 @@ ARRANGED: list[dict[str, object]] = [
     {"name": "tasks", "ranking": "wsd", "granularity": "task", "orders": ["cluster"]},
     {"name": "cells", "ranking": "max", "granularity": "kmeans:4", "seed": 2},
     {"name": "few", "tests_per_task": 1, "seed": 5},
+    {"name": "clean", "leakage": "exclude", "leak_ngrams": "any", "target_role": "validation"},
+    {"name": "half", "target_fraction": 0.5, "seed": 9},
     {"name": "polar", "per_task": 5, "per_task_select": "polar", "then": "rt", "after": 0.5},
 ]
 

@@ -371,9 +371,7 @@ def test_memory_is_that_of_a_piece_of_the_pool() -> None:
     tests = [(row, " ".join(f"w{row + n}" for n in range(20))) for row in range(50)]
 
     def peak(rows: int) -> int:
-        pool = (
-            (row, " ".join(f"w{(row * 7 + n) % 300}" for n in range(60))) for row in range(rows)
-        )
+        texts = (" ".join(f"w{(row * 7 + n) % 300}" for n in range(60)) for row in range(rows))
         tracemalloc.start()
         find_leaks(enumerate(texts), rows, tests)
         _, most = tracemalloc.get_traced_memory()

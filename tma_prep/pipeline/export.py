@@ -76,7 +76,9 @@ class _Export:
 
     @property
     def config(self) -> dict[str, Option]:
-        return self.options.recorded(*_NOT_RECORDED) | {"folder": str(self.folder)}
+        role = self.shards.manifest.config.get("target_role")
+        found: dict[str, Option] = {"folder": str(self.folder), "target_role": role}
+        return self.options.recorded(*_NOT_RECORDED) | found
 
     @property
     def inputs(self) -> dict[str, str]:

@@ -38,7 +38,7 @@ from tma_prep.pipeline.libraries import library_versions, tool_version
 from tma_prep.pipeline.ranking import LIBRARIES, RankedPool, Ranker
 from tma_prep.pipeline.selected import SelectedRows
 from tma_prep.pipeline.sides import Sides
-from tma_prep.pipeline.tokens import counted_by
+from tma_prep.pipeline.tokens import counted_by, tokenizer_sha256
 from tma_prep.progress import Progress
 from tma_prep.remote import AnyPath, RemotePath, any_path, sent_folder
 from tma_prep.shards import write_shards
@@ -85,7 +85,9 @@ def plan_order(
         ArtifactError: One is there that was made differently or is damaged.
     """
     counted = options.budget is not None and parse_budget(options.budget).unit == "tokens"
-    tokenizer = None if options.tokenizer is None else str(options.tokenizer)
+    tokenizer = sha256 = None
+    if options.tokenizer is not None:
+        tokenizer, sha256 = str(options.tokenizer), tokenizer_sha256(options.tokenizer)
     config: dict[str, Option] = {
         **ranker.config,
         "order": order,
@@ -94,6 +96,7 @@ def plan_order(
         "select": options.select,
         "budget": options.budget,
         "budget_tokenizer": tokenizer if counted else None,
+        "budget_tokenizer_sha256": sha256 if counted else None,
         "rounds": options.rounds,
         "per_task": options.per_task,
         "per_task_select": options.per_task_select,
@@ -108,6 +111,7 @@ def plan_order(
         "rows_per_shard": options.rows_per_shard,
         "stages": options.stages,
         "tokenizer": tokenizer,
+        "tokenizer_sha256": sha256,
     }
     same = functools.partial(_tells_enough, options.leakage)
     order_found = find_finished(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from tma_prep.artifacts import sha256_of
 from tma_prep.embedding.store import EmbeddingStore
 from tma_prep.errors import DependencyError
 from tma_prep.instances import InstancePool
@@ -34,7 +35,7 @@ def open_tokenizer(tokenizer: Path) -> "Tokenizer":
     """
     from tokenizers import Tokenizer
 
-    path = tokenizer / "tokenizer.json" if tokenizer.is_dir() else tokenizer
+    path = _file(tokenizer)
     try:
         # The library raises bare exceptions.
         loaded = Tokenizer.from_file(str(path))
@@ -45,6 +46,15 @@ def open_tokenizer(tokenizer: Path) -> "Tokenizer":
         ) from error
     loaded.no_truncation()
     return loaded
+
+
+def tokenizer_sha256(tokenizer: Path) -> str:
+    """SHA-256 of what `open_tokenizer` opens."""
+    return sha256_of(_file(tokenizer))
+
+
+def _file(tokenizer: Path) -> Path:
+    return tokenizer / "tokenizer.json" if tokenizer.is_dir() else tokenizer
 
 
 def tokens_of_rows(

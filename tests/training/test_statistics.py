@@ -11,7 +11,7 @@ import pytest
 
 from tests.training.curves_made_up import MadeUp
 from tma_prep.training.statistics import check_summary, differences, milestones, order_summaries
-from tma_prep_schemas import CheckSummary, Control, Difference, Measure
+from tma_prep_schemas import CheckSummary, Control, Difference, Evaluated, Measure
 
 Key = tuple[Control, str]
 _ORDERS: dict[Key, float] = {("none", "nft"): -0.4, ("none", "rt"): 0.0, ("none", "fft"): 0.2}
@@ -24,9 +24,10 @@ _CLEAN: dict[Key, float] = {
 _ALL = _ORDERS | _NULL | _CLEAN
 
 
-def _summary(curves: pa.Table) -> CheckSummary:
+def _summary(curves: pa.Table, evaluated: Evaluated = "all") -> CheckSummary:
     return check_summary(
         curves,
+        evaluated=evaluated,
         model="tiny",
         parameters=10,
         batch_size=16,
@@ -303,6 +304,21 @@ def test_the_headline_leads_with_what_survives() -> None:
     alone = _summary(MadeUp(_ORDERS).curves()).headline
     assert alone.startswith("The test loss (mean over the steps) is lower with nft than with fft")
     assert alone.endswith("; leaking rows were not taken out.")
+
+
+@pytest.mark.parametrize(
+    ("evaluated", "start"),
+    [
+        ("seen", "On the targets that the orders were arranged for, without leaking rows, the "),
+        ("unseen", "On targets that the orders never saw, without leaking rows, the test loss "),
+    ],
+)
+def test_the_headline_says_which_targets(evaluated: Evaluated, start: str) -> None:
+    """Where not all were evaluated; the rest of it is the same."""
+    curves = MadeUp(_ALL).curves()
+    summary, whole = _summary(curves, evaluated), _summary(curves)
+    assert summary.evaluated == evaluated and summary.headline.startswith(start)
+    assert summary.headline.lower().endswith(whole.headline.lower())
 
 
 def test_the_summary_survives_json() -> None:

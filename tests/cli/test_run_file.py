@@ -98,6 +98,23 @@ def test_a_changed_file_is_refused_unless_overwrite(run: Run, file: Path) -> Non
     assert kept == [True, True, False]
 
 
+def test_a_file_read_off_a_workspace(run: Run, file: Path) -> None:
+    """Run where the workspace is, it finds everything there."""
+    assert run("run", file).code == 0
+    work, again = file.parent / "out" / "work", file.parent / "again.toml"
+    found = run("init", again, "--from", work, "--json").json
+    assert found == {"file": str(again), "workspace": str(work)}
+    assert 'out = "out/work"' in again.read_text()
+    result = run("run", again, "--json").json
+    assert result["embed"]["train"]["kept"]
+    assert all(order["kept"] for part in result["arrange"] for order in part["orders"])
+    missing = run("init", file.parent / "x.toml", "--from", file.parent)
+    assert missing.code == 1 and "is not a workspace" in missing.error
+    assert not (file.parent / "x.toml").exists()
+    for path in (file.parent / "none" / "x.toml", file / "x.toml"):
+        assert run("init", path).code == 1
+
+
 def test_compare(run: Run, file: Path) -> None:
     """Every order of one name; in words and as JSON."""
     assert run("run", file).code == 0

@@ -19,7 +19,8 @@ from tma_prep.pipeline.embed import embed
 
 def vector(text: str, dimension: int) -> list[float]:
     """One vector a text, another in every dimension."""
-    return np.random.default_rng([*text.encode(), dimension]).standard_normal(dimension).tolist()
+    draw = np.random.default_rng([*text.encode(), dimension])
+    return [float(each) for each in draw.standard_normal(dimension)]
 
 
 def make(

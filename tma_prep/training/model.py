@@ -7,7 +7,6 @@ only those are trainable.
 import contextlib
 import io
 import logging
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -129,13 +128,14 @@ def _loading(location: Path) -> Iterator[None]:
     level = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity(logging.ERROR)
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    gguf = location.suffix == ".gguf"
     # The bar of a GGUF file heeds no setting.
-    bars = io.StringIO() if location.suffix == ".gguf" else sys.stderr
+    bars = contextlib.redirect_stderr(io.StringIO()) if gguf else contextlib.nullcontext()
     try:
-        with contextlib.redirect_stderr(bars):
+        with bars:
             yield
     except ImportError as error:
-        hint = "pip install 'tma-prep[gguf]'" if location.suffix == ".gguf" else str(error)
+        hint = "pip install 'tma-prep[gguf]'" if gguf else str(error)
         raise DependencyError(f"--model {location}: a library is missing; {hint}") from error
     except Exception as error:
         # The files of a model, and code that comes with it, can make this raise anything.

@@ -4,7 +4,18 @@ import sys
 
 import typer
 
-from tma_prep_cli import arrange, compare, embed, explain, export, init, run, train_check, verify
+from tma_prep_cli import (
+    arrange,
+    compare,
+    embed,
+    explain,
+    export,
+    init,
+    inspect,
+    run,
+    train_check,
+    verify,
+)
 
 app = typer.Typer(
     name="tma-prep",
@@ -28,7 +39,7 @@ app.command("arrange", help=arrange.HELP)(arrange.arrange)
 app.command("export", help=export.HELP)(export.export)
 app.command("verify", help=verify.HELP)(verify.verify)
 app.command("explain", help=explain.HELP)(explain.explain)
-app.command("explain", help=explain.HELP)(explain.explain)
+app.command("inspect", help=inspect.HELP)(inspect.inspect)
 app.command("train-check", help=train_check.HELP)(train_check.train_check)
 app.command("compare", help=compare.HELP)(compare.compare)
 app.command("init", help=init.HELP)(init.init)

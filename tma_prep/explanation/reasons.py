@@ -50,7 +50,6 @@ class RowFacts:
         order: `nft`, `rt` and so on.
         task: Name of its task.
         place_in_task: From 1, among the rows of its task in the order.
-        select: As `--select` names it.
         limits: The options that decide which rows stay, as they would be typed.
         within_round: As `--within-round` names it.
         seed: For whatever was drawn.
@@ -78,7 +77,6 @@ class RowFacts:
     order: str
     task: str | None
     place_in_task: int | None
-    select: str
     limits: str
     within_round: str
     seed: int

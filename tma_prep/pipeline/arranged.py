@@ -1,6 +1,7 @@
 """A finished order of a workspace, with the ranking and the embeddings that it was made from."""
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +11,8 @@ from numpy.typing import NDArray
 
 from tma_prep.artifacts import ARRANGE_AGAIN, MANIFEST, Workspace, check_files, read_manifest
 from tma_prep.errors import ArtifactError
-from tma_prep.pipeline.sides import Sides, Tasks, tasks_of
 from tma_prep.parquet import read_table
+from tma_prep.pipeline.sides import Sides, Tasks, tasks_of
 from tma_prep.shards.folder import ShardFolder, open_shards
 from tma_prep_schemas import (
     ORDER,
@@ -22,6 +23,7 @@ from tma_prep_schemas import (
     OrderManifest,
     RankingManifest,
 )
+from tma_prep_schemas.manifests import Option
 
 _AGAIN = "run the same arrange again"
 
@@ -175,6 +177,15 @@ def open_order(workspace: Workspace, sides: Sides, name: str) -> Arranged:
         order_rounds=None if rounds.null_count else rounds.to_numpy(),
         ranked=_ranking_of(workspace, sides, manifest),
     )
+
+
+def limits_of(config: Mapping[str, Option]) -> str:
+    """The options that decide which rows stay, as they would be typed; empty where all do."""
+    wanted = {"select": "nearest", "budget": None, "rounds": None, "per_task": None}
+    given = {name: config[name] for name, default in wanted.items() if config[name] != default}
+    if "per_task" in given:
+        given["per_task_select"] = config["per_task_select"]
+    return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in given.items())
 
 
 def _ranking_of(workspace: Workspace, sides: Sides, order: OrderManifest) -> Ranked:

@@ -1,6 +1,5 @@
 """Why a training row stands where it stands."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,11 +10,10 @@ from tma_prep.explanation.reasons import RowFacts, why
 from tma_prep.explanation.told import Competitor, Excerpt, Leak, Nomination, SeenTest
 from tma_prep.neighbors import exact_neighbors, exact_similarities
 from tma_prep.neighbors.naming import naming_tests, similarities_of
-from tma_prep.pipeline.arranged import Arranged
+from tma_prep.pipeline.arranged import Arranged, limits_of
 from tma_prep.pipeline.leak_marks import LeakMarks
 from tma_prep.pipeline.ranked_things import Things
 from tma_prep.pipeline.row_texts import test_texts, train_texts
-from tma_prep_schemas.manifests import Option
 
 COMPETITORS = 5
 """Told of each test that named the row."""
@@ -238,20 +236,10 @@ class RowExplainer:
             order=arranged.manifest.order,
             task=None if tasks is None else tasks.names[int(tasks.of_row[place])],
             place_in_task=None if in_task is None else 1 + int(np.searchsorted(in_task, position)),
-            select=str(config["select"]),
-            limits=_limits(config),
+            limits=limits_of(config),
             within_round=str(config["within_round"]),
             seed=int(str(config["seed"])),
             shuffled_from=None
             if config["after"] is None
             else rows_before_shuffle(float(str(config["after"])), len(arranged.rows)),
         )
-
-
-def _limits(config: Mapping[str, Option]) -> str:
-    """The options that decide which rows stay, as they would be typed; empty where all do."""
-    wanted = {"select": "nearest", "budget": None, "rounds": None, "per_task": None}
-    given = {name: config[name] for name, default in wanted.items() if config[name] != default}
-    if "per_task" in given:
-        given["per_task_select"] = config["per_task_select"]
-    return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in given.items())

@@ -13,6 +13,9 @@ from tma_prep.pipeline.arranged import made_from
 from tma_prep.pipeline.sides import Sides
 from tma_prep_schemas import LEAKAGE, ROW, LeakageManifest, LeakCounts
 
+LEAK_KINDS = tuple(name for name in LeakCounts.model_fields if name != "tests")
+"""The strongest first."""
+
 
 @dataclass(frozen=True)
 class LeakMarks:
@@ -31,6 +34,14 @@ class LeakMarks:
         places = np.flatnonzero(self.table.column(column).to_numpy() == number)
         rows = self.table.select([ROW, "test_row", "kind", "score"]).take(pa.array(places))
         return [Leak(**row) for row in rows.to_pylist()]
+
+    def kind_of_each(self, stored: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The strongest kind of each stored row, as a place in `LEAK_KINDS`; -1 for none."""
+        rows, first = np.unique(self.table.column(ROW).to_numpy(), return_index=True)
+        names = self.table.column("kind").take(pa.array(first)).to_pylist()
+        kinds = np.full(len(stored), -1, dtype=np.int64)
+        kinds[np.searchsorted(stored, rows)] = [LEAK_KINDS.index(name) for name in names]
+        return kinds
 
 
 def leak_marks(workspace: Workspace, sides: Sides) -> LeakMarks | None:

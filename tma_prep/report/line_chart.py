@@ -44,7 +44,8 @@ LINE_CHART_CSS = (
 .legend line { stroke: var(--line); stroke-width: 2.5; stroke-dasharray: var(--dash); }
 /* A chart shrinks with the page, its text with it: on a narrow page the text is drawn larger. */
 @media (max-width: 600px) {
-  .chart text, .chart .name { font-size: 21px; }
+  .chart text { font-size: 21px; }
+  .chart .name { font-size: 18px; }
   .small.chart text { font-size: 17px; }
   .few .small.chart text { font-size: 11px; }
   .chart .line { stroke-width: 3; }

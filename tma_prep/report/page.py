@@ -1,4 +1,7 @@
-"""The frame of every report: one HTML file that loads nothing and runs nothing."""
+"""The frame of every report: one HTML file that loads nothing and runs none but its own script."""
+
+import base64
+import hashlib
 
 from tma_prep.report.interval_chart import INTERVAL_CHART_CSS
 from tma_prep.report.line_chart import LINE_CHART_CSS
@@ -76,28 +79,36 @@ code { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono"
 """
 
 
-def page(title: str, body: str) -> str:
+def page(title: str, body: str, *, style: str = "", script: str = "") -> str:
     """A whole HTML page.
 
-    The policy forbids scripts, images, fonts and every request; only the style inside it applies.
+    The policy forbids images, fonts, every request, and every script but the one given, which it
+    names by its hash; only the style inside the page applies.
 
     Args:
         title: Plain text.
         body: HTML, escaped by the caller.
+        style: CSS beside that of all reports; constant, for nothing in it is escaped.
+        script: JavaScript to run at the end, constant as well; none if empty.
     """
+    policy, at_end = "default-src 'none'; style-src 'unsafe-inline'", ""
+    if script:
+        digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+        policy += f"; script-src 'sha256-{digest}'"
+        at_end = f"<script>{script}</script>\n"
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{shown(title)}</title>
-<style>{_CSS}{LINE_CHART_CSS}{INTERVAL_CHART_CSS}</style>
+<style>{_CSS}{LINE_CHART_CSS}{INTERVAL_CHART_CSS}{style}</style>
 </head>
 <body>
 <main>
 {body}
 </main>
-</body>
+{at_end}</body>
 </html>
 """

@@ -1,0 +1,96 @@
+"""The page of inspect as text: its policy, its words, its numbers."""
+
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from tests.report.inspect_made_up import made_up
+from tma_prep.report.inspect_report import render_inspect_report
+
+HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e'\"&"
+
+
+class Page(HTMLParser):
+    """Its tags, their attributes, and its words."""
+
+    def __init__(self, html: str) -> None:
+        """Parse it."""
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.words = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """See `HTMLParser`."""
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data: str) -> None:
+        """See `HTMLParser`."""
+        self.words += data
+
+
+def test_one_script_alone_may_run() -> None:
+    """The one whose hash the policy names; nothing is fetched and nothing named elsewhere."""
+    html = render_inspect_report(*made_up())
+    page = Page(html)
+    scripts = re.findall("<script>(.*?)</script>", html, re.DOTALL)
+    assert len(scripts) == page.tags.count("script") == 1
+    digest = base64.b64encode(hashlib.sha256(scripts[0].encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    assert ("content", policy) in page.attributes
+    assert not {"link", "img", "iframe", "object", "a", "form"} & set(page.tags)
+    names = {name for name, _ in page.attributes}
+    assert not {"src", "href", "srcset", "action"} & names
+    assert not any(name.startswith("on") for name in names)
+    assert "://" not in html
+    assert set(re.findall(r"url\((.)", html)) == {"#"}
+
+
+def test_every_name_and_text_is_shown_as_text() -> None:
+    """Wherever it stands."""
+    overview, data = made_up(
+        tasks=(HOSTILE, "b"), orders=("nft", HOSTILE), prompt=HOSTILE.replace("{", "") + "{}"
+    )
+    html = render_inspect_report(overview, data)
+    page = Page(html)
+    assert page.tags.count("script") == 1
+    assert "\x1b" not in html and "\u202e" not in html
+    assert page.words.count("<script>alert(1)</script>") > 250
+
+
+def test_what_there_is_not_is_said() -> None:
+    """No rounds, no tasks, no leakage looked for, no text."""
+    words = Page(render_inspect_report(*made_up(tasks=(), rounds=False, leaks=False))).words
+    for said in (
+        "has no rounds",
+        "The rows name no tasks",
+        "It was not looked for",
+        "not shown: the input is gone",
+        "Not drawn: another",
+    ):
+        assert said in words
+    overview, data = made_up()
+    with pytest.raises(ValueError, match="no page"):
+        render_inspect_report(type(overview)(**(vars(overview) | {"order": None})), data)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 11])
+def test_small_orders(rows: int) -> None:
+    """Down to a single row."""
+    words = Page(render_inspect_report(*made_up(rows=rows, leaks=False))).words
+    assert f"nft: {rows} row" in words
+
+
+def test_many_tasks() -> None:
+    """Those whose share changes most are drawn; all stand in the table."""
+    tasks = tuple(f"task {number}" for number in range(30))
+    html = render_inspect_report(*made_up(rows=3000, tasks=tasks))
+    assert "18 others, which are not drawn, have the rest" in Page(html).words
+    section = html[html.index("Tasks over the order") :]
+    table = section[: section.index("</table>")]
+    assert all(f">{task}<" in table for task in tasks)

@@ -197,6 +197,50 @@ def test_tests_per_task_leave_tests_out(work: Path) -> None:
     assert {near.named for near in told_test.neighbours} == {None}
 
 
+@pytest.mark.parametrize("granularity", ["instance", "task"])
+def test_leaks_are_told_and_what_was_left_out_takes_no_part(
+    tmp_path: Path, granularity: str
+) -> None:
+    """Marks of a row and of a test; Algorithm 1 over the rows that are left."""
+    work = make_workspace(tmp_path)
+    make_order(work, shards=False, leak_similarity=0.4)
+    make_order(
+        work,
+        "clean",
+        shards=False,
+        leakage="exclude",
+        leak_similarity=0.4,
+        granularity=granularity,
+    )
+    pairs = pl.read_parquet(work / "leakage.parquet")
+    out = set(pairs["tma_row"])
+    assert 3 < len(out) < 40
+    plain, clean = Explainer(work), Explainer(work, "clean")
+    similarity = similarity_of(work)
+    kept = [row for row in range(ROWS) if row not in out]
+    rounds, remaining, named = named_in_rounds(similarity, kept)
+    for row in range(ROWS):
+        told = plain.row(row)
+        expected = pairs.filter(pl.col("tma_row") == row).select("test_row", "kind", "score")
+        assert [(leak.test_row, leak.kind, leak.score) for leak in told.leaks] == expected.rows()
+        assert told.leakage_known and told.position is not None
+        told = clean.row(row)
+        assert (told.position is None) == (row in out)
+        if row in out:
+            assert told.why[0].startswith("It was not ranked") and told.round is None
+        elif granularity == "instance":
+            assert told.round == rounds[row]
+            check_named(told, similarity, remaining[rounds[row]], named[row])
+        else:
+            assert told.unit == f"task-{row % TASKS}" and told.named_by
+    test = int(pairs["test_row"][0])
+    rows = pairs.filter(pl.col("test_row") == test)["tma_row"].to_list()
+    assert [leak.tma_row for leak in plain.test(test).leaks] == rows
+    gone = next(near for near in clean.test(test).neighbours if near.tma_row in out)
+    assert (gone.position, gone.round) == (None, None)
+    assert gone.named is (False if granularity == "instance" else None)
+
+
 @pytest.mark.parametrize("with_neighbors", [True, False])
 def test_tests(work: Path, tmp_path: Path, with_neighbors: bool) -> None:
     """Neighbours in exact order, where they ended up, and which of them the test named."""

@@ -159,7 +159,7 @@ def _by_order(row: RowFacts) -> list[str]:
             f"{row.place_in_task} of task {task}."
         ]
     way = "nearest first" if row.order == "nft" else "farthest first"
-    within = _WITHIN_ROUND[row.within_round]
+    within = _WITHIN_ROUND.get(row.within_round, row.within_round)
     if row.order == "fft":
         within += ", all reversed"
     if row.place_in_round is not None:

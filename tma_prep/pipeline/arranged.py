@@ -27,6 +27,12 @@ from tma_prep_schemas.manifests import Option
 
 _AGAIN = "run the same arrange again"
 
+_READ_OPTIONS = (
+    *("ranking", "granularity", "order", "seed", "within_round", "select"),
+    *("budget", "rounds", "per_task", "per_task_select", "after"),
+)
+"""What is read of the options that an order records."""
+
 
 @dataclass(frozen=True)
 class Ranked:
@@ -107,9 +113,20 @@ class Arranged:
 
     @functools.cached_property
     def test_places(self) -> NDArray[np.int64]:
-        """Places in the test store of the tests that the ranking used."""
-        used = np.array([int(row) for row in self.ranked.manifest.facts.coverage_by_test])
-        return np.searchsorted(self.sides.test.rows, np.sort(used))
+        """Places in the test store of the tests that the ranking used.
+
+        Raises:
+            ArtifactError: The ranking names a test that is not there.
+        """
+        names = self.ranked.manifest.facts.coverage_by_test
+        places = {str(row): place for place, row in enumerate(self.sides.test.rows.tolist())}
+        unknown = [name for name in names if name not in places]
+        if unknown or not names:
+            raise ArtifactError(
+                f"{self.workspace.root / 'rankings'}: the ranking of {self.name} names tests that "
+                f"are not there; {ARRANGE_AGAIN}"
+            )
+        return np.sort([places[name] for name in names])
 
     @functools.cached_property
     def shards(self) -> ShardFolder | None:
@@ -161,6 +178,12 @@ def open_order(workspace: Workspace, sides: Sides, name: str) -> Arranged:
     if not made_from(manifest.inputs, sides):
         raise ArtifactError(
             f"{path}: was arranged from other embeddings than the workspace holds now; {_AGAIN}"
+        )
+    missing = [option for option in _READ_OPTIONS if option not in manifest.config]
+    if missing:
+        raise ArtifactError(
+            f"{workspace.order_manifest(name)}: is damaged or of another version (config has no "
+            f"{missing[0]}); {ARRANGE_AGAIN}"
         )
     check_files(path.parent, manifest, ARRANGE_AGAIN)
     table = read_table(path, ORDER, remedy=ARRANGE_AGAIN)

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tma_prep.artifacts import ARRANGE_AGAIN, MANIFEST, read_manifest
+from tma_prep.artifacts import ARRANGE_AGAIN, MANIFEST, check_files, read_manifest
 from tma_prep.explanation.contest import named_along_list
 from tma_prep.explanation.reasons import ended_up
 from tma_prep.explanation.told import Excerpt, Leak, Neighbour
@@ -124,6 +124,7 @@ class TargetExplainer:
         folder = arranged.workspace.neighbors
         manifest = read_manifest(folder / MANIFEST, NeighborsManifest)
         if manifest is not None and made_from(manifest.inputs, arranged.sides):
+            check_files(folder, manifest, ARRANGE_AGAIN)
             path = folder / manifest.files[0].file
             table = read_table(path, NEIGHBORS, remedy=ARRANGE_AGAIN, rows=manifest.rows)
             table = table.filter(pc.field("test_row") == int(arranged.sides.test.rows[place]))

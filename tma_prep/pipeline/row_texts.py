@@ -11,7 +11,6 @@ from tma_prep.embedding.store import EmbeddingStore
 from tma_prep.errors import TmaPrepError
 from tma_prep.explanation.told import Excerpt
 from tma_prep.instances import (
-    FORMATS,
     BadRow,
     InstancePool,
     TextPart,
@@ -19,6 +18,7 @@ from tma_prep.instances import (
     stored_schema,
     text_id,
 )
+from tma_prep.instances.formats import format_named
 from tma_prep.pipeline.arranged import Arranged
 from tma_prep.shards.folder import ShardFolder
 from tma_prep.shards.reader import ShardReader
@@ -53,17 +53,17 @@ def test_texts(arranged: Arranged, places: Iterable[int]) -> dict[int, Excerpt]:
 def _of_shards(
     arranged: Arranged, shards: ShardFolder, positions: NDArray[np.int64]
 ) -> dict[int, Excerpt]:
-    store, exchange = arranged.sides.train, FORMATS[shards.manifest.format]
-    columns = [*exchange.columns, *exchange.optional]
-    places = arranged.rows[positions]
+    store = arranged.sides.train
 
     def exchanges() -> Iterator[tuple[str, str]]:
+        exchange = format_named(shards.manifest.format)
+        columns = [*exchange.columns, *exchange.optional]
         names = stored_schema(store.manifest.source).names
         with ShardReader(shards, [name for name in columns if name in names]) as reader:
             for position in positions.tolist():
                 yield exchange.exchange(reader.rows(position, position + 1)[0])
 
-    return _proven(store, places, exchanges())
+    return _proven(store, arranged.rows[positions], exchanges())
 
 
 def _of_input(store: EmbeddingStore, places: NDArray[np.int64]) -> dict[int, Excerpt]:

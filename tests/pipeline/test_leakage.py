@@ -169,6 +169,20 @@ def test_it_warns_loudly(warned: Path) -> None:
     assert "hold a test row" in done.stdout and "by similarity alone" in done.stdout
 
 
+def test_a_pool_without_leaks_is_told_of_in_a_line(tmp_path: Path) -> None:
+    """Nothing is listed, nothing is warned of, and `exclude` and `fail` have nothing to do."""
+    vectors = np.eye(4, 8, dtype=np.float32)
+    train = Side([(f"row {n}", "") for n in range(4)], vectors)
+    work = embedded(
+        tmp_path, train, Side([("a test", "of its own")], np.eye(1, 8, 6, dtype=np.float32))
+    )
+    for mode in ("fail", "exclude"):
+        leakage = arranged(work, leakage=mode, name=mode).leakage
+        assert leakage is not None
+        assert (leakage.rows, leakage.text) == (0, "none of 4 training rows holds a test row")
+    assert not len(_table(work))
+
+
 def test_off_does_not_look(work: Path) -> None:
     """Nor does it say anything."""
     result = arranged(work, leakage="off")

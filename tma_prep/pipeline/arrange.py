@@ -2,17 +2,16 @@
 
 import contextlib
 import math
-from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
-from tma_prep.arrangement import ORDERS, PER_TASK, SELECTIONS, parse_budget, parse_rounds
 from tma_prep.arrangement.comparison import OrderComparison
 from tma_prep.artifacts import Workspace
 from tma_prep.config import ArrangeOptions
-from tma_prep.errors import OptionError, VerdictError
+from tma_prep.errors import VerdictError
 from tma_prep.neighbors.ray_scan import RayScan
+from tma_prep.pipeline.arrange_checks import check_options, check_sizes
 from tma_prep.pipeline.leakage import (
     Leakage,
     kept_leakage,
@@ -25,7 +24,7 @@ from tma_prep.pipeline.ranking import Ranker, keep_neighbors, load_or_rank
 from tma_prep.pipeline.sides import Sides, open_sides
 from tma_prep.pipeline.tokens import open_tokenizer
 from tma_prep.progress import Progress, Silent, Stopwatch
-from tma_prep.ranking import RANKINGS, Plan
+from tma_prep.ranking import Plan
 from tma_prep_schemas import Facts, LeakCounts, TargetRole
 
 _SLOWER = 2.5
@@ -126,7 +125,7 @@ def plan_arrange(options: ArrangeOptions) -> ArrangePlan:
     workspace = Workspace(options.work)
     with workspace.locked():
         sides = open_sides(workspace)
-        _check_sizes(options, sides)
+        check_sizes(options, sides)
         plan = Ranker(sides, options, Silent()).engine.plan
     return ArrangePlan(
         workspace=str(options.work),
@@ -162,7 +161,7 @@ def arrange(options: ArrangeOptions, progress: Progress | None = None) -> Arrang
             if options.engine == "ray":
                 elsewhere = stack.enter_context(RayScan(options.address))
             ranker = Ranker(sides, options, progress, elsewhere)
-            _check_sizes(options, sides)
+            check_sizes(options, sides)
             if options.tokenizer is not None:
                 open_tokenizer(options.tokenizer)
             plans = [
@@ -179,7 +178,7 @@ def arrange(options: ArrangeOptions, progress: Progress | None = None) -> Arrang
                 keep_neighbors(workspace, sides, ranker, overwrite=options.overwrite)
             if leakage is not None and options.leakage == "exclude":
                 sides = without_leaks(sides, leakage.rows)
-                _check_sizes(options, sides)
+                check_sizes(options, sides)
                 ranker = Ranker(sides, options, progress, elsewhere)
             pool = load_or_rank(workspace, sides, ranker, overwrite=options.overwrite)
         counts = None if leakage is None else leakage.manifest.counts
@@ -249,28 +248,6 @@ def _leakage_result(
     )
 
 
-def _check_sizes(options: ArrangeOptions, sides: Sides) -> None:
-    """Refuse what the pool is too small for.
-
-    Raises:
-        OptionError: With the number that it has.
-    """
-    rows, all_rows = sides.train.shape[0], sides.train.manifest.rows
-    held = f"{rows} of {all_rows} rows are left without leaking ones" if rows < all_rows else ""
-    if options.kmeans_cells is not None and options.kmeans_cells > rows:
-        raise OptionError(
-            f"--granularity kmeans:{options.kmeans_cells} asks for more cells than there are rows; "
-            f"ask for {rows} or fewer"
-        )
-    if options.budget is not None:
-        budget = parse_budget(options.budget)
-        if budget.unit == "rows" and budget.amount > rows:
-            raise OptionError(
-                f"--budget {budget} is more than the pool holds; "
-                f"{held and f'{held}: '}ask for {rows} or fewer"
-            )
-
-
 def _told(plan: Plan, dimension: int, memory_bytes: int) -> str:
     """The plan in a line, before the work."""
     return (
@@ -278,61 +255,6 @@ def _told(plan: Plan, dimension: int, memory_bytes: int) -> str:
         f"blocks of {plan.rows_per_block:,} rows, about {plan.memory_bytes / 1e6:,.0f} MB of "
         f"{memory_bytes / 1e6:,.0f} MB, about {_SLOWER * _floor_seconds(plan, dimension):,.1f} s"
     )
-
-
-def check_options(options: ArrangeOptions) -> None:
-    """Refuse what is not known, and combinations that have no meaning.
-
-    Raises:
-        OptionError: With the reason.
-    """
-    known: list[tuple[str, str, Collection[str]]] = [
-        ("ranking", options.ranking, RANKINGS),
-        ("select", options.select, SELECTIONS),
-        ("per-task-select", options.per_task_select, PER_TASK),
-        *(("order", order, ORDERS) for order in options.orders),
-    ]
-    for option, value, registry in known:
-        if value not in registry:
-            raise OptionError(
-                f"--{option} {value} is not known; it is one of {', '.join(registry)}"
-            )
-    if len(set(options.orders)) < len(options.orders):
-        raise OptionError("an --order is named twice; name each once")
-    if options.address is not None and options.engine != "ray":
-        raise OptionError("--address is that of a Ray cluster; it needs --engine ray")
-    if options.budget is not None:
-        parse_budget(options.budget)
-    elif options.select in ("both-ends", "random"):
-        raise OptionError(
-            f"--select {options.select} needs --budget, the rows or tokens that stay, as in 30k"
-        )
-    if options.rounds is not None:
-        parse_rounds(options.rounds)
-        if options.ranking != "tma":
-            raise OptionError(
-                f"--rounds needs rounds, and --ranking {options.ranking} has none; use --budget"
-            )
-    if options.per_task is not None and (
-        options.budget is not None or options.rounds is not None or options.select != "nearest"
-    ):
-        raise OptionError(
-            "--per-task chooses rows task by task, and --select, --budget and --rounds over the "
-            "whole pool; use one or the other"
-        )
-    if options.by_task and options.target_fraction is None:
-        raise OptionError(
-            "--by-task keeps the tasks of the tests whole in a part of them; it needs "
-            "--target-fraction, as in --target-fraction 0.5"
-        )
-    if options.per_task is None and options.per_task_select != "nearest":
-        raise OptionError("--per-task-select needs --per-task N, the rows to keep of each task")
-    if options.shards_to is not None and not options.shards:
-        raise OptionError("--shards-to says where shards go, and --no-shards writes none; give one")
-    if (options.then is None) != (options.after is None):
-        raise OptionError("--then and --after go together, as in --then rt --after 0.2")
-    if options.then is not None and "rt" in options.orders:
-        raise OptionError("--then rt shuffles the rest of an order, and --order rt is shuffled")
 
 
 def wanted_orders(options: ArrangeOptions) -> dict[str, str]:

@@ -173,6 +173,8 @@ def without_leaks(sides: Sides, leaking: NDArray[np.int64]) -> Sides:
 def leakage_line(manifest: LeakageManifest) -> str:
     """How many rows leak, and how, for a person."""
     counts, similarity = manifest.counts, manifest.config["leak_similarity"]
+    if not counts.rows:
+        return f"none of {manifest.train_rows:,} training rows holds a test row"
     rule = "any" if manifest.config["leak_ngrams"] == "any" else "half or more"
     ways = {
         "equal a test row": counts.equal,

@@ -18,7 +18,7 @@ from tma_prep.config import (
     option_name,
 )
 from tma_prep.errors import OptionError
-from tma_prep.pipeline import arrange, embed, train_check
+from tma_prep.pipeline import arrange, arrange_checks, embed, train_check
 
 SECTIONS: dict[str, type[BaseModel]] = {
     "embed": EmbedOptions,
@@ -80,7 +80,7 @@ def read_recipe(path: Path, given: Mapping[str, bool] | None = None) -> Recipe:
     for each in embedded:
         place.checked("embed", embed.check_options, each)
     for each_order in arranged:
-        place.checked("arrange", arrange.check_options, each_order)
+        place.checked("arrange", arrange_checks.check_options, each_order)
     for each_check in checked:
         place.checked("train-check", train_check.check_options, each_check)
     _check_names(path, arranged)

@@ -35,6 +35,7 @@ def user_table() -> pa.Table:
             "price": pa.array([decimal.Decimal(n) / 4 for n in numbers], pa.decimal128(9, 2)),
             "kind": pa.array([f"k{n % 4}" for n in numbers]).dictionary_encode(),
             "nothing": pa.nulls(ROWS),
+            "nothings": pa.array([[None] * (n % 3) for n in numbers], pa.list_(pa.null())),
             "maybe": pa.array([n if n % 2 else None for n in numbers], pa.int8()),
         }
     )

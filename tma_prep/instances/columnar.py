@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet as pq
 
+from tma_prep.arrays import with_types
 from tma_prep.errors import InputError
 from tma_prep.instances.column_types import without_views
 from tma_prep.instances.opening import open_seekable, reading
@@ -107,4 +108,4 @@ def _check_nulls(batch: pa.RecordBatch, path: AnyPath) -> None:
 
 def _read_as(table: pa.Table) -> pa.Table:
     schema = without_views(table.schema)
-    return table if schema.equals(table.schema) else table.cast(schema)
+    return table if schema.equals(table.schema) else with_types(table, schema)

@@ -14,6 +14,8 @@ import pyarrow as pa
 import pyarrow.ipc
 from numpy.typing import NDArray
 
+from tma_prep.arrays import with_types
+
 _MOST_RUN_BYTES = 32 << 20  # Arrow's `string` holds 2 GiB, and a run is taken in one piece
 _ROWS_A_CHUNK = 8192
 
@@ -73,7 +75,7 @@ class Runs:
         """Take rows in; a run is sorted whenever enough are held."""
         if self._held and self._held_bytes + table.nbytes > self._run_bytes:
             self._sort()
-        self._held.append((positions, table.cast(self._plain)))
+        self._held.append((positions, with_types(table, self._plain)))
         self._held_bytes += table.nbytes
         self.rows += len(positions)
 

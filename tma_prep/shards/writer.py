@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from tma_prep.arrays import with_types
 from tma_prep.artifacts import file_entry, sync
 from tma_prep.errors import InputError
 from tma_prep.shards.digest import ROWS_PER_BLOCK, RowsDigest, rows_sha256
@@ -124,7 +125,10 @@ def write_shards(
 def _shard_rows(rows: pa.Table, added: pa.Table, schema: pa.Schema) -> pa.Table:
     """The user's columns in their own types, then tma-prep's."""
     own = pa.schema(list(schema)[: rows.num_columns])
-    columns = [*rows.cast(own).columns, *(added.column(field.name) for field in SHARD_FIELDS)]
+    columns = [
+        *with_types(rows, own).columns,
+        *(added.column(field.name) for field in SHARD_FIELDS),
+    ]
     return pa.table(columns, schema=schema)
 
 

@@ -1,6 +1,7 @@
 """Files that are whole or absent: staging, hashing, manifests, the workspace and its lock."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -13,6 +14,7 @@ import filelock
 from pydantic import ValidationError
 
 from tma_prep.errors import ArtifactError
+from tma_prep.inside import check_inside
 from tma_prep.remote import AnyPath
 from tma_prep_schemas import FileEntry, Manifest
 from tma_prep_schemas.manifests import Option
@@ -57,7 +59,9 @@ def sync(path: Path) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a small file: under a temporary name, synced, then renamed."""
     partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", encoding="utf-8") as stream:
+    # Never through a link that somebody put there.
+    partial.unlink(missing_ok=True)
+    with partial.open("x", encoding="utf-8") as stream:
         stream.write(text)
         stream.flush()
         os.fsync(stream.fileno())
@@ -87,6 +91,8 @@ def read_manifest(path: AnyPath, model: type[AnyManifest]) -> AnyManifest | None
         return None
     except NotADirectoryError as error:
         raise ArtifactError(f"{path.parent}: is a file where a folder is needed") from error
+    except IsADirectoryError as error:
+        raise ArtifactError(f"{path}: is a folder where a file is needed; remove it") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
@@ -258,6 +264,13 @@ def is_outdated(
     )
 
 
+_OURS = (
+    *("lock", "embeddings", "neighbors", "leakage", "rankings", "orders", "shards", "exports"),
+    "checks",
+)
+"""How the names of what stands in a workspace begin, behind the dot of what is in the making."""
+
+
 class Workspace:
     """The folder that every command takes."""
 
@@ -332,12 +345,14 @@ class Workspace:
             create: Make the folder if it is not there.
 
         Raises:
-            ArtifactError: It is not there, cannot be written, or is held by another process.
+            ArtifactError: It is not there, cannot be written, is held by another process, or holds
+                links that leave it.
         """
         if not create:
             self.check_there()
         elif self.root.exists() and not self.root.is_dir():
             raise ArtifactError(f"{self.root}: {_IS_FILE}")
+        check_inside(self.root, _OURS)
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             lock = filelock.FileLock(self.root / ".lock")
@@ -347,6 +362,8 @@ class Workspace:
                 f"{self.root}: another tma-prep is at work in it; wait for it to end"
             ) from error
         except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise
             raise ArtifactError(
                 f"{self.root}: cannot be written ({error.strerror}); choose another folder"
             ) from error

@@ -86,6 +86,11 @@ def _expand(pattern: str) -> list[AnyPath]:
                 f"{path}: ending {path.suffix or '(none)'} is not known; it must be one of "
                 f"{', '.join(_CONTAINERS)}, with .gz or .zst after it if compressed"
             )
+        if isinstance(path, Path) and not path.is_file():
+            raise InputError(
+                f"{path}: is a pipe or a device, and inputs are read more than once; write it to "
+                "a file"
+            )
         return [path]
     if glob.has_magic(pattern):
         found = [name for name in _matches(path) if container_of(name) is not None]

@@ -93,7 +93,7 @@ def _proof(name: str, path: Path, known: Elsewhere | None, progress: Progress) -
     try:
         shards = open_shards(path)
     except (ArtifactError, OSError) as error:
-        return unproven(name, path, str(error))
+        return unproven(name, path, _told(error))
     with references(name, shards, known) as reference:
         return verify_shards(
             name, shards, reference, memory_bytes=default_budget(), progress=progress
@@ -104,8 +104,14 @@ def _consumed(log: Path, folder: Path) -> ConsumedResult:
     try:
         found = compare(log, open_shards(folder))
     except (ArtifactError, OSError) as error:
-        return ConsumedResult(str(log), [str(error)], None)
+        return ConsumedResult(str(log), [_told(error)], None)
     return ConsumedResult(str(log), found.findings, found.facts)
+
+
+def _told(error: ArtifactError | OSError) -> str:
+    if isinstance(error, ArtifactError):
+        return str(error)
+    return f"{error.filename}: cannot be read ({error.strerror}); check what lies there"
 
 
 def _find(work: str) -> _Place:

@@ -1,7 +1,6 @@
 """A pool whose nearest rows are the tests themselves: what nearest first gains is leakage alone."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest

@@ -25,6 +25,7 @@ from tma_prep.pipeline import leakage as guard
 from tma_prep.pipeline.leak_pairs import leaks_by_words
 from tma_prep.pipeline.leakage import TEXT_START, kept_leaks_by_words
 from tma_prep.pipeline.sides import open_sides
+from tma_prep.pipeline.train_check import target_role_of
 from tma_prep.pipeline.train_check_orders import WithoutLeaks
 from tma_prep.pipeline.verify import verify
 from tma_prep.progress import Silent
@@ -203,6 +204,18 @@ def test_manifests_tell_what_was_found_and_the_role(work: Path) -> None:
             assert found.leakage == _manifest(work).counts
             assert found.config["leakage"] == mode
             assert found.config["target_role"] == "validation"
+
+
+def test_a_check_takes_the_role_that_allows_fewer_claims(work: Path) -> None:
+    """`validation` only if every order says so."""
+    manifests = {}
+    for name, role in (("a", "validation"), ("b", "validation"), ("c", "test")):
+        arranged(work, name=name, target_role=role)
+        text = (work / "shards" / name / "manifest.json").read_bytes()
+        manifests[name] = ShardsManifest.model_validate_json(text)
+    both = {name: manifests[name] for name in ("a", "b")}
+    assert target_role_of(both) == "validation"
+    assert target_role_of(manifests) == "test"
 
 
 def test_the_answer_is_kept_for_the_same_question_alone(

@@ -201,6 +201,19 @@ def test_conditions_and_unscored_rows(words: str) -> None:
     assert "nft76.0%" in words
 
 
+def test_what_may_be_claimed_follows_from_the_role(words: str) -> None:
+    """Of test rows nothing on unseen data; validation rows are to choose by."""
+    assert "The target rows are test data" in words
+    assert "no result on data that nobody looked at" in words
+    check = made_up_check()
+    summary = check.summary.model_copy(update={"target_role": "validation"})
+    settings = {**SETTINGS, "target_role": "validation"}
+    other = _Page(render_check_report(summary, check.curves, settings)).words
+    assert "tell results of test rows that no order was made from" in other
+    assert "no result on data that nobody looked at" not in other
+    assert "--target-role" not in other  # train-check has no such option
+
+
 def test_settings_and_the_command_that_repeats_it(words: str) -> None:
     """Every setting is shown; the command names each that was set, quoted where need be."""
     assert "batch_size16" in words

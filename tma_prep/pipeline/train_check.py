@@ -1,5 +1,6 @@
 """`tma-prep train-check`: shards to test-loss curves and a report."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,15 +77,15 @@ class _Check:
     def config(self) -> dict[str, Option]:
         found: dict[str, Option] = {
             "model_sha256": self.model.sha256 or None,
-            "target_role": self.target_role,
+            "target_role": target_role_of(self.shards),
         }
         return self.options.recorded(*_NOT_RECORDED) | found
 
-    @property
-    def target_role(self) -> TargetRole:
-        """`validation` only if every order was arranged with it: `test` allows fewer claims."""
-        roles = {manifest.config.get("target_role") for manifest in self.shards.values()}
-        return "validation" if roles == {"validation"} else "test"
+
+def target_role_of(shards: Mapping[str, ShardsManifest]) -> TargetRole:
+    """`validation` only if every order was arranged with it: `test` allows fewer claims."""
+    roles = {manifest.config.get("target_role") for manifest in shards.values()}
+    return "validation" if roles == {"validation"} else "test"
 
 
 def train_check(
@@ -163,8 +164,9 @@ def _make(check: _Check, progress: TableProgress, clock: Stopwatch) -> CheckSumm
             progress,
         )
     with clock("report"):
+        role = target_role_of(check.shards)
         summary, files = write_results(
-            partial, found, check.sides, check.options, check.config, check.target_role
+            partial, found, check.sides, check.options, check.config, role
         )
         manifest = CheckManifest(
             tool_version=tool_version(),

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 import filelock
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from tma_prep.errors import ArtifactError
 from tma_prep.inside import check_inside
@@ -29,6 +29,7 @@ ARRANGE_AGAIN = "run arrange again with --overwrite"
 """Remedies for damaged artifacts."""
 
 AnyManifest = TypeVar("AnyManifest", bound=Manifest)
+AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
 
 def sha256_of(*paths: AnyPath, on_bytes: Callable[[int], None] = lambda _: None) -> str:
@@ -79,8 +80,8 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
     write_text(path, manifest_text(manifest))
 
 
-def read_manifest(path: AnyPath, model: type[AnyManifest]) -> AnyManifest | None:
-    """The manifest, or None where there is none.
+def read_manifest(path: AnyPath, model: type[AnyModel]) -> AnyModel | None:
+    """The manifest, or another file of JSON that has a model; None where there is none.
 
     Raises:
         ArtifactError: It is damaged or of another version of the format.

@@ -39,6 +39,18 @@ def read_table(
     return table
 
 
+def read_schema(path: Path, *, remedy: str) -> pa.Schema:
+    """The columns of a file.
+
+    Raises:
+        ArtifactError: It cannot be read.
+    """
+    try:
+        return pq.read_schema(path)
+    except UNREADABLE as error:
+        raise unreadable(path, error, remedy) from error
+
+
 def unreadable(path: Path, error: BaseException, remedy: str) -> ArtifactError:
     """What is raised where a file of an artifact cannot be read."""
     return ArtifactError(f"{path}: cannot be read ({reason_of(error)}); {remedy}")

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import pyarrow.parquet as pq
-
 from tma_prep.artifacts import (
+    ARRANGE_AGAIN,
     MANIFEST,
     Workspace,
     check_files,
@@ -22,6 +21,7 @@ from tma_prep.config import ExportOptions
 from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.handoff import TRAINERS, Handoff, Trainer, warnings_of
 from tma_prep.instances.formats import format_named
+from tma_prep.parquet import read_schema
 from tma_prep.pipeline.export_plan import plan_rows
 from tma_prep.pipeline.export_rows import RowForm, json_line, row_form, write_rows
 from tma_prep.pipeline.libraries import library_versions, tool_version
@@ -193,7 +193,8 @@ def _check_target(folder: Path) -> None:
 def _make(wanted: _Export, progress: Progress) -> ExportManifest:
     """Write rows, configuration and manifest."""
     shards, trainer, options = wanted.shards, wanted.trainer, wanted.options
-    form = row_form(format_named(shards.manifest.format), trainer, pq.read_schema(shards.files[0]))
+    schema = read_schema(shards.files[0], remedy=ARRANGE_AGAIN)
+    form = row_form(format_named(shards.manifest.format), trainer, schema)
     plan = plan_rows(shards, form, options, progress)
     data = "train.jsonl" if trainer.whole_rows else "train.parquet"
     with staged_folder(wanted.folder) as partial:

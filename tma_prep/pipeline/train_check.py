@@ -116,8 +116,10 @@ def train_check(
         if kept is None:
             summary = _make(check, progress, clock)
         else:
-            text = (check.folder / "summary.json").read_text(encoding="utf-8")
-            summary = CheckSummary.model_validate_json(text)
+            found = read_manifest(check.folder / "summary.json", CheckSummary)
+            if found is None:
+                raise ArtifactError(f"{check.folder}: lists no summary.json; give --overwrite")
+            summary = found
     report = check.folder / "report.html"
     if options.require_lower:
         _require(summary, *options.require_lower, report=report)

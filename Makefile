@@ -5,8 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := demo-work
+TORTURED := tests/faults tests/instances/test_any_input.py
 
-.PHONY: demo test quick lint schemas sample bench torture clean
+.PHONY: demo test torture audit quick lint schemas sample bench clean
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -20,6 +21,13 @@ demo: $(READY)  ## embed, arrange and train-check on sample_data/
 
 test: lint  ## everything CI runs
 	$(BIN)/python -m pytest -q -n 2
+
+torture: $(READY)  ## what damages, kills and starves, at full length: a quarter of an hour
+	TORTURE=1 $(BIN)/python -m pytest -q -n 2 $(TORTURED)
+
+audit: $(READY)  ## known faults of the installed libraries, where their database can be reached
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip-audit
+	$(BIN)/pip-audit --skip-editable
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -7,7 +7,30 @@ from typing import Any
 
 import pytest
 
+from tests.faults.amounts import TORTURE, Tally, lines_of
+
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """In `make torture`, a table of what was tried."""
+    if not TORTURE:
+        return
+    reports = [
+        report
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.stats.get(outcome, [])
+        if isinstance(report, pytest.TestReport)
+    ]
+    for line in lines_of(reports):
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def tally(request: pytest.FixtureRequest) -> Tally:
+    """Counts what a test tries; the first line of its docstring says what that is."""
+    described = request.function.__doc__.splitlines()[0].rstrip(".")
+    return Tally(request.node, described)
 
 
 @pytest.fixture(scope="session")

@@ -35,13 +35,14 @@ class Tally:
             node: The test.
             what: What it tries, in words.
         """
-        self._counts: Counter[str] = Counter()
-        # Reports carry properties from the processes of xdist to the one that shows them.
+        # Reports carry properties from the processes of xdist to the one that shows them, if they
+        # are plain.
+        self._counts: dict[str, int] = {}
         node.user_properties.append((_PROPERTY, (what, self._counts)))
 
     def add(self, outcome: str) -> None:
         """One more case."""
-        self._counts[outcome] += 1
+        self._counts[outcome] = self._counts.get(outcome, 0) + 1
 
 
 def lines_of(reports: list[pytest.TestReport]) -> list[str]:

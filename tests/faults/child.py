@@ -4,6 +4,7 @@ The processes are forked from one that has imported everything, so that a run ta
 and not that of the imports.
 """
 
+import ctypes
 import errno
 import importlib
 import io
@@ -28,8 +29,6 @@ for _name in _LOADED:
     # Commands load these when they are needed; a forked process has them already.
     importlib.import_module(f"tma_prep.pipeline.{_name}")
 
-NOBODY = 65534
-
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _CHANGES = ("os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.truncate", "os.link")
 _NEEDS_ROOM = ("open", "os.mkdir", "os.rename")
@@ -43,13 +42,13 @@ class Fate:
         step: Before which change of the disk by Python it happens, from 1; None for never.
         kind: Killed, or every change from then on that needs room fails.
         file_bytes: No file may become longer.
-        nobody: It runs without any right that others do not have.
+        mortal: Rights of files hold for it, even where it is root.
     """
 
     step: int | None = None
     kind: Literal["kill", "full"] = "kill"
     file_bytes: int | None = None
-    nobody: bool = False
+    mortal: bool = False
 
 
 class Child:
@@ -61,7 +60,8 @@ class Child:
         context.set_forkserver_preload(["tests.faults.child"])
         self._told = place.root.with_name("told")
         shutil.rmtree(self._told, ignore_errors=True)
-        self._told.mkdir(mode=0o777)
+        self._told.mkdir()
+        self._told.chmod(0o777)
         self.process: BaseProcess = context.Process(
             target=_run, args=(place.root, words, fate, self._told)
         )
@@ -93,15 +93,24 @@ def _run(root: Path, words: list[str], fate: Fate, told: Path) -> None:
     _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
     if fate.file_bytes is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (fate.file_bytes, most))
-    if fate.nobody and os.geteuid() == 0:
-        os.setgroups([])
-        os.setgid(NOBODY)
-        os.setuid(NOBODY)
+    if fate.mortal:
+        _heed_rights()
     code = run(words)
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     for name, text in (("out", out.getvalue()), ("err", err.getvalue()), ("steps", str(watch[0]))):
         (told / name).write_text(text, encoding="utf-8")
     sys.exit(code)
+
+
+def _heed_rights() -> None:
+    """Drop what lets root read and write against the rights of files."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    # linux/capability.h: version 3, and twice effective, permitted and inheritable.
+    header, sets = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    assert libc.capget(header, sets) == 0
+    for place in range(3):
+        sets[place] &= ~(1 << 1 | 1 << 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+    assert libc.capset(header, sets) == 0
 
 
 def _watch(root: Path, fate: Fate) -> list[int]:

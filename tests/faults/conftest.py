@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.amounts import Tally
 from tests.faults.place import Place, make_place
 
 
@@ -19,10 +18,3 @@ def place(made: Place) -> Iterator[Place]:
     """As it was when everything in it was made."""
     made.reset()
     yield made
-
-
-@pytest.fixture
-def tally(request: pytest.FixtureRequest) -> Tally:
-    """Counts what a test tries; the first line of its docstring says what that is."""
-    described = request.function.__doc__.splitlines()[0].rstrip(".")
-    return Tally(request.node, described)

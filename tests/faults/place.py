@@ -16,6 +16,13 @@ from tma_prep.artifacts import sha256_of
 from tma_prep_cli.main import run as run_command
 
 ROWS, TESTS = 60, 6
+OBEYED = (
+    "<script>document.title = 'obeyed'</script><img src=x onerror=\"document.title='obeyed'\">",
+    "\x1b[2J\x1b]0;obeyed\x07\x9b31m\r\b",
+    "\u202e[bold red]obeyed[/] & </table></style>",
+    "",
+)
+"""Parts of texts and names: nothing may do what they say."""
 EMBED = ["embed", "--train", "in/train.jsonl", "--test", "in/test.jsonl", "--vectors-column", "v"]
 SMALL = ["--vocabulary", "320", "--max-tokens", "32", "--batch-size", "4", "--base-steps", "0"]
 CHECK = ["train-check", "work", "--order", "nft", "--order", "rt", "--quick", *SMALL]
@@ -31,6 +38,8 @@ COMMANDS: dict[str, list[str]] = {
     "verify --consumed": ["verify", "work/shards/nft", "--consumed", "log"],
     "explain --position": ["explain", "work", "--position", "7"],
     "explain --test": ["explain", "work", "--name", "rt", "--test", "3"],
+    "inspect": ["inspect", "work"],
+    "inspect --html": ["inspect", "work", "--html", "--out", "inspect.html"],
     "compare": ["compare", "work", "work"],
     "run": ["run", "tma.toml"],
     "init --from": ["init", "again.toml", "--from", "work"],
@@ -110,9 +119,10 @@ def make_place(root: Path) -> Place:
     for side, count in (("train", ROWS), ("test", TESTS)):
         rows = [
             {
-                "prompt": f"What are {n} and {n % 7}, added for the {side} set?",
+                "prompt": f"What are {n} and {n % 7}, added for the {side} set? {OBEYED[n % 4]}",
                 "response": f"They are {n + n % 7} in all.",
-                "task": f"t{n % 3}",
+                "task": f"t{n % 3}{OBEYED[n % 3]}",
+                "id": f"{side} {n} {OBEYED[n % 4]}",
                 "v": vector,
             }
             for n, vector in enumerate(draw.standard_normal((count, 8)).round(3).tolist())

@@ -159,7 +159,7 @@ def _paths(value: object, here: tuple[str | int, ...] = ()) -> list[tuple[str | 
     return [here, *below] if here else below
 
 
-@settings(max_examples=amount(80, 4000), **LONG_CASES)
+@settings(max_examples=amount(60, 2500), **LONG_CASES)
 @given(data=st.data())
 def test_a_manifest_that_says_anything(
     place: Place, tally: Tally, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -3,19 +3,25 @@
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.faults.amounts import Tally, amount
 from tests.instances.folder import json_lines, read
 from tma_prep.errors import InputError
 from tma_prep.instances import InstancePool, find_files
 
+CASES: dict[str, Any] = {
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.function_scoped_fixture],
+}
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 KEYS = TEXT.filter(lambda key: not key.startswith("tma_") and key not in ("prompt", "response"))
 ROWS = st.lists(
@@ -49,7 +55,7 @@ def test_text_survives(rows: list[dict[str, object]], ending: str, ascii_only: b
         assert read(str(path)).table.to_pylist() == with_nulls
 
 
-def _read_or_refuse(data: bytes, ending: str) -> None:
+def _read_or_refuse(data: bytes, ending: str, tally: Tally) -> None:
     """Read all there is to read; an error that is not one of ours fails the test."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"x.{ending}"
@@ -59,25 +65,33 @@ def _read_or_refuse(data: bytes, ending: str) -> None:
             kept = [row.row for batch in pool.batches("skip") for row in batch.instances]
             for _, table in pool.tables(pool.schema, np.array(kept, dtype=np.int64)):
                 table.to_pylist()
+            tally.add("read")
         except InputError as error:
             assert "\n" not in str(error)
             assert path.name in str(error)
+            tally.add("refused in a line")
 
 
-@settings(max_examples=60)
-@given(st.binary(), st.sampled_from(["jsonl", "json", "parquet", "arrow", "jsonl.gz", "json.zst"]))
-def test_any_bytes(data: bytes, ending: str) -> None:
-    """Nothing but `InputError`."""
-    _read_or_refuse(data, ending)
-
-
+@settings(max_examples=amount(60, 6000), **CASES)
 @given(
-    st.lists(st.sampled_from(list('[]{},:" \n\\u"d8é1e.-') + ['"prompt"', '"response"', "null"])),
-    st.sampled_from(["jsonl", "json"]),
+    data=st.binary(),
+    ending=st.sampled_from(["jsonl", "json", "parquet", "arrow", "jsonl.gz", "json.zst"]),
 )
-def test_any_marks_of_json(marks: list[str], ending: str) -> None:
-    """Text that is nearly JSON."""
-    _read_or_refuse("".join(marks).encode(), ending)
+def test_any_bytes(tally: Tally, data: bytes, ending: str) -> None:
+    """Any bytes as an input file of any kind."""
+    _read_or_refuse(data, ending, tally)
+
+
+@settings(max_examples=amount(100, 6000), **CASES)
+@given(
+    marks=st.lists(
+        st.sampled_from(list('[]{},:" \n\\u"d8é1e.-') + ['"prompt"', '"response"', "null"])
+    ),
+    ending=st.sampled_from(["jsonl", "json"]),
+)
+def test_any_marks_of_json(tally: Tally, marks: list[str], ending: str) -> None:
+    """Text that is nearly JSON as an input file."""
+    _read_or_refuse("".join(marks).encode(), ending, tally)
 
 
 def _whole_files() -> dict[str, bytes]:
@@ -105,11 +119,11 @@ WHOLE = _whole_files()
 
 
 @pytest.mark.parametrize("ending", WHOLE)
-@settings(max_examples=150)
+@settings(max_examples=amount(150, 6000), **CASES)
 @given(data=st.data())
-def test_damaged_files(ending: str, data: st.DataObject) -> None:
-    """Some bytes of a good file are others: read or refused, never a crash."""
+def test_damaged_files(tally: Tally, ending: str, data: st.DataObject) -> None:
+    """An input file of any kind, some bytes of which are others."""
     damaged = bytearray(WHOLE[ending])
     for _ in range(data.draw(st.integers(1, 3))):
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
-    _read_or_refuse(bytes(damaged), ending)
+    _read_or_refuse(bytes(damaged), ending, tally)

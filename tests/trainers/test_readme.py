@@ -46,4 +46,7 @@ def test_the_code_trains_in_order_and_leaves_a_proof(
     with seen.by(model):
         exec(compile(blocks()[number], str(README), "exec"), names)
     assert seen.positions + taken == list(range(ROWS))
+    assert seen.unknown == 0
+    # Any number drops the rows whose prompt fills it.
+    assert ("max_length=None" in blocks()[number]) == ("SFTTrainer" in blocks()[number])
     assert compare(tmp_path / "consumed", open_shards(shards)).facts.whole

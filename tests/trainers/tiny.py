@@ -115,6 +115,8 @@ class Seen:
         self.position_of = {word: place for place, word in enumerate(words)}
         self._words = make_tokenizer()
         self.batches: list[list[int]] = []
+        # Words of no row, as two make that were put together without a space.
+        self.unknown = 0
 
     @property
     def positions(self) -> list[int]:
@@ -124,6 +126,7 @@ class Seen:
     def take(self, input_ids: torch.Tensor) -> None:
         """Add the rows of a batch in the order of its tokens."""
         words = self._words.convert_ids_to_tokens(input_ids.flatten().tolist())
+        self.unknown += words.count("<unk>")
         self.batches.append([self.position_of[w] for w in words if w in self.position_of])
 
     @contextmanager

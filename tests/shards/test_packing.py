@@ -27,7 +27,7 @@ def made(lengths: Iterable[int]) -> list[Tokens]:
     sequences = []
     for position, length in enumerate(lengths):
         ids = list(itertools.islice(fresh, length))
-        sequences.append(Tokens(position, ids, [-token for token in ids]))
+        sequences.append(Tokens(position, ids, [1000 + token for token in ids]))
     return sequences
 
 
@@ -47,7 +47,7 @@ def next_fit(lengths: Sequence[int], most: int) -> list[list[int]]:
 
 @given(
     lengths=st.lists(st.integers(1, 14), max_size=30),
-    most=st.integers(1, 20),
+    most=st.integers(2, 20),
     too_long=st.sampled_from(["cut", "own"]),
 )
 def test_next_fit(lengths: list[int], most: int, too_long: Literal["cut", "own"]) -> None:
@@ -58,15 +58,28 @@ def test_next_fit(lengths: list[int], most: int, too_long: Literal["cut", "own"]
     assert [[one.tma_position for one in found] for found in packs] == next_fit(kept, most)
     for one in itertools.chain.from_iterable(packs):
         whole = sequences[one.tma_position]
-        assert one.input_ids == whole.input_ids[: kept[one.tma_position]]
-        assert one.labels == whole.labels[: kept[one.tma_position]]
+        assert one.input_ids == whole.input_ids[-kept[one.tma_position] :]
+        assert one.labels == whole.labels[-kept[one.tma_position] :]
+
+
+def test_a_cut_keeps_the_answer() -> None:
+    """The prompt's beginning goes; a row of which no label is left is named."""
+    row = Tokens(7, [1, 2, 3, 4, 5], [IGNORED, IGNORED, IGNORED, 4, 5])
+    found = side_by_side(next(pack([row], 3)))
+    assert found.input_ids.tolist() == [[3, 4, 5]]
+    assert found.labels.tolist() == [[IGNORED, 4, 5]]
+    assert found.position_ids.tolist() == [[0, 1, 2]]
+    row = Tokens(7, [1, 2, 3, 4, 5], [1, 2, 3, IGNORED, IGNORED])
+    with pytest.raises(InputError, match="tma_position 7 has 5 tokens, and no label among the las"):
+        next(pack([row], 3))
+    assert next(pack([row], 3, too_long="own")) == [row]
 
 
 def test_side_by_side() -> None:
     """Every tensor, by hand."""
     found = side_by_side(made([3, 1, 2]))
     assert found.input_ids.tolist() == [[0, 1, 2, 3, 4, 5]]
-    assert found.labels.tolist() == [[IGNORED, -1, -2, IGNORED, IGNORED, -5]]
+    assert found.labels.tolist() == [[IGNORED, 1001, 1002, IGNORED, IGNORED, 1005]]
     assert found.position_ids.tolist() == [[0, 1, 2, 0, 0, 1]]
     assert found.seq_lengths.tolist() == [3, 1, 2]
     assert found.cu_seqlens.tolist() == [0, 3, 4, 6]

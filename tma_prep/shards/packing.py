@@ -1,7 +1,8 @@
 """Sequences packed side by side without padding, and without leaving their order.
 
 Next-fit: a pack is filled with the sequences as they come, and the first that does not fit begins
-the next pack. Nothing is sorted, nothing is split, so the positions of the packs, one after the
+the next pack. A sequence longer than a pack loses its beginning, unless it may have a pack of its own.
+Nothing is sorted, nothing is split, so the positions of the packs, one after the
 other, are 0, 1, 2, …
 
     packs = PackedShards("work/shards/nft", length=4096, encode=encode)
@@ -27,8 +28,8 @@ IGNORED = -100
 """A label that no loss counts, as PyTorch and transformers have it."""
 
 TooLong = Literal["cut", "own"]
-"""What becomes of a sequence longer than a pack: cut to its beginning, or whole in one of its own,
-which is then longer."""
+"""What becomes of a sequence longer than a pack: cut to its end, as the answer stands there, or whole
+in one of its own, which is then longer."""
 
 Encode = Callable[[Row], Mapping[str, Sequence[int]]]
 """A row to `input_ids` and, if not every token counts, `labels`."""
@@ -99,13 +100,15 @@ def pack(
 
     Yields:
         The sequences of one pack, at least one.
+
+    Raises:
+        InputError: What a cut leaves of a sequence has no label that counts.
     """
     held: list[Tokens] = []
     tokens = 0
     for found in sequences:
-        one = found
-        if len(one.input_ids) > length and too_long == "cut":
-            one = Tokens(one.tma_position, one.input_ids[:length], one.labels[:length])
+        cut = too_long == "cut" and len(found.input_ids) > length
+        one = _end_of(found, length) if cut else found
         if held and tokens + len(one.input_ids) > length:
             yield held
             held, tokens = [], 0
@@ -113,6 +116,22 @@ def pack(
         tokens += len(one.input_ids)
     if held:
         yield held
+
+
+def _end_of(whole: Tokens, length: int) -> Tokens:
+    """The last tokens of a sequence.
+
+    Raises:
+        InputError: None of them has a label that counts.
+    """
+    end = Tokens(whole.tma_position, whole.input_ids[-length:], whole.labels[-length:])
+    # Of a pack that holds no other, the loss would not be a number.
+    if all(label == IGNORED for label in end.labels[1:]):
+        raise InputError(
+            f"the row of {POSITION} {whole.tma_position} has {len(whole.input_ids)} tokens, and no "
+            f'label among the last {length}; pack with a greater length, or too_long="own"'
+        )
+    return end
 
 
 def side_by_side(sequences: Sequence[Tokens]) -> Pack:
@@ -164,7 +183,8 @@ class PackedShards:
             length: Most tokens of a pack.
             encode: Makes tokens of a row. By default the row has `input_ids`, and may have
                 `labels`.
-            too_long: What becomes of a row with more tokens.
+            too_long: What becomes of a row with more tokens: `cut` keeps its last ones, `own`
+                keeps all in a longer pack of its own.
             rank: This process among those that share the packs; by default as for OrderedShards.
             world_size: How many they are; by default as for OrderedShards.
             columns: Columns to read, all of them if None.
@@ -197,7 +217,7 @@ class PackedShards:
         """Packs of this rank, in order; as many as the other ranks have.
 
         Raises:
-            InputError: A row has no tokens, or not as many labels.
+            InputError: A row has no tokens, or not as many labels, or none left once it is cut.
             TmaPrepError: As OrderedShards raises it.
         """
         start = self._start

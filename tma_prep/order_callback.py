@@ -8,7 +8,7 @@ from transformers.trainer_utils import has_length
 
 from tma_prep.errors import OptionError, OrderError
 from tma_prep.order_check import OrderCheck, PositionCollator
-from tma_prep_schemas import POSITION
+from tma_prep_schemas import POSITION, ROW
 
 _NO_COLUMN = (
     f"the training rows have no column {POSITION}: train on the rows of the shards, and let the "
@@ -33,7 +33,8 @@ def attach_to(trainer: Trainer, check: OrderCheck) -> None:
     """Wrap what a batch passes on its way into a training step.
 
     Raises:
-        OrderError: The training rows have no column `tma_position`.
+        OrderError: The training rows have no column `tma_position`, or are not those of the shards.
+        ArtifactError: A file of the shards is missing or damaged.
         OptionError: The trainer is checked already, or shares batches in a way not checked.
     """
     if isinstance(trainer.data_collator, PositionCollator):
@@ -46,11 +47,14 @@ def attach_to(trainer: Trainer, check: OrderCheck) -> None:
             "processes that work on the same batch (tensor, context or sequence parallel) are not "
             "checked; data parallel ones are"
         )
-    trainer.data_collator = PositionCollator(trainer.data_collator)
+    wrong = check.row_numbers.wrong_in(trainer.train_dataset)
+    if wrong is not None:
+        check.report(wrong)
+    trainer.data_collator = PositionCollator(trainer.data_collator, (POSITION, ROW))
     if trainer.args.remove_unused_columns:
         trainer._set_signature_columns_if_needed()
         kept: list[str] = trainer._signature_columns or []
-        trainer._signature_columns = [*kept, POSITION]  # type: ignore[assignment]
+        trainer._signature_columns = [*kept, POSITION, ROW]  # type: ignore[assignment]
     trainer.add_callback(_Checking(trainer, check))
 
 
@@ -68,18 +72,19 @@ class _Checking(TrainerCallback):
 
     def training_step(self, model: Any, inputs: Any, *rest: Any, **named: Any) -> Any:  # noqa: ANN401
         """Check the micro-batch, then let the trainer train it as if it had never been marked."""
-        positions = inputs.pop(POSITION, None)
+        positions, rows = inputs.pop(POSITION, None), inputs.pop(ROW, None)
         if positions is None:
             raise OrderError(_packed(self._trainer) or _NEVER_ARRIVED)
         held = positions.tolist()
         if not self._begun:
             self._begin(len(held))
-        self._check.take(held)
+        self._check.take(held, None if rows is None else rows.tolist())
         return self._training_step(model, inputs, *rest, **named)
 
     def prediction_step(self, model: Any, inputs: Any, *rest: Any, **named: Any) -> Any:  # noqa: ANN401
         """Evaluation batches are none of the order's."""
         inputs.pop(POSITION, None)
+        inputs.pop(ROW, None)
         return self._prediction_step(model, inputs, *rest, **named)
 
     def on_train_begin(
@@ -91,6 +96,7 @@ class _Checking(TrainerCallback):
     ) -> None:
         """Say at once what would come out of order at the end of the training only."""
         self._begun = False
+        self._compare_with_checkpoint()
         foreseen = _foreseen(self._trainer, self._check.shards.rows)
         if foreseen is not None:
             self._check.report(foreseen)
@@ -108,12 +114,6 @@ class _Checking(TrainerCallback):
     def _begin(self, rows: int) -> None:
         trainer, args = self._trainer, self._trainer.args
         rows_per_batch = _rows_per_batch(trainer)
-        shared = {
-            "rows a micro-batch": rows_per_batch,
-            "micro-batches a step": args.gradient_accumulation_steps,
-            "processes": args.world_size,
-        }
-        self._compare_with_checkpoint(shared)
         self._check.begin(
             rank=args.process_index,
             world_size=args.world_size,
@@ -124,8 +124,17 @@ class _Checking(TrainerCallback):
         )
         self._begun = True
 
-    def _compare_with_checkpoint(self, shared: dict[str, int]) -> None:
-        """How rows are shared out must be what it was, or the trainer skips other rows."""
+    def _compare_with_checkpoint(self) -> None:
+        """How rows are shared out must be what it was, or the trainer skips other rows.
+
+        Before any step, as larger batches may leave none.
+        """
+        args = self._trainer.args
+        shared = {
+            "rows a micro-batch": _rows_per_batch(self._trainer),
+            "micro-batches a step": args.gradient_accumulation_steps,
+            "processes": args.world_size,
+        }
         states = self._trainer.state.stateful_callbacks
         assert isinstance(states, dict)  # transformers makes it one, whatever it was given
         before = states.get(_IN_CHECKPOINT, {}).get("attributes", shared)

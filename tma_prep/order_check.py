@@ -14,19 +14,20 @@ With a DataLoader and a loop of one's own:
     for batch in checked(loader, "work/shards/nft", log="consumed"):
         ...
 
-The rows keep their column `tma_position`, and are looked at where they are trained: after samplers,
-worker processes, packing and the sharing out to several processes. The first row out of its place
-ends the training with an `OrderError` that names the likely cause. `tma-prep verify --consumed`
-compares the log with the shards, all processes together.
+The rows keep their columns `tma_position` and `tma_row`, and are looked at where they are trained:
+after samplers, worker processes, packing and the sharing out to several processes. What is proven
+is the position and the number of every row, not its text; without `tma_row`, its position alone.
+The first row out of its place ends the training with an `OrderError` that names the likely cause.
+`tma-prep verify --consumed` compares the log with the shards, all processes together.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from tma_prep.errors import OrderError
 from tma_prep.shards.watch import OnError, OrderCheck, OrderWarning
-from tma_prep_schemas import POSITION, PREFIX
+from tma_prep_schemas import POSITION, PREFIX, ROW
 
 if TYPE_CHECKING:
     from transformers import Trainer
@@ -37,18 +38,21 @@ Batch = TypeVar("Batch")
 
 
 class PositionCollator:
-    """Keeps `tma_position` in a batch whatever collator makes it.
+    """Keeps `tma_position`, or more of such columns, in a batch whatever collator makes it.
 
     The collator inside gets the features without any column of tma-prep's, as if they had never
     been there. Where a feature is a pack of rows, its positions are a list.
     """
 
-    def __init__(self, inner: Callable[[list[Any]], Any]) -> None:
-        """Wrap a collator."""
+    def __init__(
+        self, inner: Callable[[list[Any]], Any], keep: Sequence[str] = (POSITION,)
+    ) -> None:
+        """Wrap a collator; `keep` names the columns of numbers that come through."""
         self.inner = inner
+        self.keep = tuple(keep)
 
     def __call__(self, features: list[Any]) -> Any:  # noqa: ANN401
-        """The batch of the collator inside, and `tma_position`, int64 [rows], if features have it.
+        """The batch of the collator inside, and what is kept, int64 [rows], if features have it.
 
         Args:
             features: Rows, as mappings; others are handed on as they are.
@@ -62,10 +66,11 @@ class PositionCollator:
             for feature in features
         ]
         batch = self.inner(own)
-        found = [feature[POSITION] for feature in features if POSITION in feature]
-        if found:
-            flat = [torch.as_tensor(value, dtype=torch.int64).reshape(-1) for value in found]
-            batch[POSITION] = torch.cat(flat)
+        for name in self.keep:
+            found = [feature[name] for feature in features if name in feature]
+            if found:
+                flat = [torch.as_tensor(value, dtype=torch.int64).reshape(-1) for value in found]
+                batch[name] = torch.cat(flat)
         return batch
 
 
@@ -79,18 +84,21 @@ def attach(
     """Let a transformers `Trainer`, or one built on it, check the order while it trains.
 
     Wraps the trainer's collator, `training_step` and `prediction_step`, adds a callback, and lets
-    `tma_position` through where unused columns are removed. Rows of evaluations are not checked.
+    `tma_position` and `tma_row` through where unused columns are removed. Rows of evaluations are
+    not checked. All rows of a `datasets.Dataset` are compared with the shards at once, by `tma_row`
+    and `tma_id` where it has them, for which both are held in memory; streamed ones are not, but by
+    `tma_row` as they are trained.
 
     Args:
         trainer: As it was made; call this before `train()`.
-        shards: The folder of the shards; of its files only `manifest.json` is read.
+        shards: The folder of the shards; of their columns only `tma_row` and `tma_id` are read.
         log: Folder of the consumption log, for `tma-prep verify --consumed`.
         on_error: `stop` ends the training at the first row out of order with an `OrderError`;
             `warn` warns once and goes on.
 
     Raises:
-        OrderError: The training rows have no column `tma_position`.
-        ArtifactError: There are no finished shards.
+        OrderError: The training rows have no column `tma_position`, or are not those of the shards.
+        ArtifactError: There are no finished shards, or a file of them is missing or damaged.
         OptionError: The trainer is checked already.
     """
     from tma_prep.order_callback import attach_to
@@ -122,7 +130,8 @@ class _Checked(Generic[Batch]):
             if self._begin is not None:
                 self._begin(len(positions))
                 self._begin = None
-            self._check.take(positions)
+            rows = _column_of(batch, ROW)
+            self._check.take(positions, None if rows is None else [int(row) for row in rows])
             yield batch
 
     def __len__(self) -> int:
@@ -146,7 +155,8 @@ def checked(
     Args:
         loader: A PyTorch DataLoader, tma-prep's own loader, or what else gives batches. Wrap what
             accelerate prepared, not what it is to prepare.
-        shards: The folder of the shards; of its files only `manifest.json` is read.
+        shards: The folder of the shards; of their columns only `tma_row` is read, where batches
+            hold it as they hold `tma_position`.
         log: Folder of the consumption log, for `tma-prep verify --consumed`.
         positions: From a batch to its rows' `tma_position`; by default `batch["tma_position"]`,
             the `tma_position` of each row of a list, or the attribute.
@@ -187,13 +197,19 @@ def _positions_of(batch: Any) -> Any:  # noqa: ANN401
     Raises:
         OrderError: It has none.
     """
-    if isinstance(batch, Mapping) and POSITION in batch:
-        return batch[POSITION]
-    if isinstance(batch, list) and all(isinstance(row, Mapping) for row in batch):
-        return [row[POSITION] for row in batch]
-    if hasattr(batch, POSITION):
-        return getattr(batch, POSITION)
+    found = _column_of(batch, POSITION)
+    if found is not None:
+        return found
     raise OrderError(
         f"a batch holds no {POSITION}: let the dataset keep the column and collate_fn put it into "
         "the batch, or say with positions=… where it is"
     )
+
+
+def _column_of(batch: Any, name: str) -> Any:  # noqa: ANN401
+    """A column of the rows of a batch, whatever the batch is; None if it has none."""
+    if isinstance(batch, Mapping):
+        return batch.get(name)
+    if isinstance(batch, list) and all(isinstance(row, Mapping) for row in batch):
+        return [row[name] for row in batch] if all(name in row for row in batch) else None
+    return getattr(batch, name, None)

@@ -138,6 +138,16 @@ def test_our_own_loader_is_proven_on_two_ranks(
     assert compare(tmp_path / "log", open_shards(shards)).facts.whole
 
 
+def test_rows_of_other_shards_are_caught(rows: Rows, shards: Path) -> None:
+    """By their numbers, where the loader hands them on: lists of rows, and tensors."""
+    numbers = rows["tma_row"][:]
+    other = rows.remove_columns("tma_row").add_column("tma_row", [*numbers[:5], *numbers[:4:-1]])
+    for collate in (list, None):
+        batches = checked(loader_of(other, collate_fn=collate), shards)
+        with pytest.raises(OrderError, match=f"row {numbers[-1]} came at tma_position 5 where"):
+            list(batches)
+
+
 def test_a_batch_without_positions_is_told(rows: Rows, shards: Path) -> None:
     """And where they are can be said."""
     loader = loader_of(rows, collate_fn=lambda found: [row["tma_position"] for row in found])

@@ -158,6 +158,29 @@ def test_without_the_column_there_is_no_proof(tmp_path: Path, shards: Path, toke
         trainer.train()
 
 
+def test_rows_of_other_shards_are_caught(tmp_path: Path, shards: Path, tokens: Rows) -> None:
+    """Their positions are right: at once by row or text; streamed, at the first batch."""
+    numbers = tokens["tma_row"][:]
+    trade = {3: 4, 4: 3}
+    column = [numbers[trade.get(n, n)] for n in IN_ORDER]
+    other = tokens.remove_columns("tma_row").add_column("tma_row", column)
+    line = f"row {numbers[4]} came at tma_position 3 where the shards hold row {numbers[3]}: "
+    with pytest.raises(OrderError, match=line + "the training reads other shards"):
+        attach(make_trainer(tmp_path, other), shards)
+    ids = [f"{n:032x}" for n in IN_ORDER]
+    forged = tokens.remove_columns("tma_id").add_column("tma_id", ids)
+    with pytest.raises(OrderError, match="tma_id 0{32} came at tma_position 0 where the shards"):
+        attach(make_trainer(tmp_path, forged), shards)
+    trainer = make_trainer(tmp_path, other.to_iterable_dataset(), max_steps=ROWS // BATCH)
+    attach(trainer, shards)
+    seen = Seen(shards)
+    with pytest.raises(OrderError, match=line):
+        train(trainer, seen)
+    assert seen.positions == [0, 1]
+    # In any order: what the sampler does is seen later.
+    attach(make_trainer(tmp_path, tokens.shuffle(seed=1)), shards)
+
+
 class _StopAt(TrainerCallback):
     """A training that is broken off."""
 
@@ -225,6 +248,8 @@ def test_a_resumed_training_goes_on_in_the_order(
         ({"ignore_data_skip": True}, "set ignore_data_skip=False"),
         ({"per_device_train_batch_size": 4}, "resumed with 4 rows a micro-batch"),
         ({"gradient_accumulation_steps": 4}, "resumed with 2 rows a micro-batch, 4 micro-batches"),
+        # One pass is then the 3 steps that the checkpoint has.
+        ({"gradient_accumulation_steps": 8}, "resumed with 2 rows a micro-batch, 8 micro-batches"),
     ],
 )
 @pytest.mark.parametrize("with_log", [True, False])

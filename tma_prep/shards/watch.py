@@ -10,6 +10,7 @@ from tma_prep.errors import OptionError, OrderError
 from tma_prep.shards.arrival import Arrival
 from tma_prep.shards.consumed import ConsumedLog
 from tma_prep.shards.folder import open_shards
+from tma_prep.shards.row_numbers import RowNumbers
 from tma_prep_schemas import ConsumedStart
 
 OnError = Literal["stop", "warn"]
@@ -27,6 +28,7 @@ class OrderCheck:
 
     Attributes:
         shards: The shards that are trained on.
+        row_numbers: Their `tma_row`.
         batch: Number of the next micro-batch of this process, from the start of the training.
     """
 
@@ -40,7 +42,8 @@ class OrderCheck:
         """Watch nothing yet.
 
         Args:
-            shards: The folder of the shards; of its files only `manifest.json` is read.
+            shards: The folder of the shards; of its rows only `tma_row` is read, where the training
+                has it to compare with.
             log: Folder of the consumption log; None writes none. Every training needs its own, and
                 a resumed one that of the run before.
             on_error: `stop` raises an `OrderError`; `warn` warns once and goes on.
@@ -52,6 +55,7 @@ class OrderCheck:
         if on_error not in ("stop", "warn"):
             raise OptionError(f"on_error is {on_error!r}; use stop or warn")
         self.shards = open_shards(Path(shards))
+        self.row_numbers = RowNumbers(self.shards)
         self.batch = 0
         self._folder = None if log is None else Path(log)
         self._on_error = on_error
@@ -102,14 +106,16 @@ class OrderCheck:
         if self._folder is not None:
             self._log = ConsumedLog(self._folder, self._start)
 
-    def take(self, positions: Sequence[int]) -> None:
+    def take(self, positions: Sequence[int], rows: Sequence[int] | None = None) -> None:
         """A micro-batch has come and is about to be trained.
 
         Args:
             positions: `tma_position` of its rows, in their order.
+            rows: `tma_row` of its rows, where the training has it.
 
         Raises:
             OrderError: A row is not the one whose turn it is.
+            ArtifactError: A file of the shards is missing or damaged.
         """
         if self._start is None:
             raise OptionError("take() before begin()")
@@ -117,8 +123,12 @@ class OrderCheck:
             self._log.add(self.batch, list(positions))
         if self._kept:
             arrival = self._wrong(self._start, positions)
-            if arrival is not None:
-                self.report(arrival.line())
+            line = None if arrival is None else arrival.line()
+            # A pack may hold a list of positions and no list of rows.
+            if line is None and rows is not None and len(rows) == len(positions):
+                line = self.row_numbers.wrong(positions, rows)
+            if line is not None:
+                self.report(line)
         self.batch += 1
         self._next = positions[-1] + 1 if len(positions) else self._next
 

@@ -1,9 +1,9 @@
 """Sequences packed side by side without padding, and without leaving their order.
 
 Next-fit: a pack is filled with the sequences as they come, and the first that does not fit begins
-the next pack. A sequence longer than a pack loses its beginning, unless it may have a pack of its own.
-Nothing is sorted, nothing is split, so the positions of the packs, one after the
-other, are 0, 1, 2, …
+the next pack. A sequence longer than a pack loses its beginning, unless it may have a pack of its
+own. Nothing is sorted, nothing is split, so the positions of the packs, one after the other, are
+0, 1, 2, …
 
     packs = PackedShards("work/shards/nft", length=4096, encode=encode)
     for pack in packs:
@@ -28,8 +28,8 @@ IGNORED = -100
 """A label that no loss counts, as PyTorch and transformers have it."""
 
 TooLong = Literal["cut", "own"]
-"""What becomes of a sequence longer than a pack: cut to its end, as the answer stands there, or whole
-in one of its own, which is then longer."""
+"""What becomes of a sequence longer than a pack: cut to its end, where the answer is, or whole in
+one of its own, which is then longer."""
 
 Encode = Callable[[Row], Mapping[str, Sequence[int]]]
 """A row to `input_ids` and, if not every token counts, `labels`."""

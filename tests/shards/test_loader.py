@@ -15,6 +15,7 @@ from tests.shards.made_shards import make_shards, open_shards_of, rewrite
 from tma_prep.errors import ArtifactError, OptionError, OrderError
 from tma_prep.shards.folder import open_shards
 from tma_prep.shards.loader import OrderedShards, State
+from tma_prep.shards.packing import PackedShards
 from tma_prep.shards.reader import Row
 
 pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")
@@ -158,6 +159,14 @@ def test_a_states_shards_and_batches_must_be_these(folder: Path, tmp_path: Path)
     other = make_shards(tmp_path / "other", ROWS + 1)
     with pytest.raises(OptionError, match="other: the state is of other shards"):
         shards_of(other, 6).load_state_dict(state)
+
+
+@pytest.mark.parametrize("state", [{"a": 1}, None, {"next_position": "6"}], ids=str)
+def test_a_state_that_is_none_is_refused(folder: Path, state: Any) -> None:  # noqa: ANN401
+    """In one line, by rows and by packs."""
+    for found in (shards_of(folder, 6).loader(), PackedShards(folder, length=8)):
+        with pytest.raises(OptionError, match="is not what state_dict.. returned"):
+            found.load_state_dict(state)
 
 
 def open_in_worker(batch: list[Row]) -> tuple[int, int]:

@@ -8,6 +8,8 @@ and of worker processes. Rank r of R takes a contiguous share of it, rows r·n /
     loader = shards.loader(num_workers=2)
     for batch in loader: ...
     loader.state_dict()  # what was consumed, whatever the workers have read ahead
+
+A second `for` over a loader begins again at position 0.
 """
 
 import os
@@ -126,13 +128,18 @@ class OrderedShards(IterableDataset[Any]):
         """The position at which a state goes on.
 
         Raises:
-            OptionError: The state is of other shards.
+            OptionError: The state is of other shards, or none at all.
         """
-        if state["shards"] != self._shards:
+        given: object = state
+        if not isinstance(given, dict) or not isinstance(given.get("next_position"), int):
+            raise OptionError(
+                f"{self.folder.path}: the state to go on from is not what state_dict() returned"
+            )
+        if given.get("shards") != self._shards:
             raise OptionError(
                 f"{self.folder.path}: the state is of other shards; resume with those it was of"
             )
-        return int(state["next_position"])
+        return int(given["next_position"])
 
     def loader(
         self,

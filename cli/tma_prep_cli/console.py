@@ -45,7 +45,10 @@ def print_json(result: object) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A small table on stdout; the first column is text, the others are numbers."""
+    """A small table on stdout; the first column is text, the others are numbers.
+
+    Without a row of headings where no column has one.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -53,7 +56,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     console = Console(highlight=False)
     # Not as the table's own title, which would be broken at the table's width.
     console.print(f"[bold]{_plain(title)}[/]", soft_wrap=True)
-    table = Table(box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD, show_header=any(columns))
     for place, column in enumerate(columns):
         table.add_column(column, justify="left" if place == 0 else "right", overflow="fold")
     for row in rows:

@@ -43,6 +43,8 @@ def test_a_person_is_told_what_comes_next(run: Run, arranged: Path) -> None:
         done = run("export", arranged, "--for", trainer, "--global-batch", 4)
         assert done.code == 0
         assert done.out.rstrip().endswith(told)
+        # No empty row of headings with a rule below.
+        assert "─" not in done.out
 
 
 @pytest.mark.parametrize(

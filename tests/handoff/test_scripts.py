@@ -235,10 +235,10 @@ def test_two_epochs_are_two_times_the_same_order(
 def test_a_broken_setting_is_caught(trained: dict[str, Any], trainer: str) -> None:
     """Before the first row that is wrong."""
     result = trained[f"{trainer}-sampler"]
-    assert result["ended"].startswith("OrderError: tma_position 0 was expected and ")
+    assert result["ended"].startswith("SystemExit: tma_position 0 was expected and ")
     assert "a random sampler" in result["ended"]
     assert not result["seen"]
     result = trained[f"{trainer}-epochs"]
-    assert result["ended"].startswith("OrderError: ")
+    assert result["ended"].startswith("SystemExit: ")
     assert "set num_train_epochs=1" in result["ended"]
     assert not result["seen"]

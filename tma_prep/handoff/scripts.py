@@ -17,7 +17,11 @@ def command_line() -> argparse.Namespace:
     parser.add_argument("--learning-rate", type=float, default=1e-5)
     parser.add_argument("--batch", type=int, help="rows that one process holds at once")
     parser.add_argument("--resume", action="store_true", help="from the last checkpoint")
-@OPTIONS@    return parser.parse_args()
+    parser.add_argument("--shards", type=Path, default=Path(SHARDS), help="where they are now")
+@OPTIONS@    given = parser.parse_args()
+    if not (given.shards / "manifest.json").is_file():
+        sys.exit(f"no shards in {given.shards}, to check the order with; name them by --shards")
+    return given
 
 
 def batch_sizes(batch: int | None) -> tuple[int, int]:
@@ -39,6 +43,15 @@ def batch_sizes(batch: int | None) -> tuple[int, int]:
         )
     return batch, steps
 '''
+
+
+_START = """\
+if __name__ == "__main__":
+    try:
+        main()
+    except TmaPrepError as error:
+        sys.exit(str(error))
+"""
 
 
 def script(
@@ -73,7 +86,7 @@ def script(
         "GLOBAL_BATCH": handoff.global_batch,
         "EPOCHS": handoff.epochs,
         "SHARDS": str(handoff.shards),
-        # Of several epochs, which were asked for and told, the check can only say that they came.
+        # Several epochs were asked for and told; all but the first would be out of order.
         "ON_ERROR": "stop" if handoff.epochs == 1 else "warn",
     }
     values = "".join(f"{name} = {value!r}\n" for name, value in {**every, **constants}.items())
@@ -92,6 +105,6 @@ DATA = Path(__file__).resolve().parent / {handoff.data!r}
 {values}''',
         _COMMAND_LINE.replace("@OPTIONS@", textwrap.indent(options, "    ")),
         body,
-        'if __name__ == "__main__":\n    main()\n',
+        _START,
     ]
     return "\n\n".join(parts)

@@ -20,6 +20,7 @@ _TRAPS = (
 _IMPORTS = """\
 import torch
 from datasets import load_dataset
+from tma_prep.errors import TmaPrepError
 from tma_prep.order_check import attach
 from transformers import (
     AutoModelForCausalLM,
@@ -74,13 +75,15 @@ def encode(row: dict, tokenizer: PreTrainedTokenizerBase, max_length: int) -> di
             if not text.startswith(before) or not text.startswith(until):
                 sys.exit(
                     f"tma_position {row['tma_position']}: the chat template shows earlier messages "
-                    "differently once others follow, so that answers cannot be told apart"
+                    "differently once others follow, so that answers cannot be told apart; give "
+                    "the tokenizer a chat_template that shows a message the same whatever follows"
                 )
             # Not the line break that most templates put behind the end of a turn.
             answers.append(range(len(before), len(until.rstrip())))
     tokens = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
     labels = [
-        token if start < end and any(start in answer for answer in answers) else -100
+        # A token counts that only ends in an answer: many begin with the space before a word.
+        token if any(max(start, one.start) < min(end, one.stop) for one in answers) else -100
         for token, (start, end) in zip(tokens["input_ids"], tokens["offset_mapping"], strict=True)
     ]
     return {"input_ids": tokens["input_ids"][-max_length:], "labels": labels[-max_length:]}
@@ -115,12 +118,13 @@ def main() -> None:
             gradient_accumulation_steps=steps,
             learning_rate=given.learning_rate,
             use_cpu=not torch.accelerator.is_available(),
+            bf16=torch.cuda.is_available() and torch.cuda.is_bf16_supported(),
             report_to="none",
         ),
     )
-    # Stops at the first row out of order, of which a second epoch is full. Afterwards:
+    # ON_ERROR says what a row out of order does: "stop" the training, or "warn" once. Afterwards:
     # tma-prep verify WORK --name NAME --consumed FOLDER/consumed
-    attach(trainer, SHARDS, log=given.output / "consumed", on_error=ON_ERROR)
+    attach(trainer, given.shards, log=given.output / "consumed", on_error=ON_ERROR)
     trainer.train(resume_from_checkpoint=given.resume)
     trainer.save_model(str(given.output))
 """

@@ -19,9 +19,16 @@ _TRAPS = (
     "A streamed dataset with several dataloader workers interleaves its files.",
 )
 
+_TEMPLATE = (
+    "The tokenizer's chat template must mark the answers with {% generation %} … "
+    "{% endgeneration %}, for assistant_only_loss; TRL has such templates for some models, and "
+    "stops at others."
+)
+
 _IMPORTS = """\
 import torch
 from datasets import load_dataset
+from tma_prep.errors import TmaPrepError
 from tma_prep.order_check import attach
 from trl import SFTConfig, SFTTrainer
 """
@@ -62,9 +69,9 @@ def main() -> None:
             report_to="none",
         ),
     )
-    # Stops at the first row out of order, of which a second epoch is full. Afterwards:
+    # ON_ERROR says what a row out of order does: "stop" the training, or "warn" once. Afterwards:
     # tma-prep verify WORK --name NAME --consumed FOLDER/consumed
-    attach(trainer, SHARDS, log=given.output / "consumed", on_error=ON_ERROR)
+    attach(trainer, given.shards, log=given.output / "consumed", on_error=ON_ERROR)
     trainer.train(resume_from_checkpoint=given.resume)
     trainer.save_model(str(given.output))
 """
@@ -82,7 +89,7 @@ def _texts(handoff: Handoff) -> Mapping[str, str]:
             handoff,
             title=TRL.title,
             read_at=TRL.read_at,
-            traps=_TRAPS,
+            traps=(*_TRAPS, _TEMPLATE) if handoff.conversations else _TRAPS,
             imports=_IMPORTS,
             options="",
             constants=constants,

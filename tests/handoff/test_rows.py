@@ -127,6 +127,9 @@ def test_every_row_comes_whole_and_in_order(work: Path, format_name: str, traine
     else:
         names = list(COLUMNS[trainer])
         found = list(zip(*(table.column(name).to_pylist() for name in names), strict=True))
+    if trainer == "axolotl" and names != ["messages"]:
+        # It tokenises the two apart: the space between them goes with the word behind it.
+        wanted = [(p, r if p[-1:].isspace() else f" {r}") for p, r in wanted]
     assert found == wanted
     added = [field.name for field in SHARD_FIELDS]
     assert table.schema.names == [*names, *added]
@@ -207,7 +210,11 @@ def test_conversations_that_a_trainer_would_not_train_on(
     if not bad:
         assert exported(work, trainer).rows == len(UNEVEN)
         return
-    with pytest.raises(InputError, match=r"tma_position \d: has .* would not train on it"):
+    told = (
+        rf"tma_position \d: has .* would not train on it \({len(bad)} of {len(UNEVEN)} rows cannot "
+        r"go out; --on-bad-row skip leaves them out\)$"
+    )
+    with pytest.raises(InputError, match=told):
         exported(work, trainer)
     result = exported(work, trainer, on_bad_row="skip")
     kept = [row for row in order_of(work) if row not in bad]

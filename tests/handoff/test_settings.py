@@ -32,8 +32,8 @@ def wanted(trainer: str, folder: Path, data: bytes, *, chats: bool, packing: boo
         kind: Any = {
             "field_instruction": "instruction",
             "field_output": "output",
-            "format": "{instruction} ",
-            "no_input_format": "{instruction} ",
+            "format": "{instruction}",
+            "no_input_format": "{instruction}",
         }
         dataset = {"path": f"{folder}/train.parquet", "ds_type": "parquet", "split": "train"}
         form = {"type": kind}
@@ -159,6 +159,7 @@ COMMON = {
     "gradient_accumulation_steps": "steps",
     "learning_rate": "given.learning_rate",
     "use_cpu": "not torch.accelerator.is_available()",
+    "bf16": "torch.cuda.is_available() and torch.cuda.is_bf16_supported()",
     "report_to": "'none'",
 }
 
@@ -188,8 +189,22 @@ def test_the_settings_of_the_scripts(
         "packing": "False",
         "shuffle_dataset": "False",
         "max_length": "None",
-        "bf16": "torch.cuda.is_available() and torch.cuda.is_bf16_supported()",
     }
+    assert ("{% generation %}" in text) == chats
+
+
+@pytest.mark.parametrize(
+    ("trainer", "then"),
+    [("axolotl", "axolotl train axolotl.yaml"), ("llamafactory", "llamafactory-cli train llama")],
+)
+def test_what_to_run_stands_on_a_line_of_its_own(
+    ordered: Path, tmp_path: Path, trainer: str, then: str
+) -> None:
+    """Behind the sentence on the global batch, which ends."""
+    lines = config_of(run(ordered, tmp_path / "x", trainer, global_batch=23)).splitlines()
+    place = next(n for n, line in enumerate(lines) if line.startswith(f"# Then: {then}"))
+    assert lines[place - 1].endswith("23.")
+    assert "learning_rate. " in " ".join(line.strip("# ") for line in lines[:place])
 
 
 @pytest.mark.parametrize("trainer", [*SCRIPTS, *CONFIGS, "jsonl"])

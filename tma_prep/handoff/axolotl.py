@@ -2,7 +2,8 @@
 
 Read in axolotl 0.19.0: `merge_datasets` in utils/data/shared.py, `_get_train_sampler` in
 core/trainers/base.py, `allocate_sequentially` in utils/samplers/multipack.py,
-`handle_long_seq_in_dataset` in utils/data/utils.py.
+`handle_long_seq_in_dataset` in utils/data/utils.py, `tokenize_prompt` in
+prompt_strategies/alpaca_w_system.py.
 """
 
 from collections.abc import Mapping
@@ -40,13 +41,14 @@ def _dataset(handoff: Handoff) -> dict[str, object]:
             "message_property_mappings": {"role": "role", "content": "content"},
             "roles_to_train": ["assistant"],
         }
-    # Prompt and response joined by one space, as they were embedded, without words around them.
+    # No words around them. The space between them stands in the data, as the two are tokenised
+    # apart, and a space belongs to the word behind it.
     return dataset | {
         "type": {
             "field_instruction": AXOLOTL.prompt,
             "field_output": AXOLOTL.response,
-            "format": "{instruction} ",
-            "no_input_format": "{instruction} ",
+            "format": "{instruction}",
+            "no_input_format": "{instruction}",
         }
     }
 
@@ -76,9 +78,10 @@ def _texts(handoff: Handoff) -> Mapping[str, str]:
     about = (
         f"Settings that keep the order {handoff.order} ({handoff.rows} rows) in Axolotl, read at "
         f"{AXOLOTL.read_at}. Yours to add: base_model, sequence_len, output_dir, micro_batch_size, "
-        "gradient_accumulation_steps, learning_rate. Then: axolotl train axolotl.yaml"
+        "gradient_accumulation_steps, learning_rate."
     )
     about += batch_note(handoff.global_batch, "micro_batch_size", "gradient_accumulation_steps")
+    about += f"\nThen: axolotl train {CONFIG}"
     return {CONFIG: notes(about, handoff.warnings, _TRAPS) + yaml_text(settings(handoff))}
 
 
@@ -88,6 +91,7 @@ AXOLOTL = Trainer(
     read_at="axolotl 0.19.0",
     prompt="instruction",
     response="output",
+    space_in_response=True,
     texts=_texts,
     start=CONFIG,
     tail=(

@@ -79,11 +79,12 @@ def _texts(handoff: Handoff) -> Mapping[str, str]:
         f"Settings that keep the order {handoff.order} ({handoff.rows} rows) in LLaMA-Factory, "
         f"read at {LLAMAFACTORY.read_at}. Yours to add: model_name_or_path, template, output_dir, "
         "finetuning_type, cutoff_len, per_device_train_batch_size, gradient_accumulation_steps, "
-        "learning_rate. Then: llamafactory-cli train llamafactory.yaml"
+        "learning_rate."
     )
     about += batch_note(
         handoff.global_batch, "per_device_train_batch_size", "gradient_accumulation_steps"
     )
+    about += f"\nThen: llamafactory-cli train {CONFIG}"
     return {
         DATASETS: json.dumps(dataset_info(handoff), indent=2) + "\n",
         CONFIG: notes(about, handoff.warnings, _TRAPS) + yaml_text(settings(handoff)),

@@ -16,8 +16,14 @@ def comment(text: str) -> str:
 
 
 def notes(about: str, warnings: Sequence[str], traps: Sequence[str]) -> str:
-    """The comments at the head of a configuration: what it is, what to mind now, what always."""
-    parts = [comment(about)]
+    """The comments at the head of a configuration: what it is, what to mind now, what always.
+
+    Args:
+        about: A paragraph a line.
+        warnings: What is true of this export.
+        traps: What is true of the trainer.
+    """
+    parts = ["".join(comment(line) for line in about.split("\n"))]
     for title, sentences in (("Warnings", warnings), ("Traps", traps)):
         if sentences:
             parts.append("".join(["#\n", f"# {title}:\n", *(comment(f"- {s}") for s in sentences)]))

@@ -61,6 +61,8 @@ class Trainer:
         packing: The trap of packing, told where packing is asked for.
         packs_in_order: Whether there is packing that keeps the order; else it is refused.
         checks_order: Whether `tma_prep.order_check` watches the training that is exported.
+        space_in_response: Whether the column of the response begins with the space that joins it to
+            the prompt, where none stands there.
         whole_rows: Whether rows go out as they are, every column; JSON Lines then.
         roles_problem: What the trainer would do to a conversation of these roles, if it would not
             train on it as it is.
@@ -78,5 +80,6 @@ class Trainer:
     packing: str
     packs_in_order: bool = False
     checks_order: bool = False
+    space_in_response: bool = False
     whole_rows: bool = False
     roles_problem: Callable[[Sequence[str]], str | None] = lambda roles: None

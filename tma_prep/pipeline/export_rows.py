@@ -70,6 +70,9 @@ class RowForm:
             text: dict[str, object] = {CONVERSATION_COLUMN: [_shown(found) for found in messages]}
         else:
             prompt, response = self.source.exchange(row)
+            apart = not (prompt[-1:].isspace() or response[:1].isspace())
+            if self.trainer.space_in_response and apart:
+                response = f" {response}"
             text = {self.trainer.prompt: prompt, self.trainer.response: response}
         return text | {field.name: row[field.name] for field in SHARD_FIELDS}
 
@@ -163,7 +166,13 @@ def write_rows(
     def converted() -> Iterator[list[dict[str, object]]]:
         nonlocal written
         for rows in _read(shards, form, range(stop)):
-            kept = [_converted(form, row) for row in rows if _position(row) not in left_out]
+            kept = []
+            for row in rows:
+                if _position(row) not in left_out:
+                    try:
+                        kept.append(form.converted(row))
+                    except BadRow as error:
+                        raise _refusal(shards, form, _position(row), error) from error
             written += len(kept)
             yield kept
             on_rows(len(rows))
@@ -182,11 +191,13 @@ def _read(shards: ShardFolder, form: RowForm, positions: range) -> Iterator[list
             yield reader.rows(start, min(start + _ROWS_AT_ONCE, positions.stop))
 
 
-def _converted(form: RowForm, row: Row) -> dict[str, object]:
-    try:
-        return form.converted(row)
-    except BadRow as error:
-        raise InputError(f"{POSITION} {_position(row)}: {error}") from error
+def _refusal(shards: ShardFolder, form: RowForm, position: int, error: BadRow) -> InputError:
+    bad = len(bad_rows(shards, form, lambda rows: None))
+    skip = "--on-bad-row skip leaves them out"
+    remedy = "mend them and embed again" if form.trainer.checks_order else skip
+    return InputError(
+        f"{POSITION} {position}: {error} ({bad} of {shards.rows} rows cannot go out; {remedy})"
+    )
 
 
 def _position(row: Row) -> int:

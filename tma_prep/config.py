@@ -231,6 +231,7 @@ class VerifyOptions(_Options):
     work: str
     names: list[Name] = Field(default_factory=list)
     consumed: Path | None = None
+    consumed_rows: int | None = Field(default=None, ge=1)
 
 
 class CompareOptions(_Options):

@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tma_prep_cli.console import TerminalProgress, print_error, print_json, print_line, print_table
+from tma_prep_cli.console import (
+    TerminalProgress,
+    print_error,
+    print_json,
+    print_line,
+    print_table,
+    print_warning,
+)
 
 if TYPE_CHECKING:
     from tma_prep.pipeline.verify import VerifyResult
@@ -54,6 +61,15 @@ def verify(
         Path | None,
         typer.Option(help="Log of a training (tma_prep.order_check) to compare with the shards."),
     ] = None,
+    consumed_rows: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Rows that the training was to take, from the first; by default all, or those of "
+            "an export of these shards in the workspace. Rows that never came are a finding.",
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Parse, call, print."""
@@ -61,7 +77,13 @@ def verify(
     from tma_prep.pipeline.verify import verify as run
     from tma_prep_cli.console import validated
 
-    options = validated(VerifyOptions, work=work, names=name or [], consumed=consumed)
+    options = validated(
+        VerifyOptions,
+        work=work,
+        names=name or [],
+        consumed=consumed,
+        consumed_rows=consumed_rows,
+    )
     result = run(options, TerminalProgress())
     print_json(result) if json else _print_result(result)
     for proof in result.shards:
@@ -69,8 +91,11 @@ def verify(
             print_error(line)
         if proof.findings_left_out:
             print_error(f"{proof.folder}: {proof.findings_left_out} findings more")
-    for line in result.consumed.findings if result.consumed else []:
-        print_error(line)
+    if result.consumed is not None:
+        for line in result.consumed.warnings:
+            print_warning(line)
+        for line in result.consumed.findings:
+            print_error(line)
     if not result.proven:
         raise typer.Exit(1)
 
@@ -104,6 +129,7 @@ def _print_result(result: "VerifyResult") -> None:
             [
                 ("rows", facts.rows),
                 ("of them in order, from the first", facts.rows_in_order),
+                ("rows that never came", facts.rows_missing),
                 ("processes", facts.ranks),
                 ("micro-batches", facts.batches),
                 ("every row once, in its place", facts.whole),

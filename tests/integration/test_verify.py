@@ -168,31 +168,88 @@ def test_rows_that_rounds_chose(work: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("swapped", [False, True])
-def test_a_log_of_a_training(made: Path, tmp_path: Path, swapped: bool) -> None:
-    """In order, and with two micro-batches that changed places."""
+def write_log(work: Path, log: Path, batches: list[list[int]]) -> None:
+    """What a training of one process on `nft` would leave."""
     start = ConsumedStart(
         rank=0,
         world_size=1,
         rows=ROWS,
-        shards=sha256_of(made / "shards" / "nft" / "manifest.json"),
+        shards=sha256_of(work / "shards" / "nft" / "manifest.json"),
         first_batch=0,
         rows_per_batch=8,
         batches_per_step=1,
     )
-    log = ConsumedLog(tmp_path / "log", start)
-    batches = [list(range(first, first + 8)) for first in range(0, ROWS, 8)]
+    stream = ConsumedLog(log, start)
+    for number, positions in enumerate(batches):
+        stream.add(number, positions)
+    stream.close()
+
+
+def batches_of_eight() -> list[list[int]]:
+    """All rows, in order."""
+    return [list(range(first, min(first + 8, ROWS))) for first in range(0, ROWS, 8)]
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_log_of_a_training(made: Path, tmp_path: Path, swapped: bool) -> None:
+    """In order, and with two micro-batches that changed places."""
+    batches = batches_of_eight()
     if swapped:
         batches[3:5] = batches[4], batches[3]
-    for number, positions in enumerate(batches):
-        log.add(number, positions)
-    log.close()
+    write_log(made, tmp_path / "log", batches)
     result = tma_prep("verify", made, "--name", "nft", "--consumed", tmp_path / "log", "--json")
     told = json.loads(result.stdout)
     assert result.returncode == (1 if swapped else 0)
     assert told["consumed"]["facts"]["rows_in_order"] == (24 if swapped else ROWS)
     assert told["proven"] is told["consumed"]["facts"]["whole"] is not swapped
     assert not told["shards"][0]["findings"]
+
+
+def test_rows_that_never_came(work: Path, tmp_path: Path) -> None:
+    """A finding; a warning if an export left them out, or they were not to be trained."""
+    cut = ROWS - ROWS % 64
+    log = tmp_path / "log"
+    write_log(work, log, batches_of_eight()[: cut // 8])
+    options = VerifyOptions(work=str(work), names=["nft"], consumed=log)
+    result = verify(options)
+    assert result.consumed is not None and result.consumed.facts is not None
+    (line,) = result.consumed.findings
+    assert f"rows from tma_position {cut} on never came ({ROWS - cut} of {ROWS})" in line
+    assert line.endswith(f"--consumed-rows {cut}")
+    assert result.consumed.facts.rows_missing == ROWS - cut
+    assert not result.proven
+
+    result = verify(options.model_copy(update={"consumed_rows": cut}))
+    assert result.proven and result.consumed is not None
+    assert "as --consumed-rows says" in result.consumed.warnings[0]
+    result = verify(options.model_copy(update={"consumed_rows": ROWS}))
+    assert not result.proven and result.consumed is not None
+    assert f"and {ROWS} were to be trained" in result.consumed.findings[0]
+
+    more = ("--name", "nft", "--global-batch", 64, "--tail", "cut")
+    assert tma_prep("export", work, "--for", "jsonl", *more).returncode == 0
+    done = tma_prep("verify", work, "--name", "nft", "--consumed", log)
+    assert done.returncode == 0
+    assert f"never came ({ROWS - cut} of {ROWS}); " in done.stderr
+    assert done.stderr.rstrip().endswith("nft-for-jsonl left them out")
+    with pytest.raises(ArtifactError, match="is an export, and no shards"):
+        verified(work / "exports" / "nft-for-jsonl")
+    with pytest.raises(ArtifactError, match="exports: holds no shards"):
+        verified(work / "exports")
+    # A training that broke off before that is still told.
+    write_log(work, tmp_path / "short", batches_of_eight()[:8])
+    assert not verify(options.model_copy(update={"consumed": tmp_path / "short"})).proven
+
+
+def test_a_workspace_without_embeddings_is_one(work: Path) -> None:
+    """Of other folders in it none is taken for shards, and the order is still compared with."""
+    shutil.rmtree(work / "embeddings")
+    (proof,) = verified(work, "nft").shards
+    assert proof.checks["order"] == "proven"
+    assert proof.checks["input"] == "the workspace holds no finished embeddings"
+    shutil.rmtree(work / "shards")
+    with pytest.raises(ArtifactError, match="holds no shards; run tma-prep arrange"):
+        verified(work)
 
 
 def test_what_cannot_be_verified(work: Path, tmp_path: Path) -> None:
@@ -210,6 +267,8 @@ def test_what_cannot_be_verified(work: Path, tmp_path: Path) -> None:
         verified(work, "x")
     with pytest.raises(OptionError, match="copy them here"):
         verify(VerifyOptions(work="s3://bucket/nft"))
+    with pytest.raises(OptionError, match="name the log with --consumed"):
+        verify(VerifyOptions(work=str(work), consumed_rows=9))
     with pytest.raises(OptionError, match="name its shards with --name"):
         verify(VerifyOptions(work=str(work), consumed=tmp_path))
     result = verify(VerifyOptions(work=str(work), names=["nft"], consumed=tmp_path / "none"))

@@ -81,7 +81,8 @@ def test_a_training_that_stopped_early_is_in_order_and_not_whole(
     write(tmp_path / "log", start(shards), in_order()[:5])
     found = compare(tmp_path / "log", shards)
     assert found.findings == []
-    assert (found.facts.rows, found.facts.whole) == (10, False)
+    facts = found.facts
+    assert (facts.rows, facts.rows_missing, facts.whole) == (10, ROWS - 10, False)
 
 
 def test_a_resumed_run_takes_back_what_is_trained_again(
@@ -119,7 +120,7 @@ def test_the_first_row_out_of_order_is_named(tmp_path: Path, shards: ShardFolder
     assert found.facts.rows_in_order == 15
     assert "tma_position 15 was expected and 9 came" in found.findings[0]
     assert "rank 1 of 2, micro-batch 3, row 1 of 2" in found.findings[0]
-    assert "1 rows came more than once, the first tma_position 9" in found.findings[1]
+    assert "1 row came more than once, the first tma_position 9" in found.findings[1]
     assert "never came, the first tma_position 15" in found.findings[2]
     assert not found.facts.whole
 
@@ -145,6 +146,12 @@ def test_a_log_that_lacks_batches_is_no_proof(tmp_path: Path, shards: ShardFolde
     found = compare(tmp_path / "torn", shards)
     assert "ends at micro-batch 1, and another process went on to 5" in found.findings[0]
     assert not found.facts.whole
+
+    write(tmp_path / "one", start(shards, first_batch=1), in_order()[1:], first=1)
+    assert "micro-batch 0 is missing" in compare(tmp_path / "one", shards).findings[0]
+    (tmp_path / "torn" / log_name(1, 2)).write_bytes(b"")
+    found = compare(tmp_path / "torn", shards)
+    assert "holds none, and another process went on to 5" in found.findings[0]
 
 
 def test_processes_that_died_within_a_step_of_each_other_are_no_finding(
@@ -189,6 +196,15 @@ def test_a_folder_without_a_whole_log_is_refused(tmp_path: Path, shards: ShardFo
         compare(tmp_path / "log", shards)
     write(tmp_path / "log", start(shards, 1, 2), in_order(1, 2))
     with pytest.raises(ArtifactError, match="rank-00000-of-00002.jsonl: is missing"):
+        compare(tmp_path / "log", shards)
+    impossible = tmp_path / "log" / log_name(2, 2)
+    for path in (impossible, tmp_path / "log" / log_name(0, 2)):
+        path.touch()
+    with pytest.raises(ArtifactError, match="of-00002.jsonl: is the log of no process among 2"):
+        compare(tmp_path / "log", shards)
+    impossible.write_bytes(bytes(99))
+    impossible.replace(tmp_path / "log" / log_name(0, 2))
+    with pytest.raises(ArtifactError, match="rank-00000-of-00002.jsonl: line 1 is no line"):
         compare(tmp_path / "log", shards)
     (tmp_path / "log" / log_name(0, 1)).touch()
     with pytest.raises(ArtifactError, match="holds logs of 1 and 2 processes"):

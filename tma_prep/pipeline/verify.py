@@ -1,5 +1,6 @@
 """`tma-prep verify`: shards proven against manifest, order and input."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,28 +9,17 @@ from tma_prep.artifacts import MANIFEST, Workspace
 from tma_prep.config import VerifyOptions
 from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.memory import default_budget
+from tma_prep.pipeline.verify_consumed import ConsumedResult, told, verify_consumed
 from tma_prep.pipeline.verify_reference import Elsewhere, references
 from tma_prep.progress import Progress, Silent, Stopwatch
 from tma_prep.remote import RemotePath, any_path
-from tma_prep.shards.consumed import ConsumedFacts, compare
 from tma_prep.shards.findings import Proof, unproven
 from tma_prep.shards.folder import open_shards
 from tma_prep.shards.verification import verify_shards
 
-
-@dataclass(frozen=True)
-class ConsumedResult:
-    """What became of the log of a training.
-
-    Attributes:
-        log: Its folder.
-        findings: What is wrong, a line each.
-        facts: What it says in numbers; None where it cannot be read.
-    """
-
-    log: str
-    findings: list[str]
-    facts: ConsumedFacts | None
+_BESIDE_SHARDS = ("embeddings", "orders", "neighbors")
+_OTHER_KINDS = ("embeddings", "neighbors", "leakage", "ranking", "order", "export", "check")
+"""Of manifests in a workspace that are not of shards."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +61,18 @@ def verify(options: VerifyOptions, progress: Progress | None = None) -> VerifyRe
             f"--consumed is the log of one training; name its shards with --name "
             f"({', '.join(place.folders)})"
         )
+    if options.consumed is None and options.consumed_rows is not None:
+        raise OptionError("--consumed-rows says how long a log is; name the log with --consumed")
     with clock("verify"):
         known = None if place.workspace is None else Elsewhere(place.workspace)
         proofs = [_proof(name, path, known, progress) for name, path in place.folders.items()]
     consumed = None
     if options.consumed is not None:
         with clock("consumed"):
-            consumed = _consumed(options.consumed, next(iter(place.folders.values())))
+            (folder,) = place.folders.values()
+            consumed = verify_consumed(
+                options.consumed, folder, options.consumed_rows, place.workspace
+            )
     return VerifyResult(
         work=options.work,
         proven=not any(proof.findings for proof in proofs)
@@ -93,25 +88,11 @@ def _proof(name: str, path: Path, known: Elsewhere | None, progress: Progress) -
     try:
         shards = open_shards(path)
     except (ArtifactError, OSError) as error:
-        return unproven(name, path, _told(error))
+        return unproven(name, path, told(error))
     with references(name, shards, known) as reference:
         return verify_shards(
             name, shards, reference, memory_bytes=default_budget(), progress=progress
         )
-
-
-def _consumed(log: Path, folder: Path) -> ConsumedResult:
-    try:
-        found = compare(log, open_shards(folder))
-    except (ArtifactError, OSError) as error:
-        return ConsumedResult(str(log), [_told(error)], None)
-    return ConsumedResult(str(log), found.findings, found.facts)
-
-
-def _told(error: ArtifactError | OSError) -> str:
-    if isinstance(error, ArtifactError):
-        return str(error)
-    return f"{error.filename}: cannot be read ({error.strerror}); check what lies there"
 
 
 def _find(work: str) -> _Place:
@@ -129,7 +110,12 @@ def _find(work: str) -> _Place:
     if not path.is_dir():
         what = "is a file" if path.exists() else "no such folder"
         raise ArtifactError(f"{path}: {what}; name a workspace, or a folder of shards")
-    if (path / "embeddings").is_dir():
+    if _kind(path) == "export":
+        raise ArtifactError(
+            f"{path}: is an export, and no shards; verify the shards that it was made of, "
+            "WORK/shards/NAME"
+        )
+    if _is_workspace(path):
         found = {each.name: each for each in _folders(path / "shards")}
         if not found:
             raise ArtifactError(f"{path}: holds no shards; run tma-prep arrange")
@@ -137,7 +123,8 @@ def _find(work: str) -> _Place:
     if _is_shards(path):
         place = path.resolve()
         around = place.parent.parent
-        inside = place.parent.name == "shards" and (around / "embeddings").is_dir()
+        beside = any((around / name).is_dir() for name in _BESIDE_SHARDS)
+        inside = place.parent.name == "shards" and beside
         return _Place({place.name: path}, Workspace(around) if inside else None)
     found = {each.name: each for each in _folders(path) if _is_shards(each)}
     if not found:
@@ -166,5 +153,25 @@ def _folders(path: Path) -> Iterator[Path]:
         )
 
 
+def _is_workspace(path: Path) -> bool:
+    """Whether a folder lies in it that only a workspace has; a copy may lack some."""
+    return any(
+        (path / name).is_dir() and _kind(path / name) != "shards"
+        for name in ("shards", *_BESIDE_SHARDS)
+    )
+
+
 def _is_shards(path: Path) -> bool:
+    """Whether it is meant to be, even if its manifest is damaged or gone."""
+    if _kind(path) in _OTHER_KINDS:
+        return False
     return (path / MANIFEST).is_file() or any(path.glob("part-*.parquet"))
+
+
+def _kind(path: Path) -> str | None:
+    """What its manifest says that a folder is; None where that cannot be read."""
+    try:
+        manifest = json.loads((path / MANIFEST).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return str(manifest.get("kind")) if isinstance(manifest, dict) else None

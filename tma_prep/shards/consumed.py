@@ -20,6 +20,7 @@ from tma_prep.shards.folder import ShardFolder
 from tma_prep_schemas import CONSUMED_LINE, ConsumedBatch, ConsumedStart
 
 _NAME = re.compile(r"rank-(\d{5,})-of-(\d{5,})\.jsonl")
+_LINE_BEGINS = b'{"kind":"'
 _NEW_FOLDER = "give every training a folder of its own"
 
 
@@ -150,7 +151,7 @@ def read_rank(path: Path) -> RankLog:
     log = RankLog(path)
     with path.open("rb") as stream:
         for number, text in enumerate(stream, 1):
-            if not text.endswith(b"\n"):
+            if not text.endswith(b"\n") and (number > 1 or _LINE_BEGINS.startswith(text[:9])):
                 break  # it was being written when the process died
             try:
                 wrong = log.take(CONSUMED_LINE.validate_json(text))
@@ -185,6 +186,11 @@ def read_log(folder: Path) -> list[RankLog]:
         raise ArtifactError(
             f"{folder / missing[0]}: is missing; copy the files of all {size} processes together"
         )
+    strange = sorted(set(names) - set(wanted))
+    if strange:
+        raise ArtifactError(
+            f"{folder / strange[0]}: is the log of no process among {size}; remove it"
+        )
     return [read_rank(folder / name) for name in wanted]
 
 
@@ -195,6 +201,7 @@ class ConsumedFacts:
     Attributes:
         rows: Rows that came, counted as often as they did.
         rows_in_order: Of those, how many came before the first one out of its place.
+        rows_missing: Rows of the shards that never came.
         ranks: Processes.
         batches: Micro-batches of all processes together.
         whole: Every row of the shards came once, in its place, and nothing else did.
@@ -202,6 +209,7 @@ class ConsumedFacts:
 
     rows: int
     rows_in_order: int
+    rows_missing: int
     ranks: int
     batches: int
     whole: bool
@@ -257,6 +265,7 @@ def compare(folder: Path, shards: ShardFolder) -> ConsumedComparison:
     facts = ConsumedFacts(
         rows=len(positions),
         rows_in_order=in_order,
+        rows_missing=shards.rows - int(np.count_nonzero(_times(positions, shards.rows))),
         ranks=len(logs),
         batches=len(ordered),
         whole=not findings and len(positions) == shards.rows,
@@ -282,18 +291,17 @@ def _gaps(logs: list[RankLog]) -> list[str]:
         numbers = np.array(log.numbers, dtype=np.int64)
         missing = np.flatnonzero(numbers != np.arange(len(numbers)))
         if len(missing):
-            at = int(missing[0])
+            at, last = int(missing[0]), int(numbers[missing[0]]) - 1
+            which = f"batch {at} is" if at == last else f"batches {at} to {last} are"
             findings.append(
-                f"{log.path}: micro-batches {at} to {numbers[at] - 1} are missing; a resumed run "
-                "must go on in the log of the one before"
+                f"{log.path}: micro-{which} missing; a resumed run must go on in the log of the "
+                "one before"
             )
         # Processes meet once a step only; whichever died first may lack what others did since.
         may_lack = log.start.batches_per_step or 1 if log.start is not None else 1
         if longest - (log.numbers[-1] if log.numbers else -1) > may_lack:
-            findings.append(
-                f"{log.path}: ends at micro-batch {log.numbers[-1] if log.numbers else 'none'}, "
-                f"and another process went on to {longest}"
-            )
+            ends = f"ends at micro-batch {log.numbers[-1]}" if log.numbers else "holds none"
+            findings.append(f"{log.path}: {ends}, and another process went on to {longest}")
     return findings
 
 
@@ -346,19 +354,28 @@ def _first_wrong(
 
 def _repeated_and_missing(folder: Path, positions: NDArray[np.int64], rows: int) -> list[str]:
     """How many rows came more than once, and how many of those passed by never did."""
-    held = positions[(positions >= 0) & (positions < rows)]
-    times = np.bincount(held, minlength=rows)
+    times = _times(positions, rows)
     again = np.flatnonzero(times > 1)
-    reached = int(held.max(initial=-1)) + 1
+    reached = int(np.flatnonzero(times).max(initial=-1)) + 1
     never = np.flatnonzero(times[:reached] == 0)
     findings = []
     if len(again):
         findings.append(
-            f"{folder}: {len(again)} rows came more than once, the first tma_position {again[0]}"
+            f"{folder}: {_rows(len(again))} came more than once, the first tma_position {again[0]}"
         )
     if len(never):
         findings.append(
-            f"{folder}: {len(never)} rows before the last one that came never came, the first "
+            f"{folder}: {_rows(len(never))} before the last one that came never came, the first "
             f"tma_position {never[0]}"
         )
     return findings
+
+
+def _times(positions: NDArray[np.int64], rows: int) -> NDArray[np.intp]:
+    """How often each row of the shards came."""
+    held = positions[(positions >= 0) & (positions < rows)]
+    return np.bincount(held, minlength=rows)
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count} rows"

@@ -43,7 +43,7 @@ def summary(tmp_path_factory: pytest.TempPathFactory) -> CheckSummary:
     write_side(root / "test.jsonl", tests, test_vectors)
     work = root / "work"
     inputs = ("--train", root / "train.jsonl", "--test", root / "test.jsonl")
-    check = ("--seeds", 3, "--base-steps", 10, "--steps", 10)
+    check = ("--seeds", 2, "--base-steps", 10, "--steps", 10)
     for arguments in (
         ("embed", *inputs, "--vectors-column", "v", "--out", work),
         ("arrange", work, "--order", "nft", "--order", "rt"),

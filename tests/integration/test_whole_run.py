@@ -1,8 +1,6 @@
 """The three commands on the sample data, from the command line, and what they leave behind."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.brute_force import nearest_first, rounds_of, similarity_matrix
+from tests.integration.check_workspace import tma_prep as run_here
 from tma_prep.instances import text_id
 from tma_prep_schemas import CURVES, NEIGHBORS, ORDER, CheckSummary, ShardsManifest
 
@@ -25,13 +24,8 @@ CHECK = (
 
 
 def tma_prep(*arguments: object) -> dict[str, object]:
-    """Run the command line in a process of its own; what it prints as JSON."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tma_prep_cli", *map(str, arguments), "--json"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    """Run the command line; what it prints as JSON."""
+    done = run_here(*arguments, "--json")
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 1
     found: dict[str, object] = json.loads(done.stdout)

@@ -54,6 +54,19 @@ def test_a_template_that_shows_messages_differently_is_refused(encode: Any) -> N
         encode(row(), tokenizer, 2048)
 
 
+def test_a_conversation_keeps_its_end_and_an_answer(encode: Any) -> None:  # noqa: ANN401
+    """Cut at the beginning; refused by its position where no answer is left."""
+    tokenizer = train_tokenizer([SAID] * 9, 300)
+    tokenizer.chat_template = HEADED
+    whole = encode(row(), tokenizer, 2048)
+    found = encode(row(), tokenizer, 9)
+    assert found == {name: tokens[-9:] for name, tokens in whole.items()}
+    asked = row()
+    asked["messages"].append({"role": "user", "content": "a long question"})
+    with pytest.raises(SystemExit, match="tma_position 5: no answer among the last 9 of .* tokens"):
+        encode(asked, tokenizer, 9)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("trainer", ["transformers", "trl"])
 def test_shards_that_moved_are_named(ordered: Path, tmp_path: Path, trainer: str) -> None:

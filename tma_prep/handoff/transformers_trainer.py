@@ -86,6 +86,11 @@ def encode(row: dict, tokenizer: PreTrainedTokenizerBase, max_length: int) -> di
         token if any(max(start, one.start) < min(end, one.stop) for one in answers) else -100
         for token, (start, end) in zip(tokens["input_ids"], tokens["offset_mapping"], strict=True)
     ]
+    if len(labels) > max_length and all(label == -100 for label in labels[-max_length:]):
+        sys.exit(
+            f"tma_position {row['tma_position']}: no answer among the last {max_length} of "
+            f"{len(labels)} tokens, so that there is no loss; give a greater --max-length"
+        )
     return {"input_ids": tokens["input_ids"][-max_length:], "labels": labels[-max_length:]}
 
 

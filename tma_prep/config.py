@@ -1,6 +1,7 @@
 """The options of every command, validated; unknown ones are refused."""
 
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,6 +11,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    TypeAdapter,
     ValidationError,
 )
 
@@ -130,6 +132,28 @@ class _Options(BaseModel):
         """
         recorded: dict[str, Option] = self.model_dump(mode="json", exclude=set(left_out))
         return recorded
+
+
+def wrong_record(
+    model: type[BaseModel], config: Mapping[str, Option], names: Iterable[str]
+) -> str | None:
+    """What is wrong with options that a manifest records, or None.
+
+    Args:
+        model: The options of the command.
+        config: What is recorded.
+        names: What is looked at: fields of the options, or else text.
+    """
+    for name in names:
+        if name not in config:
+            return f"config has no {name}"
+        field = model.model_fields.get(name)
+        kind = str if field is None else field.rebuild_annotation()
+        try:
+            TypeAdapter(kind).validate_python(config[name], strict=True)
+        except ValidationError:
+            return f"config.{name} cannot be {config[name]!r}"[:100]
+    return None
 
 
 class _WithBudget(_Options):

@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tma_prep.artifacts import ARRANGE_AGAIN, MANIFEST, Workspace, check_files, read_manifest
+from tma_prep.config import ArrangeOptions, wrong_record
 from tma_prep.errors import ArtifactError
 from tma_prep.parquet import read_table
 from tma_prep.pipeline.sides import Sides, Tasks, tasks_of
@@ -179,11 +180,11 @@ def open_order(workspace: Workspace, sides: Sides, name: str) -> Arranged:
         raise ArtifactError(
             f"{path}: was arranged from other embeddings than the workspace holds now; {_AGAIN}"
         )
-    missing = [option for option in _READ_OPTIONS if option not in manifest.config]
-    if missing:
+    wrong = wrong_record(ArrangeOptions, manifest.config, _READ_OPTIONS)
+    if wrong is not None:
         raise ArtifactError(
-            f"{workspace.order_manifest(name)}: is damaged or of another version (config has no "
-            f"{missing[0]}); {ARRANGE_AGAIN}"
+            f"{workspace.order_manifest(name)}: is damaged or of another version ({wrong}); "
+            f"{ARRANGE_AGAIN}"
         )
     check_files(path.parent, manifest, ARRANGE_AGAIN)
     table = read_table(path, ORDER, remedy=ARRANGE_AGAIN)

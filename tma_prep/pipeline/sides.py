@@ -5,7 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tma_prep.artifacts import MANIFEST, Workspace, check_files, read_manifest, sha256_of
+from tma_prep.artifacts import (
+    EMBED_AGAIN,
+    MANIFEST,
+    Workspace,
+    check_files,
+    read_manifest,
+    sha256_of,
+)
+from tma_prep.config import EmbedOptions, wrong_record
 from tma_prep.embedding.store import EmbeddingStore
 from tma_prep.errors import ArtifactError, OptionError
 from tma_prep_schemas import EmbeddingsManifest
@@ -58,11 +66,12 @@ def open_sides(workspace: Workspace) -> Sides:
             raise ArtifactError(
                 f"{folder}: holds no finished embeddings; run tma-prep embed to its end first"
             )
-        check_files(
-            folder,
-            manifest,
-            "its embeddings are damaged: run the same embed with --overwrite",
-        )
+        wrong = wrong_record(EmbedOptions, manifest.config, ("model", "text"))
+        if wrong is not None:
+            raise ArtifactError(
+                f"{folder / MANIFEST}: is damaged or of another version ({wrong}); {EMBED_AGAIN}"
+            )
+        check_files(folder, manifest, f"its embeddings are damaged: {EMBED_AGAIN}")
         stores[side] = EmbeddingStore(folder, manifest)
         inputs[f"embeddings/{side}"] = sha256_of(folder / MANIFEST)
         before[f"embeddings/{side}"] = manifest.updated_from

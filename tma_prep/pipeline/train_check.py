@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tma_prep.arrangement import parse_rounds
 from tma_prep.artifacts import (
+    ARRANGE_AGAIN,
     MANIFEST,
     Workspace,
     beside,
@@ -18,7 +19,7 @@ from tma_prep.artifacts import (
     sha256_of,
     write_manifest,
 )
-from tma_prep.config import TrainCheckOptions
+from tma_prep.config import ArrangeOptions, TrainCheckOptions, wrong_record
 from tma_prep.embedding.store import EmbeddingStore
 from tma_prep.errors import ArtifactError, OptionError, VerdictError
 from tma_prep.pipeline.inputs import check_inputs
@@ -271,11 +272,17 @@ def _open_shards(
                 f"--order {name}: {workspace.shards(name)} holds no finished shards; "
                 f"there are {', '.join(there)}"
             )
-        check_files(workspace.shards(name), manifest, "run arrange again with --overwrite")
+        wrong = wrong_record(ArrangeOptions, manifest.config, ("seed",))
+        if wrong is not None:
+            raise ArtifactError(
+                f"{workspace.shards(name) / MANIFEST}: is damaged or of another version ({wrong}); "
+                f"{ARRANGE_AGAIN}"
+            )
+        check_files(workspace.shards(name), manifest, ARRANGE_AGAIN)
         opened[name] = manifest
     for name, manifest in opened.items():
         for side in ("train", "test"):
-            if manifest.inputs[f"embeddings/{side}"] != sides.inputs[f"embeddings/{side}"]:
+            if manifest.inputs.get(f"embeddings/{side}") != sides.inputs[f"embeddings/{side}"]:
                 raise ArtifactError(
                     f"{workspace.shards(name)}: was arranged from other {side} embeddings than the "
                     "workspace holds now; run arrange again with --overwrite"

@@ -121,6 +121,8 @@ class _Checking(TrainerCallback):
             rows_per_batch=None if rows > rows_per_batch else rows_per_batch,
             batches_per_step=args.gradient_accumulation_steps,
             first_batch=trainer.state.global_step * args.gradient_accumulation_steps,
+            # It is of no effect where rows are streamed.
+            sampling=args.train_sampling_strategy if has_length(trainer.train_dataset) else None,
         )
         self._begun = True
 

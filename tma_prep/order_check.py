@@ -116,19 +116,22 @@ class _Checked(Generic[Batch]):
         loader: Iterable[Batch],
         check: OrderCheck,
         positions: Callable[[Batch], Any],
-        begin: Callable[[int], None],
+        begin: Callable[[int, int | None], None],
+        start: Callable[[], int | None],
     ) -> None:
         self._loader = loader
         self._check = check
         self._positions = positions
-        self._begin: Callable[[int], None] | None = begin
+        self._begin: Callable[[int, int | None], None] | None = begin
+        self._start = start
 
     def __iter__(self) -> Iterator[Batch]:
         """The same batches; a second pass goes on counting, so that it is told."""
+        start = self._start()  # before the loader takes it
         for batch in self._loader:
             positions = [int(position) for position in self._positions(batch)]
             if self._begin is not None:
-                self._begin(len(positions))
+                self._begin(len(positions), start)
                 self._begin = None
             rows = _column_of(batch, ROW)
             self._check.take(positions, None if rows is None else [int(row) for row in rows])
@@ -160,7 +163,8 @@ def checked(
         log: Folder of the consumption log, for `tma-prep verify --consumed`.
         positions: From a batch to its rows' `tma_position`; by default `batch["tma_position"]`,
             the `tma_position` of each row of a list, or the attribute.
-        first_batch: Batches that this process took before, where a training is resumed.
+        first_batch: Batches that this process took before, where a training is resumed. Tma-prep's
+            own loader knows, once its state is loaded.
         rank: This process; by default as torch.distributed or torchrun says.
         world_size: How many share the rows; by default as for `rank`.
         on_error: As of `OrderCheck`.
@@ -172,23 +176,30 @@ def checked(
     from tma_prep.shards.loader import OrderedShards, rank_of
 
     check = OrderCheck(shards, log, on_error=on_error)
-    dataset = getattr(loader, "dataset", None)
+    dataset = getattr(loader, "dataset", loader)
     ordered = dataset if isinstance(dataset, OrderedShards) else None
     if ordered is not None:
         rank, world_size = ordered.rank, ordered.world_size
     own_rank, size = rank_of(rank, world_size)
 
-    def begin(rows: int) -> None:
+    def start() -> int | None:
+        return None if ordered is None else ordered.start
+
+    def begin(rows: int, position: int | None) -> None:
         varies = ordered is not None or not hasattr(loader, "batch_size")
+        before = first_batch
+        if ordered is not None and position is not None and not first_batch:
+            before = -(-position // ordered.batch_size)
         check.begin(
             rank=own_rank,
             world_size=size,
             rows_per_batch=None if varies else getattr(loader, "batch_size", None) or rows,
-            first_batch=first_batch,
+            first_batch=before,
             rows_per_step=None if ordered is None else ordered.batch_size,
+            first_position=None if first_batch else position,
         )
 
-    return _Checked(loader, check, positions or _positions_of, begin)
+    return _Checked(loader, check, positions or _positions_of, begin, start)
 
 
 def _positions_of(batch: Any) -> Any:  # noqa: ANN401

@@ -22,6 +22,7 @@ def arrived(
     first_batch: int = 0,
     expected: int | None = None,
     rows: int = ROWS,
+    sampling: str | None = None,
 ) -> Arrival:
     """The first row of a micro-batch that is not in its turn."""
     start = (batch * world_size + rank) * (size or 1) if expected is None else expected
@@ -37,6 +38,7 @@ def arrived(
         positions=positions,
         place=place,
         expected=start + place,
+        sampling=sampling,
     )
 
 
@@ -85,6 +87,18 @@ CASES: dict[str, tuple[str, Arrival]] = {
     "dropped, batches of one": (causes.DROPPED, arrived([9], batch=8, size=1)),
     "packed": (causes.PACKED, arrived([9, 3, 700, 1, 12], size=None)),
     "packed with one left out": (causes.DROPPED, arrived([8, 9, 11], size=None, expected=8)),
+    "a row twice": (causes.REPEATED, arrived([4, 5, 5, 6], batch=1)),
+    "a row twice, across batches": (causes.REPEATED, arrived([3, 4, 5, 6], batch=1)),
+    "a row twice, batches of one": (causes.REPEATED, arrived([7], batch=8, size=1)),
+    "a row inserted": (causes.REPEATED, arrived([4, 700, 5, 6], batch=1)),
+    "a late start": (causes.LATE_START, arrived([40, 41, 42, 43])),
+    "a late start at a file": (causes.LATE_START, arrived([8000, 8001, 8002, 8003])),
+    "a late start, rank 1": (causes.LATE_START, arrived([44, 45, 46, 47], rank=1, world_size=2)),
+    "sampled in order": (causes.SHUFFLED, arrived([512, 7, 9001, 88], sampling="sequential")),
+    "sampled by length": (
+        causes.BY_LENGTH.format(sampling="group_by_length"),
+        arrived([512, 7, 9001, 88], sampling="group_by_length"),
+    ),
     "shuffle buffer": (causes.BUFFER, arrived([512, 7, 901, 88])),
 }
 

@@ -148,6 +148,25 @@ def test_rows_of_other_shards_are_caught(rows: Rows, shards: Path) -> None:
             list(batches)
 
 
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_our_own_loader_says_where_it_was_resumed(
+    tmp_path: Path, shards: Path, num_workers: int
+) -> None:
+    """From its state, with the log of the run before; and a loop that says nothing is told."""
+    first, second = (OrderedShards(shards, batch_size=8) for _ in range(2))
+    loader = first.loader()
+    for _ in itertools.islice(checked(loader, shards, tmp_path / "log"), 2):
+        pass
+    resumed = second.loader(num_workers=num_workers)
+    resumed.load_state_dict(loader.state_dict())
+    rest = checked(resumed, shards, tmp_path / "log")
+    assert positions(rest) == IN_ORDER[16:]
+    assert compare(tmp_path / "log", open_shards(shards)).facts.whole
+    second.load_state_dict(loader.state_dict())
+    with pytest.raises(OrderError, match="0 was expected and 16 came .* resumed without first_b"):
+        positions(checked(iter(second), shards))
+
+
 def test_a_batch_without_positions_is_told(rows: Rows, shards: Path) -> None:
     """And where they are can be said."""
     loader = loader_of(rows, collate_fn=lambda found: [row["tma_position"] for row in found])

@@ -39,6 +39,15 @@ DROPPED = (
     "rows in between did not come: filtered or skipped on the way (SFTTrainer drops a row whose "
     "max_length leaves nothing of its response)"
 )
+REPEATED = (
+    "a row came twice or rows were inserted: look for what adds rows to the dataset "
+    "(concatenation, oversampling, a shard that was copied)"
+)
+LATE_START = (
+    "the dataset does not begin at the first row: a part of it was selected, rows were skipped or "
+    "filtered, its files are read in another order, or a loop was resumed without first_batch=… of "
+    "checked"
+)
 PACKED = 'packing sorts rows by length ("bfd"): set packing=False, or pack in order beforehand'
 BUFFER = (
     "rows come in random order from a window: a shuffle buffer of a streamed dataset (leave "
@@ -48,6 +57,15 @@ RANDOM = (
     'rows come in random order: a random sampler (set train_sampling_strategy="sequential" in the '
     "arguments of the trainer, shuffle=False in a DataLoader) or a shuffled dataset (.shuffle(), "
     "shuffle_dataset, train_test_split)"
+)
+
+SHUFFLED = (
+    "rows come in random order though the trainer samples them sequentially: the dataset is "
+    "shuffled (.shuffle(), shuffle_dataset, train_test_split)"
+)
+BY_LENGTH = (
+    'train_sampling_strategy="{sampling}" puts rows in an order of its own, by length: set '
+    'train_sampling_strategy="sequential"'
 )
 
 _WINDOW_ROWS = 2048
@@ -72,6 +90,7 @@ class Arrival:
         positions: `tma_position` of all rows of the micro-batch, as they came.
         place: The row in question, by its index in `positions`.
         expected: `tma_position` that should have stood there; `rows` or more after the last one.
+        sampling: The trainer's `train_sampling_strategy`, where known and in use.
     """
 
     rows: int
@@ -84,6 +103,7 @@ class Arrival:
     positions: Sequence[int]
     place: int
     expected: int
+    sampling: str | None = None
 
     @property
     def came(self) -> int:
@@ -135,7 +155,9 @@ def _shared_out(arrival: Arrival) -> str | None:
             return SAME_ROWS
         if _steps(arrival.positions) == {arrival.world_size}:
             return STRIDED
-    if arrival.came in arrival.first_positions[1:]:
+    # The very first row of all is not in turn with anything.
+    very_first = arrival.rank == arrival.batch == arrival.place == 0
+    if arrival.came in arrival.first_positions[1:] and not very_first:
         if arrival.place > 0:
             return WORKERS
         if _is_run(arrival.positions):
@@ -152,6 +174,10 @@ def _out_of_order(arrival: Arrival) -> str:
     if steps == {-1}:
         return REVERSED
     gap = arrival.came - arrival.expected
+    if arrival.batch == arrival.place == 0 < gap and len(positions) > 1 and _is_run(positions):
+        return LATE_START if arrival.rows_per_batch else f"{PACKED}; or {LATE_START}"
+    if _has_more(arrival):
+        return REPEATED
     packed = arrival.rows_per_batch is None
     close = positions[-1] - positions[0] <= 2 * len(positions)
     near = close if tells and not packed else gap * 100 < arrival.rows
@@ -162,7 +188,22 @@ def _out_of_order(arrival: Arrival) -> str:
     within = all(abs(position - arrival.expected) <= _WINDOW_ROWS for position in positions)
     if tells and within and arrival.rows > 4 * _WINDOW_ROWS:
         return BUFFER
-    return RANDOM
+    if arrival.sampling in (None, "random"):
+        return RANDOM
+    if arrival.sampling == "sequential":
+        return SHUFFLED
+    return BY_LENGTH.format(sampling=arrival.sampling)
+
+
+def _has_more(arrival: Arrival) -> bool:
+    """Whether rows go on in order after one, or some, that were not to come here."""
+    at, rest = arrival.place, arrival.positions[arrival.place :]
+    if not _is_run(arrival.positions[:at]):
+        return False
+    back = arrival.expected - arrival.came
+    again = 0 < back <= len(arrival.positions) and _is_run(rest)
+    inserted = len(rest) > 1 and rest[1] == arrival.expected and _is_run(rest[1:])
+    return again or inserted
 
 
 def _steps(positions: Sequence[int]) -> set[int]:

@@ -106,6 +106,11 @@ class OrderedShards(IterableDataset[Any]):
             )
         self._start = self._next = position
 
+    @property
+    def start(self) -> int:
+        """Position at which the next iteration begins."""
+        return self._start
+
     def state_dict(self) -> State:
         """Where this iteration stands: after the batch that it gave last."""
         return {"shards": self._shards, "next_position": self._next}

@@ -62,6 +62,8 @@ class OrderCheck:
         self._log: ConsumedLog | None = None
         self._start: ConsumedStart | None = None
         self._share: int | None = None
+        self._shares_from = 0
+        self._sampling: str | None = None
         self._next = 0
         self._kept = True
 
@@ -74,6 +76,8 @@ class OrderCheck:
         batches_per_step: int | None = None,
         first_batch: int = 0,
         rows_per_step: int | None = None,
+        first_position: int | None = None,
+        sampling: str | None = None,
     ) -> None:
         """A training begins, or is resumed.
 
@@ -87,6 +91,8 @@ class OrderCheck:
             first_batch: Micro-batches of this process in the checkpoint that it begins from.
             rows_per_step: For `OrderedShards`: rows of a global batch, of which each process gets
                 an equal part, of the last too.
+            first_position: Of the global batch that the run begins with, where known.
+            sampling: The trainer's `train_sampling_strategy`, for the likely cause.
 
         Raises:
             ArtifactError: The log is another training's.
@@ -102,7 +108,11 @@ class OrderCheck:
             batches_per_step=batches_per_step,
         )
         self.batch, self._share, self._kept = first_batch, rows_per_step, True
+        self._sampling = sampling
         self._next = first_batch * (rows_per_batch or 0) * world_size
+        self._shares_from = first_batch * (rows_per_step or 0)
+        if first_position is not None:
+            self._next = self._shares_from = first_position
         if self._folder is not None:
             self._log = ConsumedLog(self._folder, self._start)
 
@@ -163,13 +173,14 @@ class OrderCheck:
                     positions=positions,
                     place=place,
                     expected=expected,
+                    sampling=self._sampling,
                 )
         return None
 
     def _first_expected(self, start: ConsumedStart, positions: Sequence[int]) -> int:
         """The position with which this process's micro-batch must begin."""
         if self._share is not None:
-            step_start = self.batch * self._share
+            step_start = self._shares_from + (self.batch - start.first_batch) * self._share
             rows = min(self._share, self.shards.rows - step_start)
             return step_start + rows * start.rank // start.world_size
         if start.rows_per_batch is None:

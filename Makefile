@@ -25,9 +25,10 @@ test: lint  ## everything CI runs
 torture: $(READY)  ## what damages, kills and starves, at full length: a quarter of an hour
 	TORTURE=1 $(BIN)/python -m pytest -q -n 2 $(TORTURED)
 
-audit: $(READY)  ## known faults of the installed libraries, where their database can be reached
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip-audit
-	$(BIN)/pip-audit --skip-editable
+audit:  ## known faults of the versions in constraints.txt, where their database can be reached
+	test -x $(VENV)/audit/bin/pip-audit || $(PYTHON) -m venv $(VENV)/audit
+	$(VENV)/audit/bin/python -m pip install --quiet pip-audit
+	$(VENV)/audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt
 
 lint: $(READY)
 	$(BIN)/ruff check .

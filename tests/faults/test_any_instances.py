@@ -144,7 +144,7 @@ def through(place: Place, file: str) -> str | None:
     return None
 
 
-@settings(max_examples=amount(15, 1200), **LONG_CASES)
+@settings(max_examples=amount(15, 800), **LONG_CASES)
 @given(rows=rows_of(), kind=st.sampled_from(["jsonl", "json", "parquet"]))
 def test_any_instances(place: Place, tally: Tally, rows: list[dict[str, Any]], kind: str) -> None:
     """Rows of any text, type and nesting, through embed, arrange, verify and export."""

@@ -69,7 +69,7 @@ def undisturbed(made: Place) -> Undisturbed:
     return Undisturbed(made)
 
 
-@settings(max_examples=amount(80, 3000), **LONG_CASES)
+@settings(max_examples=amount(80, 2500), **LONG_CASES)
 @given(data=st.data())
 def test_a_damaged_file(
     place: Place, undisturbed: Undisturbed, tally: Tally, data: st.DataObject
@@ -90,7 +90,7 @@ def test_a_damaged_file(
     tally.add("done, and right")
 
 
-@settings(max_examples=amount(80, 3000), **LONG_CASES)
+@settings(max_examples=amount(80, 2500), **LONG_CASES)
 @given(data=st.data())
 def test_damage_that_every_digest_agrees_with(
     place: Place, tally: Tally, data: st.DataObject

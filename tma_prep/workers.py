@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -39,6 +40,16 @@ def read_ahead(items: Iterable[_Given], ahead: int = 1) -> Iterator[_Given]:
         while (item := coming.popleft().result()) is not _END:
             coming.append(reader.submit(next, rest, _END))
             yield item  # type: ignore[misc]
+
+
+@contextlib.contextmanager
+def interrupts_held() -> Iterator[None]:
+    """Let Ctrl-C wait; a process started within never gets it, not even while it loads."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def end_with_parent() -> None:

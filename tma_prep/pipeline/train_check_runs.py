@@ -17,6 +17,7 @@ from tma_prep.pipeline.train_check_tasks import (
     read_evaluations,
     weights_file,
 )
+from tma_prep.workers import interrupts_held
 
 OnEvent = Callable[[str, int, float | None], None]
 """Told the key of a task, how many more of its steps are done, and a mean test loss or None."""
@@ -110,13 +111,15 @@ class _Processes:
     ) -> None:
         """Submit every task when what it needs is there; return when all are done."""
         try:
-            pending = {
-                self._pool.submit(self._here.make_start_here, start): key
-                for key, start in starts.items()
-            }
-            for run in runs.values():
-                if run.start.key not in starts:
-                    pending[self._pool.submit(self._here.run_here, run)] = run.key
+            # Submitting starts the processes; that they end is for this one to say.
+            with interrupts_held():
+                pending = {
+                    self._pool.submit(self._here.make_start_here, start): key
+                    for key, start in starts.items()
+                }
+                for run in runs.values():
+                    if run.start.key not in starts:
+                        pending[self._pool.submit(self._here.run_here, run)] = run.key
             while pending:
                 done, _ = concurrent.futures.wait(
                     pending, _LOOK_EVERY_S, concurrent.futures.FIRST_COMPLETED
@@ -125,9 +128,10 @@ class _Processes:
                 for future in done:
                     future.result()
                     key = pending.pop(future)
-                    for run in runs.values():
-                        if key == run.start.key:
-                            pending[self._pool.submit(self._here.run_here, run)] = run.key
+                    with interrupts_held():
+                        for run in runs.values():
+                            if key == run.start.key:
+                                pending[self._pool.submit(self._here.run_here, run)] = run.key
             self._tell(on_event)
         except BrokenProcessPool as error:
             raise TrainingError(

@@ -1,6 +1,7 @@
 """Damage to a file, drawn by hypothesis; and digests that agree with it."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def reseal(place: Place) -> None:
             continue
         for entry in _entries(found):
             file = manifest.parent / str(entry["file"])
-            if file.is_file():
+            if os.path.isfile(file):
                 entry["bytes"], entry["sha256"] = file.stat().st_size, sha256_of(file)
         inputs = found.get("inputs")
         if not isinstance(inputs, dict):

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tma_prep.errors import ArtifactError, OptionError, OrderError
+from tma_prep.parquet import UNREADABLE, unreadable
 from tma_prep.shards.folder import ShardFolder
 from tma_prep_schemas import POSITION
 
@@ -136,8 +137,12 @@ class ShardReader:
             table = self._file.source.read_row_group(
                 group, columns=self._columns, use_threads=False
             )
-        except (pa.ArrowException, OSError) as error:
-            raise _unreadable(path, error) from error
+            table.validate(full=True)
+            rows = self._file.first_rows[group + 1] - first_row
+            if table.num_rows != rows:
+                raise ValueError(f"a row group has {table.num_rows} rows, not {rows}")
+        except UNREADABLE as error:
+            raise unreadable(path, error, _REMEDY) from error
         first = firsts[number] + first_row
         _check_positions(table, first, path, first_row)
         return _Group(first, table.select(self._columns))
@@ -146,19 +151,19 @@ class ShardReader:
         path, entry = self._folder.files[number], self._folder.manifest.files[number]
         try:
             source = pq.ParquetFile(path)
+            metadata, names = source.metadata, source.schema_arrow.names
         except FileNotFoundError as error:
             raise ArtifactError(f"{path}: the manifest names it, but it is gone") from error
-        except (pa.ArrowException, OSError) as error:
-            raise _unreadable(path, error) from error
-        metadata, names = source.metadata, source.schema_arrow.names
+        except UNREADABLE as error:
+            raise unreadable(path, error, _REMEDY) from error
+        counts = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
         wanted = getattr(self, "_columns", [POSITION])
         wrong = [f"column {name} is missing" for name in wanted if name not in names]
-        if metadata.num_rows != entry.rows:
-            wrong.append(f"it has {metadata.num_rows} rows, and {entry.rows} by the manifest")
+        if sum(counts) != entry.rows:
+            wrong.append(f"it has {sum(counts)} rows, and {entry.rows} by the manifest")
         if wrong:
             source.close()
             raise ArtifactError(f"{path}: {wrong[0]}; {_REMEDY}")
-        counts = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
         return _OpenFile(number, source, list(accumulate(counts, initial=0)))
 
 
@@ -171,8 +176,3 @@ def _check_positions(table: pa.Table, first: int, path: Path, first_row: int) ->
             f"{path}: row {first_row + place} has {POSITION} {found[place]}, and "
             f"{first + place} belongs there; {_REMEDY}"
         )
-
-
-def _unreadable(path: Path, error: Exception) -> ArtifactError:
-    reason = " ".join(str(error).split())[:200]
-    return ArtifactError(f"{path}: cannot be read ({reason}); {_REMEDY}")

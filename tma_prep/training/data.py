@@ -4,13 +4,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
+from tma_prep.artifacts import ARRANGE_AGAIN
 from tma_prep.errors import ArtifactError, InputError, OptionError, OrderError
+from tma_prep.parquet import UNREADABLE, unreadable
 from tma_prep_schemas import POSITION
 
 PAD_TOKEN = "<|pad|>"
@@ -57,12 +58,12 @@ def _rows_of(shard: Path) -> Iterator[dict[str, object]]:
     try:
         with pq.ParquetFile(shard) as source:
             for batch in source.iter_batches(batch_size=_ROWS_A_READ):
+                batch.validate(full=True)
                 yield from batch.to_pylist()
     except FileNotFoundError as error:
         raise ArtifactError(f"{shard}: the manifest names it, but it is gone") from error
-    except (pa.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ArtifactError(f"{shard}: cannot be read ({reason}); run arrange again") from error
+    except UNREADABLE as error:
+        raise unreadable(shard, error, ARRANGE_AGAIN) from error
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenizerFast:

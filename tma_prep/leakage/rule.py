@@ -123,13 +123,15 @@ class _Spilled:
         self._lengths: list[int] = []
 
     def add(self, held: _RowGrams) -> None:
-        np.stack([held.rows, held.grams]).tofile(self._file)
+        # Not `tofile`, which loses what a full disk does not take without a word.
+        self._file.write(np.stack([held.rows, held.grams]).data)
         self._lengths.append(len(held.rows))
 
     def blocks(self) -> Iterator[_RowGrams]:
         self._file.seek(0)
         for length in self._lengths:
-            rows, grams = np.fromfile(self._file, dtype=np.int64, count=2 * length).reshape(2, -1)
+            held = np.frombuffer(self._file.read(2 * length * 8), dtype=np.int64)
+            rows, grams = held.reshape(2, length)
             yield _RowGrams(rows, grams)
 
 

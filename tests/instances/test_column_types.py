@@ -83,6 +83,7 @@ REFUSED = {
     r"struct<>": pa.array([{}], pa.struct([])),
     r"list<item: struct<>>": pa.array([[{}]], pa.list_(pa.struct([]))),
     r"fixed_size_binary\[0\]": pa.array([b""], pa.binary(0)),
+    "struct<a: int64, a: int64>": pa.StructArray.from_arrays([pa.array([1])] * 2, ["a", "a"]),
 }
 
 

@@ -74,6 +74,8 @@ def _obstacle(kind: pa.DataType) -> str | None:
     """Why rows of this type cannot be taken and written, None if they can."""
     if _has_lists_of_none(kind):
         return "lists of fixed length 0 do not come back"
+    if _has_equal_names(kind):
+        return "two fields of a struct have the same name"
     # What a null is made of may be declared to hold none.
     trial_type = _mapped(kind, lambda leaf: leaf, lambda field: field.with_nullable(True))
     try:
@@ -90,6 +92,13 @@ def _has_lists_of_none(kind: pa.DataType) -> bool:
     if pa.types.is_fixed_size_list(kind) and kind.list_size == 0:
         return True
     return any(_has_lists_of_none(kind.field(place).type) for place in range(kind.num_fields))
+
+
+def _has_equal_names(kind: pa.DataType) -> bool:
+    fields = [kind.field(place) for place in range(kind.num_fields)]
+    if pa.types.is_struct(kind) and len({field.name for field in fields}) < len(fields):
+        return True
+    return any(_has_equal_names(field.type) for field in fields)
 
 
 def _viewless(kind: pa.DataType) -> pa.DataType:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.faults.amounts import LONG_CASES, Tally, amount
+from tests.faults.amounts import LONG_CASES, TORTURE, Tally, amount
 from tests.faults.place import Place, check_refusal, write_lines
 
 pytestmark = pytest.mark.slow
@@ -165,7 +165,7 @@ def test_any_instances(place: Place, tally: Tally, rows: list[dict[str, Any]], k
     tally.add("every row equal")
 
 
-@pytest.mark.parametrize("kind", ["jsonl", "json", "parquet"])
+@pytest.mark.parametrize("kind", ["jsonl", "json", "parquet"] if TORTURE else ["jsonl"])
 def test_one_row_of_ten_megabytes(place: Place, tally: Tally, kind: str) -> None:
     """One row of 10 MB among small ones, through embed, arrange, verify and export."""
     words = np.random.default_rng(0).choice(["alpha", "béta", "🙂", "\t", "\\", '"'], 2_700_000)

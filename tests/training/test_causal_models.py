@@ -101,6 +101,7 @@ def test_what_is_no_model_is_refused(folder: Path, tmp_path: Path) -> None:
         (str(tmp_path), "weights must be .safetensors, and pytorch_model.bin is pickled"),
         (str(tmp_path / "a.gguf"), "no such file"),
         ("./nowhere", "no such folder"),
+        ("~nobody-here/model", "no such folder"),
     ):
         with pytest.raises(DependencyError, match=message):
             find_model(name)

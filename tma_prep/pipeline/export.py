@@ -1,6 +1,7 @@
 """`tma-prep export`: shards to the rows and settings with which a trainer keeps their order."""
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -153,7 +154,7 @@ def _open(workspace: Workspace, trainer: Trainer, options: ExportOptions) -> _Ex
     name = shards.path.name
     check_files(shards.path, shards.manifest, "run arrange again with --overwrite")
     folder = workspace.export(name, trainer.name) if options.out is None else options.out
-    folder = folder.expanduser().absolute()
+    folder = Path(os.path.expanduser(folder)).absolute()
     for path in (folder, shards.path.absolute()):
         if not str(path).isprintable():
             raise OptionError(f"{path}: has characters that configurations cannot hold; rename it")

@@ -1,5 +1,6 @@
 """Which model a name means, and the digest of its files."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def find_model(name: str, *, trusted: bool = False) -> ModelSource:
     """
     if name == TINY:
         return ModelSource(name, None, "")
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     if path.suffix == ".gguf":
         if not path.is_file():
             raise DependencyError(f"--model {name}: no such file; check the path")

@@ -20,7 +20,7 @@ demo: $(READY)  ## embed, arrange and train-check on sample_data/
 	$(BIN)/tma-prep train-check $(DEMO) --order nft --order rt --order fft --quick
 
 test: lint  ## everything CI runs
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 torture: $(READY)  ## what damages, kills and starves, at full length: a quarter of an hour
 	TORTURE=1 $(BIN)/python -m pytest -q -n 2 $(TORTURED)

@@ -45,6 +45,23 @@ def batch_sizes(batch: int | None) -> tuple[int, int]:
 '''
 
 
+_ENDING = """\
+            # Yours to choose:
+            per_device_train_batch_size=batch,
+            gradient_accumulation_steps=steps,
+            learning_rate=given.learning_rate,
+            use_cpu=not torch.accelerator.is_available(),
+            bf16=torch.cuda.is_available() and torch.cuda.is_bf16_supported(),
+            report_to="none",
+        ),
+    )
+    # ON_ERROR says what a row out of order does: "stop" the training, or "warn" once. Afterwards:
+    # tma-prep verify WORK --name NAME --consumed FOLDER/consumed
+    attach(trainer, given.shards, log=given.output / "consumed", on_error=ON_ERROR)
+    trainer.train(resume_from_checkpoint=given.resume)
+    trainer.save_model(str(given.output))
+"""
+
 _START = """\
 if __name__ == "__main__":
     try:
@@ -75,7 +92,8 @@ def script(
         imports: The lines that import its libraries.
         options: Lines that add options of its own to the command line.
         constants: Its own, after those that every script has.
-        body: Its functions, `main` the last.
+        body: Its functions, `main` the last, in which @ENDING@ stands for what comes from the
+            arguments on that do not matter to the order.
     """
     about = (
         f"Written by tma-prep export: {title} on the rows beside this file, in the order "
@@ -104,7 +122,7 @@ from pathlib import Path
 DATA = Path(__file__).resolve().parent / {handoff.data!r}
 {values}''',
         _COMMAND_LINE.replace("@OPTIONS@", textwrap.indent(options, "    ")),
-        body,
+        body.replace("@ENDING@", _ENDING),
         _START,
     ]
     return "\n\n".join(parts)

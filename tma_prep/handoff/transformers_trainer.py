@@ -118,21 +118,7 @@ def main() -> None:
             # What keeps the order:
             train_sampling_strategy="sequential",
             num_train_epochs=EPOCHS,
-            # Yours to choose:
-            per_device_train_batch_size=batch,
-            gradient_accumulation_steps=steps,
-            learning_rate=given.learning_rate,
-            use_cpu=not torch.accelerator.is_available(),
-            bf16=torch.cuda.is_available() and torch.cuda.is_bf16_supported(),
-            report_to="none",
-        ),
-    )
-    # ON_ERROR says what a row out of order does: "stop" the training, or "warn" once. Afterwards:
-    # tma-prep verify WORK --name NAME --consumed FOLDER/consumed
-    attach(trainer, given.shards, log=given.output / "consumed", on_error=ON_ERROR)
-    trainer.train(resume_from_checkpoint=given.resume)
-    trainer.save_model(str(given.output))
-"""
+@ENDING@"""
 
 
 def _texts(handoff: Handoff) -> Mapping[str, str]:

@@ -15,6 +15,7 @@ from pydantic import (
     ValidationError,
 )
 
+from tma_prep.devices import Dtype
 from tma_prep.memory import default_budget
 from tma_prep_schemas import Evaluated, TargetRole
 from tma_prep_schemas.manifests import Option
@@ -179,7 +180,7 @@ class EmbedOptions(_WithBudget):
     devices: Devices | None = None
     engine: Literal["local", "ray"] = "local"
     address: str | None = None
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    dtype: Dtype = "auto"
     batch_tokens: int | None = Field(default=None, ge=1)
     batch_size: int | None = Field(default=None, ge=1)
     max_length: int | None = Field(default=None, ge=8)

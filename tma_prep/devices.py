@@ -1,6 +1,10 @@
 """Which device torch computes on."""
 
+from typing import Literal
+
 from tma_prep.errors import OptionError
+
+Dtype = Literal["auto", "float32", "bfloat16", "float16", "int8"]
 
 
 def resolve_device(device: str) -> str:

@@ -85,10 +85,10 @@ def embed(
         ),
     ] = None,
     dtype: Annotated[
-        Literal["auto", "float32", "bfloat16", "float16"],
+        Literal["auto", "float32", "bfloat16", "float16", "int8"],
         typer.Option(
-            help="Arithmetic of the model; auto is bfloat16 where the hardware is "
-            "fast at it. Stored vectors are float32.",
+            help="Arithmetic of the model; auto is what the hardware is fastest at: bfloat16, "
+            "int8 for BERT on a CPU, else float32. Stored vectors are float32.",
             rich_help_panel=_WHERE,
         ),
     ] = "auto",

@@ -2,22 +2,28 @@
 
 import json
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tma_prep.devices import Dtype
+from tma_prep.embedding import encoder as encoder_module
 from tma_prep.embedding.encoder import Encoder, EncoderSettings
+from tma_prep.embedding.int8_bert import cpu_multiplies_bytes
 from tma_prep.embedding.model import resolve_model
 from tma_prep.embedding.tokens import Truncate
 from tma_prep.errors import DependencyError, OptionError
 
 pytestmark = pytest.mark.slow
 
+WITH_BYTES = pytest.mark.skipif(
+    not cpu_multiplies_bytes(), reason="this CPU has no instructions for products of bytes"
+)
+
 
 def encoder(
-    dtype: Literal["float32", "bfloat16"] = "float32",
+    dtype: Dtype = "float32",
     *,
     batch_tokens: int | None = None,
     batch_size: int | None = None,
@@ -112,10 +118,8 @@ def test_a_limit_of_texts_hardly_changes_vectors(
     assert least_cosine(vectors(encoder(batch_size=5), sample), expected) > 1 - 1e-5
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_threads_do_not_change_a_byte(
-    sample: list[tuple[str, str]], dtype: Literal["float32", "bfloat16"]
-) -> None:
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", pytest.param("int8", marks=WITH_BYTES)])
+def test_threads_do_not_change_a_byte(sample: list[tuple[str, str]], dtype: Dtype) -> None:
     """One, two or three, and as many as there are cores."""
     made = [
         vectors(encoder(dtype, threads=threads), sample[30:80]).tobytes()
@@ -124,14 +128,61 @@ def test_threads_do_not_change_a_byte(
     assert len(set(made)) == 1
 
 
-def test_bfloat16_is_near_float32_and_stored_as_float32(
-    sample: list[tuple[str, str]], expected: NDArray[np.float32]
+@pytest.mark.parametrize(
+    ("dtype", "least"), [("bfloat16", 0.9998), pytest.param("int8", 0.995, marks=WITH_BYTES)]
+)
+def test_other_numbers_are_near_float32_and_stored_as_float32(
+    sample: list[tuple[str, str]], expected: NDArray[np.float32], dtype: Dtype, least: float
 ) -> None:
-    """The default where the hardware is fast at it."""
-    narrow = vectors(encoder("bfloat16"), sample)
+    """The defaults where the hardware is fast at them."""
+    narrow = vectors(encoder(dtype), sample)
     assert narrow.dtype == np.float32
-    assert least_cosine(narrow, expected) >= 0.995
+    assert least_cosine(narrow, expected) >= least
     assert narrow.tolist() != expected.tolist()
+
+
+@WITH_BYTES
+def test_integers_are_the_default_where_the_cpu_has_them(sample: list[tuple[str, str]]) -> None:
+    """The same bytes by either name, whatever the length, and rounding apart in any batch."""
+    asked, default = encoder("int8"), encoder("auto", max_length=128)
+    assert asked.dtype == default.dtype == default.described["dtype"] == "int8"
+    short = sample[:30]
+    found = vectors(asked, short)
+    assert found.tobytes() == vectors(default, short).tobytes()
+    assert least_cosine(found, vectors(encoder("int8", batch_size=1), short)) > 1 - 1e-4
+
+
+@WITH_BYTES
+def test_texts_of_a_few_words_are_left_out_of_the_integers() -> None:
+    """Alone or beside a longer one: the same bytes as without integers, and in their places."""
+    texts = [
+        ("yes", ""),
+        ("what is the capital of the third country in this list? " * 3, ""),
+        ("no", ""),
+    ]
+    rounded, floating = encoder("int8"), encoder("bfloat16")
+    found, expected = vectors(rounded, texts), vectors(floating, texts)
+    assert (found == expected).all(axis=1).tolist() == [True, False, True]
+    assert least_cosine(found, expected) > 0.995
+
+
+@WITH_BYTES
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("cpu_multiplies_bytes", lambda: False, "this CPU has no instructions for it"),
+        ("_LEAST_COSINE", 1.0, "it takes this model's vectors to a cosine of 0.99"),
+        ("PackedBert.fits", lambda _: False, "it is for BERT models on a CPU"),
+    ],
+)
+def test_where_integers_do_not_fit(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: object, why: str
+) -> None:
+    """They are refused if asked for, and not taken if not."""
+    monkeypatch.setattr(f"{encoder_module.__name__}.{name}", value)
+    with pytest.raises(OptionError, match=f"--dtype int8: {why}"):
+        encoder("int8")
+    assert encoder("auto").dtype in ("bfloat16", "float32")
 
 
 def test_truncating_the_prompt_keeps_the_response() -> None:

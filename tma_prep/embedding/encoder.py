@@ -7,13 +7,14 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tma_prep.devices import resolve_device, resolve_dtype
+from tma_prep.devices import Dtype, resolve_device, resolve_dtype
 from tma_prep.embedding.batches import token_batches
+from tma_prep.embedding.int8_bert import Int8Bert, cpu_multiplies_bytes, texts_to_try
 from tma_prep.embedding.model import ResolvedModel
 from tma_prep.embedding.packed_bert import PackedBert
 from tma_prep.embedding.tokens import Tokenised, TokenLists, TokenReader, Truncate
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 _BATCH_TOKENS = {"cpu": 1024, "mps": 16_384, "cuda": 16_384}
 """Tokens of a batch. On a CPU a batch runs on one core and should fit its caches."""
+_LEAST_COSINE = 0.995
+"""To the vectors in floating point, or `auto` leaves integers alone."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class EncoderSettings:
     Attributes:
         model: What `resolve_model` returned.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
-        dtype: `auto`, `float32`, `bfloat16` or `float16`.
+        dtype: `auto`, `float32`, `bfloat16`, `float16`, or `int8` for most products of a BERT on a
+            CPU, with what `auto` is elsewhere for the rest.
         batch_tokens: Tokens a forward pass, None for what suits the device.
         batch_size: Texts a forward pass at most, None for any number.
         max_length: Tokens read of a text, special ones included; None for the model's own limit.
@@ -48,7 +52,7 @@ class EncoderSettings:
 
     model: ResolvedModel
     device: str = "auto"
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    dtype: Dtype = "auto"
     batch_tokens: int | None = None
     batch_size: int | None = None
     max_length: int | None = None
@@ -69,13 +73,16 @@ class Encoder:
 
         Raises:
             DependencyError: The model cannot be loaded.
-            OptionError: The device is not there, or the length is not one the model has.
+            OptionError: The device is not there, the length is not one the model has, or the dtype
+                is not for this model and processor.
         """
         self.device = resolve_device(settings.device)
-        self.dtype = resolve_dtype(settings.dtype, self.device)
         kind = self.device.partition(":")[0]
         self._settings = settings
-        self._model = _load(settings.model, self.device, self.dtype)
+        floating = resolve_dtype(
+            "auto" if settings.dtype == "int8" else settings.dtype, self.device
+        )
+        self._model = _load(settings.model, self.device, floating)
         limit = self._model.max_seq_length or 512
         length = settings.max_length or limit
         if not 8 <= length <= limit:
@@ -83,7 +90,14 @@ class Encoder:
         self._model.max_seq_length = length
         self._batch_tokens = settings.batch_tokens or _BATCH_TOKENS[kind]
         fits = kind == "cpu" and PackedBert.fits(self._model)
-        self._packed = PackedBert(self._model) if fits else None
+        self._packed: PackedBert | Int8Bert | None = PackedBert(self._model) if fits else None
+        self.dtype = floating
+        if settings.dtype in ("auto", "int8"):
+            why_not = self._take_integers(limit)
+            if why_not is None:
+                self.dtype = "int8"
+            elif settings.dtype == "int8":
+                raise OptionError(f"--dtype int8: {why_not}; give auto")
         self._threads = (settings.threads or os.cpu_count() or 1) if kind == "cpu" else 1
         own_prompts = self._model.prompts or {}
         prefix = (own_prompts.get(self._model.default_prompt_name or "") or "") + settings.prefix
@@ -104,6 +118,24 @@ class Encoder:
             "prefix": prefix,
             "truncate": settings.truncate,
         }
+
+    def _take_integers(self, max_length: int) -> str | None:
+        """Have most products made in integers; why they cannot be, or None."""
+        if not isinstance(self._packed, PackedBert):
+            return "it is for BERT models on a CPU"
+        if not cpu_multiplies_bytes():
+            return "this CPU has no instructions for it (AVX-512 VNNI or AMX)"
+        # Whatever the options: a text has the same vector with any other.
+        reader = TokenReader(
+            self._model.tokenizer, max_length=max_length, prefix="", truncate="text"
+        )
+        tried = reader.read([(text, "") for text in texts_to_try()]).ids
+        with _one_thread_each(self.device):
+            packed = Int8Bert(self._packed, [tried.text(n) for n in range(len(tried.lengths))])
+        if packed.least_cosine < _LEAST_COSINE:
+            return f"it takes this model's vectors to a cosine of {packed.least_cosine:.3f}"
+        self._packed = packed
+        return None
 
     def tokenised(self, texts: Sequence[tuple[str, str]]) -> Tokenised:
         """Tokenise texts; any thread may, while the model works.

@@ -5,7 +5,7 @@ only attention looks at one length at a time, and what follows a product is fuse
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,53 +23,93 @@ _TYPICAL_TOKENS = 1024
 """Of a batch, for which oneDNN lays out the weights."""
 
 
-@dataclass(frozen=True)
-class _Affine:
-    """Weight and bias of a linear map or of a layer norm.
+class Linear:
+    """A linear map, by oneDNN where it is there.
 
     Attributes:
-        fused: The operator of oneDNN that does what follows the product on the fly, as
-            `torch.compile` uses it; None where there is none. `weight` is laid out for it.
+        bias: Shape (out,).
     """
 
-    weight: "Tensor"
-    bias: "Tensor"
-    fused: Any
+    def __init__(self, weight: "Tensor", bias: "Tensor") -> None:
+        """Lay the weight out.
+
+        Args:
+            weight: Shape (out, in).
+            bias: Shape (out,).
+        """
+        import torch
+
+        # What does that which follows the product on the fly, as `torch.compile` uses it.
+        fused = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
+        if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+            fused = None
+        self._fused: Any = fused
+        self._weight = weight
+        if fused is not None:
+            self._weight = torch.ops.mkldnn._reorder_linear_weight(weight, _TYPICAL_TOKENS)
+        self.bias = bias
+
+    @property
+    def dense(self) -> "Tensor":
+        """The weight as it was given, float32, shape (out, in)."""
+        weight = self._weight.to_dense() if self._weight.is_mkldnn else self._weight
+        return weight.float()
 
     def __call__(self, inputs: "Tensor") -> "Tensor":
         """The linear map."""
         from torch.nn import functional
 
-        if self.fused is None:
-            return functional.linear(inputs, self.weight, self.bias)
-        found: Tensor = self.fused(inputs, self.weight, self.bias, "none", [], "")
+        if self._fused is None:
+            return functional.linear(inputs, self._weight, self.bias)
+        found: Tensor = self._fused(inputs, self._weight, self.bias, "none", [], "")
         return found
 
     def gelu(self, inputs: "Tensor") -> "Tensor":
         """GELU of the linear map."""
         from torch.nn import functional
 
-        if self.fused is None:
+        if self._fused is None:
             return functional.gelu(self(inputs))
-        found: Tensor = self.fused(inputs, self.weight, self.bias, "gelu", [], "none")
+        found: Tensor = self._fused(inputs, self._weight, self.bias, "gelu", [], "none")
         return found
 
     def plus(self, inputs: "Tensor", other: "Tensor") -> "Tensor":
         """The linear map plus something."""
-        if self.fused is None:
+        if self._fused is None:
             return self(inputs).add_(other)
-        found: Tensor = self.fused.binary(inputs, other, self.weight, self.bias, "add")
+        found: Tensor = self._fused.binary(inputs, other, self._weight, self.bias, "add")
         return found
 
 
 @dataclass(frozen=True)
-class _Layer:
-    queries_keys_values: _Affine
-    attention_out: _Affine
-    attention_norm: _Affine
-    inner: _Affine
-    outer: _Affine
-    outer_norm: _Affine
+class Norm:
+    """Weight and bias of a layer norm, each of shape (d,)."""
+
+    weight: "Tensor"
+    bias: "Tensor"
+
+
+@dataclass(frozen=True)
+class FeedForward:
+    """The two linear maps with GELU between them, and the residual."""
+
+    inner: Linear
+    outer: Linear
+
+    def __call__(self, hidden: "Tensor") -> "Tensor":
+        """Shape (tokens, d) to the same."""
+        return self.outer.plus(self.inner.gelu(hidden), hidden)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer of the encoder; what stands in its places may compute in other numbers."""
+
+    queries_keys_values: "Callable[[Tensor], Tensor]"
+    attention_out: Linear
+    attention_norm: Norm
+    feed_forward: "Callable[[Tensor], Tensor]"
+    outer_norm: Norm
 
 
 class PackedBert:
@@ -87,7 +127,12 @@ class PackedBert:
             embeddings.position_embeddings.weight + embeddings.token_type_embeddings.weight[0]
         )
         self._norm = _norm(embeddings.LayerNorm)
-        self._layers = [_layer(layer, self._heads) for layer in bert.encoder.layer]
+        self.layers = [_layer(layer, self._heads) for layer in bert.encoder.layer]
+
+    @property
+    def width(self) -> int:
+        """Components of a vector."""
+        return int(self._words.shape[1])
 
     @staticmethod
     def fits(model: "SentenceTransformer") -> bool:
@@ -119,20 +164,38 @@ class PackedBert:
         import torch
 
         lengths = [len(text) for text in texts]
-        ids = torch.from_numpy(np.concatenate(texts).astype(np.int64))
-        places = torch.from_numpy(np.concatenate([np.arange(length) for length in lengths]))
         with torch.inference_mode():
-            hidden = self._normed(self._words[ids] + self._places[places], self._norm)
-            for layer in self._layers:
-                mixed = self._attention(layer.queries_keys_values(hidden), lengths)
-                hidden = self._normed(layer.attention_out.plus(mixed, hidden), layer.attention_norm)
-                inner = layer.inner.gelu(hidden)
-                hidden = self._normed(layer.outer.plus(inner, hidden), layer.outer_norm)
-            pooled = [
-                text.sum(0, dtype=torch.float32) / len(text) if self._mean else text[0].float()
-                for text in torch.split(hidden, lengths)
-            ]
-            vectors: NDArray[np.float32] = torch.stack(pooled).numpy()
+            hidden = self.first(texts)
+            for layer in self.layers:
+                hidden = self.fed(layer, self.attended(layer, hidden, lengths))
+            return self.pooled(hidden, lengths)
+
+    def first(self, texts: Sequence[NDArray[np.int32]]) -> "Tensor":
+        """What goes into the first layer, of texts one after the other; shape (tokens, d)."""
+        import torch
+
+        ids = torch.from_numpy(np.concatenate(texts).astype(np.int64))
+        places = torch.from_numpy(np.concatenate([np.arange(len(text)) for text in texts]))
+        return self._normed(self._words[ids] + self._places[places], self._norm)
+
+    def attended(self, layer: Layer, hidden: "Tensor", lengths: Sequence[int]) -> "Tensor":
+        """The first half of a layer; shape (tokens, d) to the same."""
+        mixed = self._attention(layer.queries_keys_values(hidden), lengths)
+        return self._normed(layer.attention_out.plus(mixed, hidden), layer.attention_norm)
+
+    def fed(self, layer: Layer, hidden: "Tensor") -> "Tensor":
+        """The second half of a layer; shape (tokens, d) to the same."""
+        return self._normed(layer.feed_forward(hidden), layer.outer_norm)
+
+    def pooled(self, hidden: "Tensor", lengths: Sequence[int]) -> NDArray[np.float32]:
+        """What comes out of the last layer to one vector a text; shape (texts, d)."""
+        import torch
+
+        pooled = [
+            text.sum(0, dtype=torch.float32) / len(text) if self._mean else text[0].float()
+            for text in torch.split(hidden, list(lengths))
+        ]
+        vectors: NDArray[np.float32] = torch.stack(pooled).numpy()
         return vectors
 
     def _attention(self, parts: "Tensor", lengths: Sequence[int]) -> "Tensor":
@@ -166,7 +229,7 @@ class PackedBert:
                 yield length, min(texts, at_once)
                 texts -= at_once
 
-    def _normed(self, hidden: "Tensor", norm: _Affine) -> "Tensor":
+    def _normed(self, hidden: "Tensor", norm: Norm) -> "Tensor":
         from torch.nn import functional
 
         return functional.layer_norm(
@@ -174,34 +237,26 @@ class PackedBert:
         )
 
 
-def _layer(layer: Any, heads: int) -> _Layer:  # noqa: ANN401 - a BertLayer, not typed by torch
+def _layer(layer: Any, heads: int) -> Layer:  # noqa: ANN401 - a BertLayer, not typed by torch
     import torch
 
     own, out = layer.attention.self, layer.attention.output
     scale = (own.query.weight.shape[0] // heads) ** -0.5
     weights = [own.query.weight * scale, own.key.weight, own.value.weight]
     biases = [own.query.bias * scale, own.key.bias, own.value.bias]
-    return _Layer(
-        queries_keys_values=_linear(torch.cat(weights).detach(), torch.cat(biases).detach()),
-        attention_out=_linear(out.dense.weight.detach(), out.dense.bias.detach()),
+    return Layer(
+        queries_keys_values=Linear(torch.cat(weights).detach(), torch.cat(biases).detach()),
+        attention_out=Linear(out.dense.weight.detach(), out.dense.bias.detach()),
         attention_norm=_norm(out.LayerNorm),
-        inner=_linear(
-            layer.intermediate.dense.weight.detach(), layer.intermediate.dense.bias.detach()
+        feed_forward=FeedForward(
+            Linear(
+                layer.intermediate.dense.weight.detach(), layer.intermediate.dense.bias.detach()
+            ),
+            Linear(layer.output.dense.weight.detach(), layer.output.dense.bias.detach()),
         ),
-        outer=_linear(layer.output.dense.weight.detach(), layer.output.dense.bias.detach()),
         outer_norm=_norm(layer.output.LayerNorm),
     )
 
 
-def _norm(module: Any) -> _Affine:  # noqa: ANN401 - a LayerNorm
-    return _Affine(module.weight.detach(), module.bias.detach(), None)
-
-
-def _linear(weight: "Tensor", bias: "Tensor") -> _Affine:
-    """A linear map, for oneDNN where it is there."""
-    import torch
-
-    fused = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
-    if fused is None or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
-        return _Affine(weight, bias, None)
-    return _Affine(torch.ops.mkldnn._reorder_linear_weight(weight, _TYPICAL_TOKENS), bias, fused)
+def _norm(module: Any) -> Norm:  # noqa: ANN401 - a LayerNorm
+    return Norm(module.weight.detach(), module.bias.detach())

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tma_prep.cluster import Cluster, gpu_here
-from tma_prep.devices import resolve_dtype
 from tma_prep.embedding.encoder import Encoder, EncoderSettings
 from tma_prep.embedding.model import ResolvedModel, resolve_model
 from tma_prep.embedding.tokens import TokenLists
@@ -132,10 +131,7 @@ def _vectors(job: _Job, texts: TokenLists) -> NDArray[np.float32]:
 
 
 def _encoder_here(job: _Job) -> Encoder:
-    device = gpu_here() if job.settings.device == "cuda" else "cpu"
-    dtype: Any = resolve_dtype(job.settings.dtype, device)
-    settings = dataclasses.replace(job.settings, dtype=dtype)
-    return _loaded(dataclasses.replace(job, settings=settings), device)
+    return _loaded(job, gpu_here() if job.settings.device == "cuda" else "cpu")
 
 
 @functools.lru_cache(_MOST_KEPT)

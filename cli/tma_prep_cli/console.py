@@ -133,7 +133,7 @@ class TerminalProgress:
             def advance(more: int) -> None:
                 progress.advance(task, more)
                 state = progress.tasks[0]
-                rate = f" · {_count(state.speed)} {unit}/s" if state.speed and unit else ""
+                rate = f" · {_rate(state.speed)} {unit}/s" if state.speed and unit else ""
                 done = f"{_count(state.completed)}" + (f"/{_count(total)}" if total else "")
                 progress.update(task, done=f"{done} {unit}{rate}")
 
@@ -155,9 +155,7 @@ class TerminalProgress:
                 rate = done / (now - start)
                 left = f", {(total - done) / rate:,.0f} s left" if total and rate else ""
                 of_total = f" of {_count(total)}" if total else ""
-                self.note(
-                    f"{label}: {_count(done)}{of_total} {unit}, {_count(rate)} {unit}/s{left}"
-                )
+                self.note(f"{label}: {_count(done)}{of_total} {unit}, {_rate(rate)} {unit}/s{left}")
 
         yield advance
 
@@ -258,6 +256,11 @@ def _shown(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.3f}"
     return str(value)
+
+
+def _rate(a_second: float) -> str:
+    """Two digits of what is slow: a step of a large model takes longer than a second."""
+    return _count(a_second) if a_second >= 10 else f"{a_second:.2g}"
 
 
 def _count(number: float) -> str:

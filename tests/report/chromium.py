@@ -26,7 +26,7 @@ _FLAGS = (
 )
 
 # Of every plot: its class, how much of the page it takes, and how many marks in it take none.
-PLOTS = """
+_PLOTS = """
 document.querySelectorAll('details').forEach(each => each.open = true);
 return [...document.querySelectorAll('svg.chart')].map(chart => {
   const box = chart.getBoundingClientRect();
@@ -70,6 +70,21 @@ def open_page(browser: webdriver.Chrome, page: Path, width: int, scheme: str) ->
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
     browser.get(page.as_uri())
+
+
+def plots_of(browser: webdriver.Chrome, page: Path, width: int, scheme: str) -> int:
+    """How many plots a page has, all drawn and inside it, with nothing said on the console."""
+    open_page(browser, page, width, scheme)
+    plots = browser.execute_script(_PLOTS)
+    assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
+    for plot in plots:
+        assert plot["width"] > 100 and plot["height"] > 50, plot
+        assert plot["marks"] and not plot["empty"], plot
+        assert plot["outside"] == [], plot
+        assert plot["left"] >= 0 and plot["right"] <= width, plot
+    wide = browser.execute_script("return document.documentElement.scrollWidth")
+    assert wide <= width
+    return len(plots)
 
 
 def luminance(colour: str) -> float:

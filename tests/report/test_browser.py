@@ -6,7 +6,7 @@ import pytest
 from selenium import webdriver
 
 from tests.report.check_made_up import EVERYTHING, ORDERS, made_up_check
-from tests.report.chromium import COLOURS, NEEDS_CHROMIUM, PLOTS, contrast, luminance, open_page
+from tests.report.chromium import COLOURS, NEEDS_CHROMIUM, contrast, luminance, open_page, plots_of
 from tests.training.curves_made_up import MadeUp
 
 pytestmark = NEEDS_CHROMIUM
@@ -35,17 +35,7 @@ def test_the_page_is_quiet_and_everything_is_drawn(
     browser: webdriver.Chrome, pages: dict[str, Path], name: str, scheme: str, width: int
 ) -> None:
     """No console message, no empty plot or mark, no text cut off, nothing beyond the page."""
-    open_page(browser, pages[name], width, scheme)
-    plots = browser.execute_script(PLOTS)
-    assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
-    assert len(plots) >= 8
-    for plot in plots:
-        assert plot["width"] > 100 and plot["height"] > 50, plot
-        assert plot["marks"] and not plot["empty"], plot
-        assert plot["outside"] == [], plot
-        assert plot["left"] >= 0 and plot["right"] <= width, plot
-    wide = browser.execute_script("return document.documentElement.scrollWidth")
-    assert wide <= width
+    assert plots_of(browser, pages[name], width, scheme) >= 8
 
 
 def test_light_and_dark_differ_and_can_be_read(

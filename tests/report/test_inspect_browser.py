@@ -6,7 +6,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.keys import Keys
 
-from tests.report.chromium import NEEDS_CHROMIUM, PLOTS, contrast, luminance, open_page
+from tests.report.chromium import NEEDS_CHROMIUM, contrast, luminance, open_page, plots_of
 from tests.report.inspect_made_up import made_up
 from tma_prep.report.inspect_report import render_inspect_report
 
@@ -50,17 +50,7 @@ def test_the_page_is_quiet_and_everything_is_drawn(
     browser: webdriver.Chrome, pages: dict[str, Path], name: str, scheme: str, width: int
 ) -> None:
     """No console message, no empty plot or mark, no text cut off, nothing beyond the page."""
-    open_page(browser, pages[name], width, scheme)
-    plots = browser.execute_script(PLOTS)
-    assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
-    assert len(plots) == 5
-    for plot in plots:
-        assert plot["width"] > 100 and plot["height"] > 50, plot
-        assert plot["marks"] and not plot["empty"], plot
-        assert plot["outside"] == [], plot
-        assert plot["left"] >= 0 and plot["right"] <= width, plot
-    wide = browser.execute_script("return document.documentElement.scrollWidth")
-    assert wide <= width
+    assert plots_of(browser, pages[name], width, scheme) == 5
 
 
 def test_light_and_dark_differ_and_can_be_read(

@@ -88,7 +88,8 @@ def embed(
         Literal["auto", "float32", "bfloat16", "float16", "int8"],
         typer.Option(
             help="Arithmetic of the model; auto is what the hardware is fastest at: bfloat16, "
-            "int8 for BERT on a CPU, else float32. Stored vectors are float32.",
+            "int8 and bfloat16 for BERT on a CPU with both, else float32. Stored vectors are "
+            "float32.",
             rich_help_panel=_WHERE,
         ),
     ] = "auto",

@@ -31,6 +31,8 @@ _BATCH_TOKENS = {"cpu": 1024, "mps": 16_384, "cuda": 16_384}
 """Tokens of a batch. On a CPU a batch runs on one core and should fit its caches."""
 _LEAST_COSINE = 0.995
 """To the vectors in floating point, or `auto` leaves integers alone."""
+_TRIED_TOKENS = 256
+"""Of the texts that tell how far channels reach, at most."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,8 @@ class EncoderSettings:
     Attributes:
         model: What `resolve_model` returned.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
-        dtype: `auto`, `float32`, `bfloat16`, `float16`, or `int8` for most products of a BERT on a
-            CPU, with what `auto` is elsewhere for the rest.
+        dtype: `auto`, `float32`, `bfloat16`, `float16`, or `int8`: most products of a BERT on
+            a CPU in integers, the rest in bfloat16.
         batch_tokens: Tokens a forward pass, None for what suits the device.
         batch_size: Texts a forward pass at most, None for any number.
         max_length: Tokens read of a text, special ones included; None for the model's own limit.
@@ -79,8 +81,8 @@ class Encoder:
         self.device = resolve_device(settings.device)
         kind = self.device.partition(":")[0]
         self._settings = settings
-        floating = resolve_dtype(
-            "auto" if settings.dtype == "int8" else settings.dtype, self.device
+        floating = (
+            "bfloat16" if settings.dtype == "int8" else resolve_dtype(settings.dtype, self.device)
         )
         self._model = _load(settings.model, self.device, floating)
         limit = self._model.max_seq_length or 512
@@ -93,11 +95,11 @@ class Encoder:
         self._packed: PackedBert | Int8Bert | None = PackedBert(self._model) if fits else None
         self.dtype = floating
         if settings.dtype in ("auto", "int8"):
-            why_not = self._take_integers(limit)
+            why_not = self._take_integers()
             if why_not is None:
                 self.dtype = "int8"
             elif settings.dtype == "int8":
-                raise OptionError(f"--dtype int8: {why_not}; give auto")
+                raise OptionError(f"--dtype int8: {why_not}; give bfloat16 or float32")
         self._threads = (settings.threads or os.cpu_count() or 1) if kind == "cpu" else 1
         own_prompts = self._model.prompts or {}
         prefix = (own_prompts.get(self._model.default_prompt_name or "") or "") + settings.prefix
@@ -119,21 +121,30 @@ class Encoder:
             "truncate": settings.truncate,
         }
 
-    def _take_integers(self, max_length: int) -> str | None:
+    def _take_integers(self) -> str | None:
         """Have most products made in integers; why they cannot be, or None."""
-        if not isinstance(self._packed, PackedBert):
+        if not isinstance(self._packed, PackedBert) or not Int8Bert.fits(self._packed):
             return "it is for BERT models on a CPU"
         if not cpu_multiplies_bytes():
-            return "this CPU has no instructions for it (AVX-512 VNNI or AMX)"
+            return (
+                "this CPU, or this torch, cannot multiply bytes and bfloat16 (AVX-512 VNNI and "
+                "BF16, or AMX)"
+            )
         # Whatever the options: a text has the same vector with any other.
         reader = TokenReader(
-            self._model.tokenizer, max_length=max_length, prefix="", truncate="text"
+            self._model.tokenizer,
+            max_length=min(_TRIED_TOKENS, self._packed.most_tokens),
+            prefix="",
+            truncate="text",
         )
         tried = reader.read([(text, "") for text in texts_to_try()]).ids
         with _one_thread_each(self.device):
             packed = Int8Bert(self._packed, [tried.text(n) for n in range(len(tried.lengths))])
-        if packed.least_cosine < _LEAST_COSINE:
-            return f"it takes this model's vectors to a cosine of {packed.least_cosine:.3f}"
+        if not packed.least_cosine >= _LEAST_COSINE:
+            return (
+                f"it takes this model's vectors to a cosine of {packed.least_cosine:.4f}, and "
+                f"{_LEAST_COSINE} is the least"
+            )
         self._packed = packed
         return None
 

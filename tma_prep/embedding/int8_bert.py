@@ -1,4 +1,4 @@
-"""The largest parts of BERT in 8-bit integers, for CPUs that multiply those faster.
+"""The largest parts of BERT in 8-bit integers, the rest in bfloat16, for CPUs fast at both.
 
 Activations become unsigned bytes and weights signed ones; oneDNN adds their products up in 32 bits.
 A channel that reaches far is scaled down before and its weights up (Xiao et al., arXiv 2211.10438).
@@ -9,6 +9,7 @@ vector is a function of its text and of the model.
 
 import copy
 import dataclasses
+import math
 from collections.abc import Sequence
 from importlib import resources
 from typing import TYPE_CHECKING, Any, cast
@@ -17,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tma_prep.embedding.packed_bert import FeedForward, Linear, PackedBert
-from tma_prep.embedding.unit import unit_vectors
 
 if TYPE_CHECKING:
     from torch import Tensor, dtype
@@ -30,7 +30,9 @@ behind a GELU. Chosen with the smoothing on texts of P3, for the least cosine.""
 _FLOATING = 8
 """One in so many channels behind the GELU, those that reach furthest, stays in floating point."""
 _LEAST_GELU = -0.17
-_MOST_BYTE, _MOST_WEIGHT, _MIDDLE = 255, 127, 128
+"""GELU(x) has its least value near x = -0.75."""
+_LEAST_INNER = 64
+_MOST_BYTE, _MOST_SIGNED, _MIDDLE = 255, 127, 128
 _SHORT = 16
 """Texts of fewer tokens are left alone: errors of so few do not cancel out."""
 
@@ -43,26 +45,30 @@ def texts_to_try() -> list[str]:
 
 
 def cpu_multiplies_bytes() -> bool:
-    """Whether this CPU has the instructions, and torch the operator."""
+    """Whether CPU and torch have the instructions, for bytes and for bfloat16."""
     import torch
 
     has = torch.cpu.get_capabilities()
-    operator = getattr(torch.ops.onednn, "qlinear_pointwise", None)
-    return bool(has.get("avx512_vnni") or has.get("amx_int8")) and operator is not None
+    both = (has.get("avx512_vnni") and has.get("avx512_bf16")) or (
+        has.get("amx_int8") and has.get("amx_bf16")
+    )
+    there = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return bool(both and there and hasattr(torch.ops.onednn, "qlinear_pointwise"))
 
 
 class Int8Bert:
     """A BERT with its largest products in integers, but for short texts.
 
     Attributes:
-        least_cosine: Of a text's vector to what it is without integers, among the texts to try.
+        least_cosine: Of a text's vector to what it is without integers, among the texts to try;
+            NaN where a model's numbers are not finite or have no direction.
     """
 
     def __init__(self, bert: PackedBert, texts: Sequence[NDArray[np.int32]]) -> None:
         """Round the weights.
 
         Args:
-            bert: In any floating-point numbers.
+            bert: In bfloat16.
             texts: Token ids of `texts_to_try`.
         """
         import torch
@@ -84,9 +90,13 @@ class Int8Bert:
                 )
                 self._rounded.layers.append(changed)
                 hidden = bert.fed(layer, attended)
-            expected = unit_vectors(bert.pooled(hidden, lengths))
-        found = unit_vectors(self(texts))
-        self.least_cosine = float((found * expected).sum(axis=1).min())
+            expected = bert.pooled(hidden, lengths)
+        self.least_cosine = _least_cosine(self(texts), expected)
+
+    @staticmethod
+    def fits(bert: PackedBert) -> bool:
+        """Whether there are channels enough to divide."""
+        return bert.inner_width >= _LEAST_INNER
 
     def __call__(self, texts: Sequence[NDArray[np.int32]]) -> NDArray[np.float32]:
         """See `PackedBert.__call__`; what becomes of a text is up to the text alone."""
@@ -136,7 +146,7 @@ class ByteFeedForward:
         inner, outer = whole.inner.dense, whole.outer.dense
         most = float(activated_reach[near].max()) * _GELU_HEADROOM
         self._step = (most - _LEAST_GELU) / _MOST_BYTE
-        self._zero = round(-_LEAST_GELU / self._step)
+        self._zero = round(-_LEAST_GELU / self._step) if math.isfinite(self._step) else 0
         self._bytes = _ToBytes(reach, whole.inner.bias.dtype)
         self._inner = _ByteLinear(
             inner[near] * self._bytes.steps, whole.inner.bias[near], 1.0, _MIDDLE
@@ -167,7 +177,7 @@ class _ToBytes:
 
         reach = reach.clamp(min=1e-5)
         smooth = reach**_SMOOTHING
-        steps = smooth * (reach / smooth).max() * (_HEADROOM / _MOST_WEIGHT)
+        steps = smooth * (reach / smooth).max() * (_HEADROOM / _MOST_SIGNED)
         self._per_step = (1 / steps).to(kind)
         self._middle = torch.tensor(_MIDDLE, dtype=kind)
         self.steps = 1 / self._per_step.float()
@@ -193,7 +203,7 @@ class _ByteLinear:
         """
         import torch
 
-        steps = weight.abs().amax(1).clamp(min=1e-12) / _MOST_WEIGHT
+        steps = weight.abs().amax(1).clamp(min=1e-12) / _MOST_SIGNED
         rounded = (weight / steps[:, None]).round().to(torch.int8).contiguous()
         packed = torch.ops.onednn.qlinear_prepack(rounded, None)
         self._inputs = (step, zero, packed, steps, torch.zeros(len(weight), dtype=torch.int32))
@@ -231,6 +241,14 @@ class _ByteLinear:
             inputs, *self._inputs, self._bias, *results
         )
         return found
+
+
+def _least_cosine(some: NDArray[np.float32], others: NDArray[np.float32]) -> float:
+    """Of the rows of one and of the other."""
+    products = np.einsum("rd,rd->r", some, others, dtype=np.float64)
+    lengths = np.linalg.norm(some, axis=1) * np.linalg.norm(others, axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float((products / lengths).min())
 
 
 def _reach(states: "Tensor") -> "Tensor":

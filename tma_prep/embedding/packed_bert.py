@@ -113,12 +113,21 @@ class Layer:
 
 
 class PackedBert:
-    """A BERT encoder with mean or first-token pooling."""
+    """A BERT encoder with mean or first-token pooling.
+
+    Attributes:
+        width: Components of a vector.
+        inner_width: Channels between the two maps of a feed-forward network.
+        most_tokens: Positions that a text may have.
+    """
 
     def __init__(self, model: "SentenceTransformer") -> None:
         """Take the weights of a model that `fits`."""
         bert: Any = model[0].auto_model
         embeddings, config = bert.embeddings, bert.config
+        self.width = int(config.hidden_size)
+        self.inner_width = int(config.intermediate_size)
+        self.most_tokens = int(config.max_position_embeddings)
         self._heads = int(config.num_attention_heads)
         self._epsilon = float(config.layer_norm_eps)
         self._mean = model[1].pooling_mode == "mean"
@@ -128,11 +137,6 @@ class PackedBert:
         )
         self._norm = _norm(embeddings.LayerNorm)
         self.layers = [_layer(layer, self._heads) for layer in bert.encoder.layer]
-
-    @property
-    def width(self) -> int:
-        """Components of a vector."""
-        return int(self._words.shape[1])
 
     @staticmethod
     def fits(model: "SentenceTransformer") -> bool:

@@ -121,8 +121,8 @@ def _versions() -> tuple[str, ...]:
 
 
 def _describe(job: _Job, _: None) -> dict[str, Option]:
-    """A task: how texts are encoded there."""
-    return _encoder_here(job).described
+    """A task: how texts are encoded there, by an encoder that is not kept."""
+    return _load(job, _device_here(job)).described
 
 
 def _vectors(job: _Job, texts: TokenLists) -> NDArray[np.float32]:
@@ -131,11 +131,14 @@ def _vectors(job: _Job, texts: TokenLists) -> NDArray[np.float32]:
 
 
 def _encoder_here(job: _Job) -> Encoder:
-    return _loaded(job, gpu_here() if job.settings.device == "cuda" else "cpu")
+    return _loaded(job, _device_here(job))
 
 
-@functools.lru_cache(_MOST_KEPT)
-def _loaded(job: _Job, device: str) -> Encoder:
+def _device_here(job: _Job) -> str:
+    return gpu_here() if job.settings.device == "cuda" else "cpu"
+
+
+def _load(job: _Job, device: str) -> Encoder:
     here = _versions()
     for name, wanted, found in zip(_LIBRARIES, job.versions, here, strict=True):
         if wanted != found:
@@ -145,6 +148,9 @@ def _loaded(job: _Job, device: str) -> Encoder:
             )
     model = _model_here(job.settings.model)
     return Encoder(dataclasses.replace(job.settings, model=model, device=device))
+
+
+_loaded = functools.lru_cache(_MOST_KEPT)(_load)
 
 
 def _model_here(model: ResolvedModel) -> ResolvedModel:

@@ -7,19 +7,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.embedding.cpu import WITH_BYTES
 from tma_prep.devices import Dtype, resolve_dtype
 from tma_prep.embedding import encoder as encoder_module
 from tma_prep.embedding.encoder import Encoder, EncoderSettings
-from tma_prep.embedding.int8_bert import cpu_multiplies_bytes
 from tma_prep.embedding.model import resolve_model
 from tma_prep.embedding.tokens import Truncate
 from tma_prep.errors import DependencyError, OptionError
 
 pytestmark = pytest.mark.slow
-
-WITH_BYTES = pytest.mark.skipif(
-    not cpu_multiplies_bytes(), reason="this CPU has no instructions for products of bytes"
-)
 
 
 def encoder(

@@ -5,17 +5,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from tests.embedding.cpu import WITH_BYTES
 from tma_prep.embedding.int8_bert import (
     ByteFeedForward,
     ByteProjection,
-    cpu_multiplies_bytes,
     texts_to_try,
 )
 from tma_prep.embedding.packed_bert import FeedForward, Linear
-
-pytestmark = pytest.mark.skipif(
-    not cpu_multiplies_bytes(), reason="this CPU has no instructions for products of bytes"
-)
 
 WIDTH, INNER, TOKENS = 64, 256, 50
 
@@ -54,6 +50,7 @@ def by_integers(
     return found
 
 
+@WITH_BYTES
 def test_a_projection_is_the_product_of_the_rounded_numbers(hidden: torch.Tensor) -> None:
     """But for numbers that lie halfway between two bytes."""
     weight, bias = made(96, WIDTH, scale=0.1), made(96)
@@ -64,6 +61,7 @@ def test_a_projection_is_the_product_of_the_rounded_numbers(hidden: torch.Tensor
     assert np.quantile(off, 0.95) < 1e-4 and off.max() < 0.05
 
 
+@WITH_BYTES
 def test_beyond_what_was_seen_a_channel_is_cut_off(hidden: torch.Tensor) -> None:
     """By 1.25 times the reach, on both sides; nothing wraps round."""
     one = ByteProjection(Linear(torch.eye(WIDTH), torch.zeros(WIDTH)), reach(hidden))
@@ -74,6 +72,7 @@ def test_beyond_what_was_seen_a_channel_is_cut_off(hidden: torch.Tensor) -> None
     assert found[1].item() == pytest.approx(-1.25, abs=0.02)
 
 
+@WITH_BYTES
 @pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
 def test_a_feed_forward_network_is_near_the_one_in_floats(
     hidden: torch.Tensor, kind: torch.dtype

@@ -10,16 +10,13 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 from transformers import AutoTokenizer, BertConfig, BertModel
 
+from tests.embedding.cpu import WITH_BYTES
 from tma_prep.devices import Dtype
 from tma_prep.embedding.encoder import Encoder, EncoderSettings
-from tma_prep.embedding.int8_bert import cpu_multiplies_bytes
 from tma_prep.embedding.model import resolve_model
 
 pytestmark = pytest.mark.slow
 
-WITH_BYTES = pytest.mark.skipif(
-    not cpu_multiplies_bytes(), reason="this CPU has no instructions for products of bytes"
-)
 TEXTS = [
     ("Name the capital city of France, and that of a country beside it.", " Paris, and Rome."),
     ("A text that is longer than the others. " * 20, ""),

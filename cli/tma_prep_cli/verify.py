@@ -1,5 +1,6 @@
 """`tma-prep verify`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -104,15 +105,13 @@ def _print_result(result: "VerifyResult") -> None:
     shards = result.shards
     print_table(
         f"Shards of {result.work}",
-        ["", *(proof.name for proof in shards)],
-        [
-            ("rows", *(proof.rows for proof in shards)),
-            ("shards", *(proof.shards for proof in shards)),
-            *(
-                (label, *(_state(proof, check) for proof in shards))
-                for check, label in _LABELS.items()
-            ),
-        ],
+        ["order", "rows", "shards"],
+        [(proof.name, proof.rows, proof.shards) for proof in shards],
+    )
+    print_table(
+        "What was proven of them",
+        ["", ""],
+        [(label, _states(shards, check)) for check, label in _LABELS.items()],
     )
     for proof in shards:
         for check, state in proof.checks.items():
@@ -137,6 +136,12 @@ def _print_result(result: "VerifyResult") -> None:
         )
 
 
-def _state(proof: "Proof", check: str) -> str:
-    state = {str(name): state for name, state in proof.checks.items()}[check]
-    return state if state in _STATES else "not checked"
+def _states(shards: "Sequence[Proof]", check: str) -> str:
+    """One word if it is the same for all, else who is what."""
+    names: dict[str, list[str]] = {}
+    for proof in shards:
+        state = {str(name): state for name, state in proof.checks.items()}[check]
+        names.setdefault(state if state in _STATES else "not checked", []).append(proof.name)
+    if len(names) == 1:
+        return next(iter(names))
+    return "; ".join(f"{state}: {', '.join(found)}" for state, found in names.items())

@@ -16,7 +16,7 @@ from tma_prep_cli.console import (
 
 if TYPE_CHECKING:
     from tma_prep.arrangement.comparison import OrderComparison
-    from tma_prep.pipeline.arrange import ArrangePlan, ArrangeResult, LeakageResult
+    from tma_prep.pipeline.arrange import ArrangePlan, ArrangeResult
 
 HELP = """
 Order the training rows by how near they are to the test rows, and write Parquet shards.
@@ -270,8 +270,7 @@ def arrange(
         print_json(planned) if json else _print_plan(planned)
         return
     result = run(options, progress)
-    if result.leakage is not None and result.leakage.rows:
-        _warn(result.leakage)
+    warn_of_leaks(result)
     if json:
         print_json(result)
         return
@@ -289,7 +288,11 @@ def arrange(
         print_next("The orders alone are in:", show_path(work / "orders"))
 
 
-def _warn(leakage: "LeakageResult") -> None:
+def warn_of_leaks(result: "ArrangeResult") -> None:
+    """On stderr, if the pool holds test rows."""
+    leakage = result.leakage
+    if leakage is None or not leakage.rows:
+        return
     if leakage.excluded:
         print_warning(f"left out: {leakage.text}; see {leakage.file}")
         return

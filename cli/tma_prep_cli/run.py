@@ -49,7 +49,7 @@ def run(
     recipe = read_recipe(file, given)
     progress = TerminalProgress()
     if json:
-        print_json(run_recipe(recipe, progress))
+        print_json(run_recipe(recipe, progress, _warn_step))
         return
     if recipe.folder.absolute() != Path.cwd():
         print_line(f"Paths are relative to {recipe.folder}")
@@ -64,9 +64,18 @@ def _print_step(result: "StepResult") -> None:
     if isinstance(result, EmbedResult):
         embed.print_result(result)
     elif isinstance(result, ArrangeResult):
+        arrange.warn_of_leaks(result)
         arrange.print_result(result)
     else:
         train_check.print_summary(result.summary)
+
+
+def _warn_step(result: "StepResult") -> None:
+    """What it warns of."""
+    from tma_prep.pipeline.arrange import ArrangeResult
+
+    if isinstance(result, ArrangeResult):
+        arrange.warn_of_leaks(result)
 
 
 def _print_end(result: "RunResult") -> None:

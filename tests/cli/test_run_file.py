@@ -77,6 +77,18 @@ def test_what_a_person_sees(run: Run, file: Path) -> None:
     assert result.out.rstrip().endswith(f"{file.parent}/out/work/shards/fft")
 
 
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_leaks_are_warned_of(run: Run, file: Path, options: list[str]) -> None:
+    """As arrange does by itself, on stderr."""
+    train = file.parent / "in" / "train.jsonl"
+    test = (file.parent / "in" / "test.jsonl").read_text(encoding="utf-8")
+    train.write_text(train.read_text(encoding="utf-8") + test, encoding="utf-8")
+    result = run("run", file, *options)
+    assert result.code == 0
+    warning = "hold one of 3 of 3 test rows"
+    assert warning in result.err and "--leakage exclude" in result.err
+
+
 def test_everything_is_checked_before_the_first_row(run: Run, file: Path) -> None:
     """A mistake at the end of the file does not come out after hours of embedding."""
     file.write_text(f"{FILE}[train-check]\nstep = 3\n")

@@ -125,7 +125,12 @@ def test_threads_do_not_change_a_byte(sample: list[tuple[str, str]], dtype: Dtyp
 
 
 @pytest.mark.parametrize(
-    ("dtype", "least"), [("bfloat16", 0.9998), pytest.param("int8", 0.995, marks=WITH_BYTES)]
+    ("dtype", "least"),
+    [
+        ("float16", 0.99999),
+        ("bfloat16", 0.9998),
+        pytest.param("int8", 0.995, marks=WITH_BYTES),
+    ],
 )
 def test_other_numbers_are_near_float32_and_stored_as_float32(
     sample: list[tuple[str, str]], expected: NDArray[np.float32], dtype: Dtype, least: float

@@ -128,6 +128,19 @@ def test_damaged_shards_are_not_handed_on(ordered: Path, tmp_path: Path) -> None
         run(work, None)
 
 
+def test_an_outdated_order_is_not_handed_on(ordered: Path, tmp_path: Path) -> None:
+    """The pool was embedded again."""
+    work = tmp_path / "work"
+    shutil.copytree(ordered, work)
+    manifest = work / "embeddings" / "train" / "manifest.json"
+    manifest.write_text(manifest.read_text(encoding="utf-8") + " ", encoding="utf-8")
+    with pytest.raises(ArtifactError, match="arranged from other train embeddings than the work"):
+        run(work, None)
+    for kept in ("test", "train"):
+        shutil.rmtree(work / "embeddings" / kept)
+    assert run(work, None).rows == 23
+
+
 def test_an_order_that_is_not_there(ordered: Path, tmp_path: Path) -> None:
     """Says which are."""
     with pytest.raises(ArtifactError, match="no shards named fft; it holds nft"):

@@ -1,6 +1,7 @@
 """Rows that were found good are read again by number, judged no more than they must be."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -114,3 +115,15 @@ def test_nothing_behind_the_last_row_is_read(folder: Folder) -> None:
     path = folder.write("x.json", json.dumps(ROWS)[:-1] + ", oops]")
     rows = np.array([1, 5])
     assert [row.row for row in _pool(path).instances(rows)] == [1, 5]
+
+
+def test_a_file_has_one_name(tmp_path: Path) -> None:
+    """Whatever way leads there, but for ".." behind a link, which leads elsewhere."""
+    for folder in ("a", "b/c"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "x.jsonl").write_text("{}\n", encoding="utf-8")
+    (tmp_path / "a" / "link").symlink_to(tmp_path / "b" / "c")
+    (tmp_path / "b" / "y.jsonl").write_text("{}\n", encoding="utf-8")
+    assert find_files([f"{tmp_path}/b/../a/x.jsonl"]) == [tmp_path / "a" / "x.jsonl"]
+    behind = tmp_path / "a" / "link" / ".." / "y.jsonl"
+    assert find_files([str(behind)]) == [behind]

@@ -41,7 +41,8 @@ class Linear:
 
         # What does that which follows the product on the fly, as `torch.compile` uses it.
         fused = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
-        if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        there = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        if not there or weight.dtype not in (torch.float32, torch.bfloat16):
             fused = None
         self._fused: Any = fused
         self._weight = weight

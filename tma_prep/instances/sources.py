@@ -53,6 +53,9 @@ def find_files(patterns: Sequence[str]) -> list[AnyPath]:
                 # The folder alone is resolved: two links to one file may be two on purpose.
                 place = path.parent.resolve() / path.name
                 path = path.absolute()
+                # One name for one file, but for ".." behind a link, which leads elsewhere.
+                shorter = Path(os.path.normpath(path))
+                path = shorter if shorter.parent.resolve() == place.parent else path
             if place in files:
                 raise InputError(f"{path}: is named twice; name each input once")
             files[place] = path

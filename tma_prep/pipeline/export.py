@@ -153,6 +153,7 @@ def _open(workspace: Workspace, trainer: Trainer, options: ExportOptions) -> _Ex
     shards = shards_of(options.work, options.name)
     name = shards.path.name
     check_files(shards.path, shards.manifest, "run arrange again with --overwrite")
+    _check_current(workspace, shards)
     folder = workspace.export(name, trainer.name) if options.out is None else options.out
     folder = Path(os.path.expanduser(folder)).absolute()
     for path in (folder, shards.path.absolute()):
@@ -160,6 +161,22 @@ def _open(workspace: Workspace, trainer: Trainer, options: ExportOptions) -> _Ex
             raise OptionError(f"{path}: has characters that configurations cannot hold; rename it")
     _check_target(folder)
     return _Export(shards, name, trainer, folder, options)
+
+
+def _check_current(workspace: Workspace, shards: ShardFolder) -> None:
+    """Refuse shards of embeddings that have been replaced since.
+
+    Raises:
+        ArtifactError: The workspace holds others now.
+    """
+    for side in ("train", "test"):
+        manifest = workspace.embeddings(side) / MANIFEST
+        arranged = shards.manifest.inputs.get(f"embeddings/{side}")
+        if manifest.is_file() and sha256_of(manifest) != arranged:
+            raise ArtifactError(
+                f"{shards.path}: was arranged from other {side} embeddings than the workspace "
+                "holds now; run arrange again with --overwrite"
+            )
 
 
 def _check_target(folder: Path) -> None:

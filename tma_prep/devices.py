@@ -1,10 +1,14 @@
 """Which device torch computes on."""
 
+import os
 from typing import Literal
 
 from tma_prep.errors import OptionError
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16", "int8"]
+
+_FEW_PROCESSES = 8
+"""So many run on any machine, however few cores it has."""
 
 
 def resolve_device(device: str) -> str:
@@ -35,7 +39,13 @@ def device_list(devices: str) -> list[str]:
 
     kind, _, count = devices.partition(":")
     if kind == "cpu":
-        return ["cpu"] * int(count or 1)
+        processes, cores = int(count or 1), os.cpu_count() or 1
+        if processes > max(_FEW_PROCESSES, cores):
+            raise OptionError(
+                f"--devices {devices}: this machine has {cores} cores, and more processes would "
+                f"wait for each other; give cpu:{cores} at most"
+            )
+        return ["cpu"] * processes
     there = torch.cuda.device_count() if torch.cuda.is_available() else 0
     numbers = list(range(there)) if devices == "all" else [int(n) for n in devices.split(",")]
     missing = [number for number in numbers if number >= there]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tma_prep.config import EmbedOptions
+from tma_prep.devices import device_list
 from tma_prep.errors import OptionError
 from tma_prep.pipeline.embed import check_options
 
@@ -21,3 +22,13 @@ def test_a_budget_that_the_model_alone_exceeds_is_refused() -> None:
         check_options(options(memory_budget="500MB"))
     check_options(options(memory_budget="1GB"))
     check_options(options(memory_budget="500MB", vectors_column="v"))
+
+
+def test_more_processes_than_a_machine_has_use_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would take its memory and wait for each other."""
+    monkeypatch.setattr("os.cpu_count", lambda: 12)
+    assert device_list("cpu:12") == ["cpu"] * 12
+    with pytest.raises(OptionError, match="--devices cpu:900: this machine has 12 cores"):
+        device_list("cpu:900")
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    assert device_list("cpu:2") == ["cpu"] * 2

@@ -1,7 +1,6 @@
 """The leakage guard: what it finds, what it leaves out, and when it looks again."""
 
 import json
-import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ from tests.pipeline.made_leaks import (
 from tma_prep.artifacts import Workspace
 from tma_prep.config import ArrangeOptions, TrainCheckOptions, VerifyOptions
 from tma_prep.errors import ArtifactError, InputError, OptionError, VerdictError
-from tma_prep.leakage import KINDS, MOST_TESTS, find_leaks
+from tma_prep.leakage import KINDS, MOST_TESTS
 from tma_prep.pipeline import leakage as guard
 from tma_prep.pipeline.leak_pairs import leaks_by_words
 from tma_prep.pipeline.leakage import TEXT_START, kept_leaks_by_words
@@ -379,33 +378,6 @@ def test_tests_that_are_not_ranked_by_are_looked_for_too(work: Path, warned: Pat
     """The question is of the pool and the test set."""
     arranged(work, target_fraction=0.5, shards=False)
     assert _table(work).equals(_table(warned))
-
-
-def test_memory_does_not_grow_with_the_product() -> None:
-    """3,000 equal rows and 3,000 equal tests would be nine million pairs, 200 MB."""
-    text = "nine words that stand in every row of all"
-    tests = [(row, text) for row in range(3000)]
-    tracemalloc.start()
-    found = find_leaks(((row, f"{text}!") for row in range(3000)), 3000, tests)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert len(found.pairs) == 3000 * MOST_TESTS and len(found.pairs.held) == 3000
-    assert peak < 30e6
-
-
-def test_memory_is_that_of_a_piece_of_the_pool() -> None:
-    """Six times the rows, read as they come, take hardly more."""
-    tests = [(row, " ".join(f"w{row + n}" for n in range(20))) for row in range(50)]
-
-    def peak(rows: int) -> int:
-        texts = (" ".join(f"w{(row * 7 + n) % 300}" for n in range(60)) for row in range(rows))
-        tracemalloc.start()
-        find_leaks(enumerate(texts), rows, tests)
-        _, most = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-        return most
-
-    assert peak(6_000) < 1.5 * peak(1_000) + 6_000 * 50
 
 
 def test_options_out_of_range_are_refused() -> None:

@@ -64,7 +64,7 @@ def _print_step(result: "StepResult") -> None:
     if isinstance(result, EmbedResult):
         embed.print_result(result)
     elif isinstance(result, ArrangeResult):
-        arrange.warn_of_leaks(result)
+        _warn_step(result)
         arrange.print_result(result)
     else:
         train_check.print_summary(result.summary)

@@ -26,6 +26,7 @@ from tma_prep.parquet import read_schema
 from tma_prep.pipeline.export_plan import plan_rows
 from tma_prep.pipeline.export_rows import RowForm, json_line, row_form, write_rows
 from tma_prep.pipeline.libraries import library_versions, tool_version
+from tma_prep.pipeline.sides import check_arranged_from
 from tma_prep.progress import Progress, Silent, Stopwatch
 from tma_prep.shards.folder import ShardFolder, shards_of
 from tma_prep_schemas import POSITION, ExportManifest, FileEntry
@@ -152,8 +153,13 @@ def _trainer(options: ExportOptions) -> Trainer:
 def _open(workspace: Workspace, trainer: Trainer, options: ExportOptions) -> _Export:
     shards = shards_of(options.work, options.name)
     name = shards.path.name
-    check_files(shards.path, shards.manifest, "run arrange again with --overwrite")
-    _check_current(workspace, shards)
+    check_files(shards.path, shards.manifest, ARRANGE_AGAIN)
+    manifests = {
+        f"embeddings/{side}": workspace.embeddings(side) / MANIFEST for side in ("train", "test")
+    }
+    # Shards are handed on without embeddings too, where a workspace holds none any more.
+    now = {name: sha256_of(path) for name, path in manifests.items() if path.is_file()}
+    check_arranged_from(shards.path, shards.manifest.inputs, now)
     folder = workspace.export(name, trainer.name) if options.out is None else options.out
     folder = Path(os.path.expanduser(folder)).absolute()
     for path in (folder, shards.path.absolute()):
@@ -161,22 +167,6 @@ def _open(workspace: Workspace, trainer: Trainer, options: ExportOptions) -> _Ex
             raise OptionError(f"{path}: has characters that configurations cannot hold; rename it")
     _check_target(folder)
     return _Export(shards, name, trainer, folder, options)
-
-
-def _check_current(workspace: Workspace, shards: ShardFolder) -> None:
-    """Refuse shards of embeddings that have been replaced since.
-
-    Raises:
-        ArtifactError: The workspace holds others now.
-    """
-    for side in ("train", "test"):
-        manifest = workspace.embeddings(side) / MANIFEST
-        arranged = shards.manifest.inputs.get(f"embeddings/{side}")
-        if manifest.is_file() and sha256_of(manifest) != arranged:
-            raise ArtifactError(
-                f"{shards.path}: was arranged from other {side} embeddings than the workspace "
-                "holds now; run arrange again with --overwrite"
-            )
 
 
 def _check_target(folder: Path) -> None:

@@ -1,11 +1,14 @@
 """Both embedding stores of a workspace, opened and checked."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tma_prep.artifacts import (
+    ARRANGE_AGAIN,
     EMBED_AGAIN,
     MANIFEST,
     Workspace,
@@ -115,3 +118,22 @@ def _check_alike(workspace: Workspace, train: EmbeddingsManifest, test: Embeddin
             f"({', '.join(name.replace('_', '-') for name in different)}); "
             "run embed for both with --overwrite"
         )
+
+
+def check_arranged_from(shards: Path, arranged: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """Refuse shards of embeddings that have been replaced since.
+
+    Args:
+        shards: For the message.
+        arranged: SHA-256 of manifests by artifact, as the shards record them.
+        now: The same of the embeddings in the workspace.
+
+    Raises:
+        ArtifactError: The workspace holds others now.
+    """
+    for artifact, sha256 in now.items():
+        if arranged.get(artifact) != sha256:
+            raise ArtifactError(
+                f"{shards}: was arranged from other {artifact.rpartition('/')[2]} embeddings than "
+                f"the workspace holds now; {ARRANGE_AGAIN}"
+            )

@@ -24,7 +24,7 @@ from tma_prep.embedding.store import EmbeddingStore
 from tma_prep.errors import ArtifactError, OptionError, VerdictError
 from tma_prep.pipeline.inputs import check_inputs
 from tma_prep.pipeline.libraries import library_versions, tool_version
-from tma_prep.pipeline.sides import Sides, open_sides
+from tma_prep.pipeline.sides import Sides, check_arranged_from, open_sides
 from tma_prep.pipeline.train_check_targets import evaluated_tests
 from tma_prep.progress import Silent, Stopwatch, TableProgress
 from tma_prep_schemas import CheckManifest, CheckSummary, ShardsManifest, TargetRole
@@ -281,10 +281,5 @@ def _open_shards(
         check_files(workspace.shards(name), manifest, ARRANGE_AGAIN)
         opened[name] = manifest
     for name, manifest in opened.items():
-        for side in ("train", "test"):
-            if manifest.inputs.get(f"embeddings/{side}") != sides.inputs[f"embeddings/{side}"]:
-                raise ArtifactError(
-                    f"{workspace.shards(name)}: was arranged from other {side} embeddings than the "
-                    "workspace holds now; run arrange again with --overwrite"
-                )
+        check_arranged_from(workspace.shards(name), manifest.inputs, sides.inputs)
     return opened

@@ -18,9 +18,9 @@ import numpy as np
 import polars as pl
 
 from benchmarks.measure import Figure, interleaved, main, say, timed, tma_prep
-from tma_prep.devices import resolve_dtype
-from tma_prep.embedding.encoder import Encoder, EncoderSettings
-from tma_prep.embedding.model import DEFAULT_MODEL, resolve_model
+from tma_prep.device import resolve_dtype
+from tma_prep.embeddings.encoder import Encoder, EncoderSettings
+from tma_prep.embeddings.model import DEFAULT_MODEL, resolve_model
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.vectors import open_store
-from tma_prep.arrangement.comparison import kendall_tau
-from tma_prep.ranking import Engine, rank_with
+from tma_prep.orders.comparison import kendall_tau
+from tma_prep.rankings.engine import Engine, rank_with
 
 
 def main() -> None:

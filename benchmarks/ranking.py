@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from benchmarks.measure import Figure, Timed, interleaved, main, say, timed
 from benchmarks.vectors import open_store, workspace
-from tma_prep.neighbors import VectorRows
-from tma_prep.ranking import Engine, Ranking, rank_with
+from tma_prep.rankings.engine import Engine, Ranking, rank_with
+from tma_prep.rankings.vectors import VectorRows
 
 _FULL, _SMALL = (100_000, 1_000), (20_000, 200)
 _REPEATS = 5

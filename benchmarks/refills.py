@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from benchmarks.measure import Figure, main, say
 from benchmarks.vectors import open_store, workspace
-from tma_prep.neighbors import FaissSearcher
-from tma_prep.ranking import Engine, rank_with
+from tma_prep.rankings.engine import Engine, rank_with
+from tma_prep.rankings.searcher import FaissSearcher
 
 _FULL, _SMALL = (250_000, 1_000), (80_000, 200)
 _ENTRIES_A_ROW = (8, 4, 2, 1, 0.5)

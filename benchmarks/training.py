@@ -15,8 +15,9 @@ import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast, Trainer, TrainingArguments
 
 from benchmarks.measure import Figure, main, say
-from tma_prep.training import TrainSettings, encode, tiny_llama, train_order, train_tokenizer
-from tma_prep.training.data import Example, encode_tests
+from tma_prep.checks.data import Example, encode, encode_tests, train_tokenizer
+from tma_prep.checks.loop import TrainSettings, train_order
+from tma_prep.checks.model import tiny_llama
 
 _FULL, _SMALL = 40, 6
 _REPEATS = 3

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.measure import say
-from tma_prep.artifacts import MANIFEST, Workspace, read_manifest
-from tma_prep.embedding.parts import PartsFolder
-from tma_prep.embedding.store import EmbeddingStore, StoredRows
-from tma_prep.embedding.unit import unit_vectors
+from tma_prep.artifact import MANIFEST, Workspace, read_manifest
+from tma_prep.embeddings.parts import PartsFolder
+from tma_prep.embeddings.store import EmbeddingStore, StoredRows
+from tma_prep.embeddings.unit import unit_vectors
 from tma_prep_schemas import EmbeddingsManifest, FileEntry, Source
 
 CENTRES = 300

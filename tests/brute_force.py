@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tma_prep.embedding.unit import unit_vectors
+from tma_prep.embeddings.unit import unit_vectors
 
 
 def similarity_matrix(

@@ -14,19 +14,20 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tma_prep.ordering import order
-    from tma_prep.ranking import rank
-    from tma_prep.shards.loader import OrderedShards
-    from tma_prep.shards.packing import PackedShards
+    from tma_prep.embeddings import embed
+    from tma_prep.orders import order
+    from tma_prep.rankings import rank
+    from tma_prep.shards import OrderedShards, PackedShards
 
 __version__ = "0.1.0"
-__all__ = ["OrderedShards", "PackedShards", "order", "rank"]
+__all__ = ["OrderedShards", "PackedShards", "embed", "order", "rank"]
 
 _HOMES = {
-    "OrderedShards": "tma_prep.shards.loader",
-    "PackedShards": "tma_prep.shards.packing",
-    "order": "tma_prep.ordering",
-    "rank": "tma_prep.ranking",
+    "OrderedShards": "tma_prep.shards",
+    "PackedShards": "tma_prep.shards",
+    "embed": "tma_prep.embeddings",
+    "order": "tma_prep.orders",
+    "rank": "tma_prep.rankings",
 }
 
 

@@ -15,8 +15,8 @@ from tma_prep_cli.console import (
 )
 
 if TYPE_CHECKING:
-    from tma_prep.arrangement.comparison import OrderComparison
-    from tma_prep.pipeline.arrange import ArrangePlan, ArrangeResult
+    from tma_prep.arrange import ArrangePlan, ArrangeResult
+    from tma_prep.orders import OrderComparison
 
 HELP = """
 Order the training rows by how near they are to the test rows, and write Parquet shards.
@@ -225,9 +225,9 @@ def arrange(
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Parse, call, print."""
-    from tma_prep.config import ArrangeOptions
-    from tma_prep.pipeline.arrange import arrange as run
-    from tma_prep.pipeline.arrange import plan_arrange
+    from tma_prep.arrange import arrange as run
+    from tma_prep.arrange import plan_arrange
+    from tma_prep.options import ArrangeOptions
     from tma_prep_cli.console import validated
 
     options = validated(

@@ -8,7 +8,7 @@ import typer
 from tma_prep_cli.console import TerminalProgress, print_json, print_line, print_table
 
 if TYPE_CHECKING:
-    from tma_prep.pipeline.compare import CompareResult
+    from tma_prep.explain import CompareResult
     from tma_prep_schemas.manifests import Option
 
 HELP = """
@@ -40,8 +40,8 @@ def compare(
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Parse, call, print."""
-    from tma_prep.config import CompareOptions
-    from tma_prep.pipeline.compare import compare as run
+    from tma_prep.explain import compare as run
+    from tma_prep.options import CompareOptions
     from tma_prep_cli.console import validated
 
     options = validated(CompareOptions, work_a=work_a, work_b=work_b, names=name or [])

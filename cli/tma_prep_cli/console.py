@@ -82,8 +82,8 @@ def validated(model: type[Options], /, **values: Any) -> Options:  # noqa: ANN40
     """
     from pydantic import ValidationError
 
-    from tma_prep.config import first_problem, option_name
     from tma_prep.errors import OptionError
+    from tma_prep.options import first_problem, option_name
 
     try:
         return model(**values)

@@ -16,7 +16,7 @@ from tma_prep_cli.console import (
 )
 
 if TYPE_CHECKING:
-    from tma_prep.pipeline.embed_results import EmbedPlan, EmbedResult
+    from tma_prep.embeddings import EmbedPlan, EmbedResult
 
 _WHERE = "Where and how the model runs"
 
@@ -150,9 +150,9 @@ def embed(
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Parse, call, print."""
-    from tma_prep.config import EmbedOptions
-    from tma_prep.pipeline.embed import embed as run
-    from tma_prep.pipeline.embed import plan_embedding
+    from tma_prep.embeddings import embed as run
+    from tma_prep.embeddings import plan_embedding
+    from tma_prep.options import EmbedOptions
     from tma_prep_cli.console import validated
 
     options = validated(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from tma_prep_cli.console import print_line
 
 if TYPE_CHECKING:
-    from tma_prep.explanation.told import Excerpt
+    from tma_prep.explain import Excerpt
 
 _PROMPT_CHARACTERS = 600
 _RESPONSE_CHARACTERS = 300

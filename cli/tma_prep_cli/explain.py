@@ -9,9 +9,8 @@ from tma_prep_cli.console import print_json, print_line, print_table
 from tma_prep_cli.excerpts import print_excerpt
 
 if TYPE_CHECKING:
-    from tma_prep.explanation.told import Leak
-    from tma_prep.pipeline.explain_row import RowExplanation
-    from tma_prep.pipeline.explain_target import TargetExplanation
+    from tma_prep.explain import RowExplanation, TargetExplanation
+    from tma_prep.leakage import Leak
 
 HELP = """
 Say why a row stands where it stands, or where the neighbours of a test ended up.
@@ -51,8 +50,8 @@ def explain(
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Parse, call, print."""
-    from tma_prep.config import ExplainOptions
-    from tma_prep.pipeline.explain import explain as run
+    from tma_prep.explain import explain as run
+    from tma_prep.options import ExplainOptions
     from tma_prep_cli.console import validated
 
     result = run(

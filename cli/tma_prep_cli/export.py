@@ -8,7 +8,7 @@ import typer
 from tma_prep_cli.console import TerminalProgress, print_json, print_next, print_table, show_path
 
 if TYPE_CHECKING:
-    from tma_prep.pipeline.export import ExportResult
+    from tma_prep.trainers import ExportResult
 
 HELP = """
 Write ordered rows for a trainer, with exactly the settings that keep their order.
@@ -73,8 +73,8 @@ def export(
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Parse, call, print."""
-    from tma_prep.config import ExportOptions
-    from tma_prep.pipeline.export import export as run
+    from tma_prep.options import ExportOptions
+    from tma_prep.trainers import export as run
     from tma_prep_cli.console import validated
 
     options = validated(

@@ -41,7 +41,7 @@ def init(
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Parse, call, print."""
-    from tma_prep.artifacts import write_text
+    from tma_prep.artifact import write_text
     from tma_prep.errors import OptionError
 
     if not overwrite and (file.exists() or file.is_symlink()):
@@ -51,7 +51,7 @@ def init(
 
         text = starter_text()
     else:
-        from tma_prep.pipeline.recorded import recorded_recipe
+        from tma_prep.recorded import recorded_recipe
 
         text = recorded_recipe(work, file)
     write_text(file, text)

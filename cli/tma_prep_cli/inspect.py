@@ -8,7 +8,7 @@ import typer
 from tma_prep_cli.console import print_json, print_line, print_next, print_table, show_path
 
 if TYPE_CHECKING:
-    from tma_prep.overview import OrderDetails, OrderFacts, Overview, Stretch
+    from tma_prep.report import OrderDetails, OrderFacts, Overview, Stretch
 
 HELP = """
 Look at a workspace: rows, tests, orders, and what an order holds from its first row to its last.
@@ -41,8 +41,8 @@ def inspect(
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Parse, call, print."""
-    from tma_prep.config import InspectOptions
-    from tma_prep.pipeline.inspect import inspect as run
+    from tma_prep.explain import inspect as run
+    from tma_prep.options import InspectOptions
     from tma_prep_cli.console import validated
 
     found = run(validated(InspectOptions, work=work, name=name, html=html, out=out))

@@ -9,7 +9,7 @@ from tma_prep_cli import arrange, embed, train_check
 from tma_prep_cli.console import TerminalProgress, print_json, print_line, print_next, show_path
 
 if TYPE_CHECKING:
-    from tma_prep.pipeline.run import RunResult, StepResult
+    from tma_prep.run_recipe import RunResult, StepResult
 
 HELP = """
 Do what one file says: embed, arrange and train-check, with the options that stand in it.
@@ -42,8 +42,8 @@ def run(
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Parse, call, print."""
-    from tma_prep.pipeline.recipe import read_recipe
-    from tma_prep.pipeline.run import run as run_recipe
+    from tma_prep.recipe import read_recipe
+    from tma_prep.run_recipe import run as run_recipe
 
     given = {"overwrite": overwrite, "trust_remote_code": trust_remote_code}
     recipe = read_recipe(file, given)
@@ -58,8 +58,8 @@ def run(
 
 def _print_step(result: "StepResult") -> None:
     """What the command itself would print."""
-    from tma_prep.pipeline.arrange import ArrangeResult
-    from tma_prep.pipeline.embed_results import EmbedResult
+    from tma_prep.arrange import ArrangeResult
+    from tma_prep.embeddings import EmbedResult
 
     if isinstance(result, EmbedResult):
         embed.print_result(result)
@@ -72,7 +72,7 @@ def _print_step(result: "StepResult") -> None:
 
 def _warn_step(result: "StepResult") -> None:
     """What it warns of."""
-    from tma_prep.pipeline.arrange import ArrangeResult
+    from tma_prep.arrange import ArrangeResult
 
     if isinstance(result, ArrangeResult):
         arrange.warn_of_leaks(result)

@@ -34,13 +34,13 @@ _WORDS = {int: "a whole number", float: "a number", str: "text", Path: "a path"}
 
 def starter_text() -> str:
     """The whole file."""
-    from tma_prep.pipeline.recipe import SECTIONS
+    from tma_prep.recipe import SECTIONS
 
     return "\n".join([_HEAD, *("\n".join(_section(name)) + "\n" for name in SECTIONS)])
 
 
 def _section(section: str) -> Iterator[str]:
-    from tma_prep.pipeline.recipe import keys_of
+    from tma_prep.recipe import keys_of
 
     command, fields = _command(section), keys_of(section)
     yield f"# {command.help.strip().splitlines()[0]}"
@@ -57,8 +57,8 @@ def _section(section: str) -> Iterator[str]:
 
 def _line(section: str, key: str, field: str) -> str:
     """A key with what the file starts with, or commented out with its default."""
-    from tma_prep.pipeline.recipe import SECTIONS, alternatives
-    from tma_prep.pipeline.recipe_text import toml_value
+    from tma_prep.recipe import SECTIONS, alternatives
+    from tma_prep.recipe_text import toml_value
 
     if key in _STARTED[section]:
         return f"{key} = {toml_value(_STARTED[section][key])}"
@@ -76,8 +76,8 @@ def _line(section: str, key: str, field: str) -> str:
 
 def _words(kind: object) -> str:
     """A type in words, nothing for that of None."""
-    from tma_prep.pipeline.recipe import alternatives
-    from tma_prep.pipeline.recipe_text import toml_value
+    from tma_prep.recipe import alternatives
+    from tma_prep.recipe_text import toml_value
 
     if get_origin(kind) is list:
         return f"a list of {' or '.join(map(_words, alternatives(get_args(kind)[0])))}"

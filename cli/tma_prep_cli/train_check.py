@@ -147,8 +147,8 @@ def train_check(
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Parse, call, print."""
-    from tma_prep.config import TrainCheckOptions
-    from tma_prep.pipeline.train_check import train_check as run
+    from tma_prep.checks import train_check as run
+    from tma_prep.options import TrainCheckOptions
     from tma_prep_cli.console import validated
 
     options = validated(

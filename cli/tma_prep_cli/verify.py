@@ -16,8 +16,7 @@ from tma_prep_cli.console import (
 )
 
 if TYPE_CHECKING:
-    from tma_prep.pipeline.verify import VerifyResult
-    from tma_prep.shards.findings import Proof
+    from tma_prep.verify import Proof, VerifyResult
 
 HELP = """
 Prove that shards are what arrange wrote, and that a training consumed them in order.
@@ -74,8 +73,8 @@ def verify(
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Parse, call, print."""
-    from tma_prep.config import VerifyOptions
-    from tma_prep.pipeline.verify import verify as run
+    from tma_prep.options import VerifyOptions
+    from tma_prep.verify import verify as run
     from tma_prep_cli.console import validated
 
     options = validated(

@@ -9,8 +9,8 @@ import pytest
 from typer.main import get_command
 
 from tests.cli.terminal import Run
-from tma_prep.config import option_name
-from tma_prep.pipeline.recipe import SECTIONS, TYPED_ALONE, keys_of, read_recipe
+from tma_prep.options import option_name
+from tma_prep.recipe import SECTIONS, TYPED_ALONE, keys_of, read_recipe
 from tma_prep_cli.app import app
 from tma_prep_cli.starter import starter_text
 

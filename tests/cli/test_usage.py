@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.terminal import Run
-from tma_prep.config import EmbedOptions
+from tma_prep.options import EmbedOptions
 
 WRONG_USAGE: dict[str, tuple[list[str], str]] = {
     "unknown command": (["nonsense"], "No such command 'nonsense'"),
@@ -177,7 +177,7 @@ def test_a_defect_is_one_line_too(run: Run, work: Path, monkeypatch: pytest.Monk
         raise KeyError("nobody\nthought")
 
     monkeypatch.delenv("TMA_PREP_DEBUG", raising=False)
-    monkeypatch.setattr("tma_prep.pipeline.arrange.arrange", broken)
+    monkeypatch.setattr("tma_prep.arrange.arrange", broken)
     result = run("arrange", work)
     assert result.code == 1
     assert "defect in tma-prep (KeyError: " in result.error
@@ -201,7 +201,7 @@ def test_the_machine_is_at_its_end(
     def broken(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("tma_prep.pipeline.arrange.arrange", broken)
+    monkeypatch.setattr("tma_prep.arrange.arrange", broken)
     result = run("arrange", work)
     assert result.code == 1
     assert message in result.error

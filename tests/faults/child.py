@@ -24,10 +24,13 @@ from tests.faults.amounts import TORTURE
 from tests.faults.place import Place
 from tma_prep_cli.main import run
 
-_LOADED = ["embed", "arrange", "export", "run", *(["train_check_measure"] if TORTURE else [])]
+_LOADED = [
+    *("embeddings", "arrange", "trainers", "run_recipe"),
+    *(["checks.experiment"] if TORTURE else []),
+]
 for _name in _LOADED:
     # Commands load these when they are needed; a forked process has them already.
-    importlib.import_module(f"tma_prep.pipeline.{_name}")
+    importlib.import_module(f"tma_prep.{_name}")
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _CHANGES = ("os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.truncate", "os.link")

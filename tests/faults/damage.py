@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.faults.place import Place
-from tma_prep.artifacts import sha256_of
+from tma_prep.artifact import sha256_of
 from tma_prep.shards.seal import UNSEALED, sealed
 from tma_prep_schemas import ShardsManifest
 

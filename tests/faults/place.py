@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tests.cli.terminal import Finished
-from tma_prep.artifacts import sha256_of
+from tma_prep.artifact import sha256_of
 from tma_prep_cli.main import run as run_command
 
 ROWS, TESTS = 60, 6

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.embed_runs import PART, ROWS, TEST_ROWS, Row, text_of
-from tma_prep.pipeline import embed_texts
+from tma_prep.embeddings import texts as embed_texts
 
 
 @pytest.fixture(scope="module")

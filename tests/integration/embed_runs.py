@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tma_prep.config import EmbedOptions
-from tma_prep.pipeline.embed import embed
+from tma_prep.embeddings.stage import embed
+from tma_prep.options import EmbedOptions
 from tma_prep.progress import Advance
 
 PART = 50

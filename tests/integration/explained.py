@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from tests.brute_force import named_case
-from tma_prep.config import ArrangeOptions, EmbedOptions
-from tma_prep.pipeline.arrange import arrange
-from tma_prep.pipeline.embed import embed
+from tma_prep.arrange import arrange
+from tma_prep.embeddings.stage import embed
+from tma_prep.options import ArrangeOptions, EmbedOptions
 
 ROWS, TESTS, TASKS = 60, 9, 5
 

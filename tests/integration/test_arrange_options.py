@@ -12,11 +12,11 @@ import polars as pl
 import pytest
 
 from tests.brute_force import rounds_of, similarity_matrix
-from tma_prep.config import ArrangeOptions, EmbedOptions
-from tma_prep.embedding.unit import unit_vectors
+from tma_prep.arrange import arrange, plan_arrange
+from tma_prep.embeddings.stage import embed
+from tma_prep.embeddings.unit import unit_vectors
 from tma_prep.errors import OptionError
-from tma_prep.pipeline.arrange import arrange, plan_arrange
-from tma_prep.pipeline.embed import embed
+from tma_prep.options import ArrangeOptions, EmbedOptions
 from tma_prep_schemas import RankingManifest, Schedule
 
 ROWS, TESTS = 90, 12

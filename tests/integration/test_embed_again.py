@@ -30,17 +30,17 @@ from tests.integration.embed_runs import (
     text_of,
     write_rows,
 )
+from tma_prep.embeddings.results import EmbedResult
+from tma_prep.embeddings.stage import embed, plan_embedding
 from tma_prep.errors import ArtifactError, InputError
-from tma_prep.instances import text_id
-from tma_prep.pipeline.embed import embed, plan_embedding
-from tma_prep.pipeline.embed_results import EmbedResult
+from tma_prep.rows.text import text_id
 from tma_prep_cli.main import run as run_command
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("small_windows")]
 
 DRIVER = f"""
 import sys
-from tma_prep.pipeline import embed_texts
+from tma_prep.embeddings import texts as embed_texts
 embed_texts._LEAST_WINDOW_ROWS = {PART}
 from tma_prep_cli.main import run
 sys.exit(run(sys.argv[1:]))

@@ -17,10 +17,10 @@ from tests.integration.embed_runs import (
     text_of,
     write_rows,
 )
+from tma_prep.embeddings.results import EmbedResult
+from tma_prep.embeddings.stage import embed
 from tma_prep.errors import ArtifactError
-from tma_prep.instances import text_id
-from tma_prep.pipeline.embed import embed
-from tma_prep.pipeline.embed_results import EmbedResult
+from tma_prep.rows.text import text_id
 from tma_prep_schemas import EmbeddingsManifest
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("small_windows")]

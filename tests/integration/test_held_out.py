@@ -10,19 +10,19 @@ import pytest
 from pydantic import ValidationError
 
 from tests.integration.check_workspace import SMALL, TESTS, make_workspace, tma_prep
-from tma_prep.artifacts import MANIFEST, Workspace, read_manifest
-from tma_prep.config import ArrangeOptions, EmbedOptions, TrainCheckOptions
+from tma_prep.arrange import arrange
+from tma_prep.artifact import MANIFEST, Workspace, read_manifest
+from tma_prep.checks.data import ScoredTest
+from tma_prep.checks.orders import WithoutLeaks
+from tma_prep.checks.stage import train_check
+from tma_prep.checks.targets import evaluated_tests
+from tma_prep.checks.tasks import Work
+from tma_prep.checks.texts import lay_out_texts
+from tma_prep.embeddings.sides import open_sides
+from tma_prep.embeddings.stage import embed
 from tma_prep.errors import ArtifactError, OptionError
-from tma_prep.pipeline.arrange import arrange
-from tma_prep.pipeline.embed import embed
-from tma_prep.pipeline.sides import open_sides
-from tma_prep.pipeline.train_check import train_check
-from tma_prep.pipeline.train_check_orders import WithoutLeaks
-from tma_prep.pipeline.train_check_targets import evaluated_tests
-from tma_prep.pipeline.train_check_tasks import Work
-from tma_prep.pipeline.train_check_texts import lay_out_texts
+from tma_prep.options import ArrangeOptions, EmbedOptions, TrainCheckOptions
 from tma_prep.progress import Silent
-from tma_prep.training.data import ScoredTest
 from tma_prep_schemas import CheckSummary, Evaluated, OrderManifest, ShardsManifest, Targets
 
 ROWS, TEST_ROWS = 80, 22

@@ -13,11 +13,11 @@ from tests.integration.explained import (
     make_workspace,
     prompt_of,
 )
-from tma_prep.config import EmbedOptions, InspectOptions
+from tma_prep.embeddings.stage import embed
 from tma_prep.errors import ArtifactError, OptionError
-from tma_prep.overview import Overview
-from tma_prep.pipeline.embed import embed
-from tma_prep.pipeline.inspect import inspect
+from tma_prep.explain.inspect_workspace import inspect
+from tma_prep.options import EmbedOptions, InspectOptions
+from tma_prep.report.overview import Overview
 
 
 def look(work: Path, **options: object) -> Overview:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tma_prep.config import ArrangeOptions, EmbedOptions
-from tma_prep.pipeline import embed_texts
-from tma_prep.pipeline.arrange import arrange
-from tma_prep.pipeline.embed import embed
+from tma_prep.arrange import arrange
+from tma_prep.embeddings import texts as embed_texts
+from tma_prep.embeddings.stage import embed
+from tma_prep.options import ArrangeOptions, EmbedOptions
 
 pytestmark = pytest.mark.slow
 
@@ -153,7 +153,7 @@ def test_a_node_goes_while_texts_are_embedded(
 
 def test_a_node_goes_with_results_that_nobody_took(cluster: Any) -> None:  # noqa: ANN401
     """They are made again; a task that was running there runs elsewhere."""
-    from tma_prep.cluster import Cluster
+    from tma_prep.ray import Cluster
 
     def where(delay: float, number: int) -> tuple[int, str, bytes]:
         import time

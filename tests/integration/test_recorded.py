@@ -10,14 +10,14 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 
-from tma_prep.artifacts import Workspace
-from tma_prep.config import ArrangeOptions, EmbedOptions
+from tma_prep.arrange import arrange
+from tma_prep.artifact import Workspace
+from tma_prep.embeddings.stage import embed
 from tma_prep.errors import ArtifactError
-from tma_prep.pipeline.arrange import arrange
-from tma_prep.pipeline.embed import embed
-from tma_prep.pipeline.recipe import read_recipe
-from tma_prep.pipeline.recorded import recorded_recipe
-from tma_prep.pipeline.run import run
+from tma_prep.options import ArrangeOptions, EmbedOptions
+from tma_prep.recipe import read_recipe
+from tma_prep.recorded import recorded_recipe
+from tma_prep.run_recipe import run
 
 # Each with options that the others lack; together they write every kind of order.
 ARRANGED: list[dict[str, object]] = [

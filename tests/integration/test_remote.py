@@ -10,12 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import BUCKET
-from tma_prep.config import ArrangeOptions, EmbedOptions
+from tma_prep.arrange import arrange
+from tma_prep.embeddings.stage import embed
 from tma_prep.errors import DependencyError, InputError, TmaPrepError
-from tma_prep.instances import find_files
-from tma_prep.pipeline.arrange import arrange
-from tma_prep.pipeline.embed import embed
+from tma_prep.options import ArrangeOptions, EmbedOptions
 from tma_prep.remote import RemotePath, any_path, file_state
+from tma_prep.rows.sources import find_files
 
 pytest.importorskip("s3fs", reason="the extra s3 is not installed")
 pytest.importorskip("moto.server", reason="moto's server is not installed")

@@ -12,10 +12,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.checks.conftest import sums
 from tests.cli.terminal import Finished, Run
 from tests.integration.check_workspace import SMALL, make_workspace
-from tests.training.conftest import sums
-from tma_prep.training import tiny_llama, train_tokenizer
+from tma_prep.checks.data import train_tokenizer
+from tma_prep.checks.model import tiny_llama
 from tma_prep_cli.main import run as run_command
 
 pytestmark = pytest.mark.slow

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tma_prep.config import ArrangeOptions, EmbedOptions
+from tma_prep.arrange import arrange
+from tma_prep.embeddings.stage import embed
 from tma_prep.errors import ArtifactError
-from tma_prep.pipeline.arrange import arrange
-from tma_prep.pipeline.embed import embed
+from tma_prep.options import ArrangeOptions, EmbedOptions
 
 pytestmark = pytest.mark.slow
 

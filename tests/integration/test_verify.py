@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.integration.check_workspace import ROWS, make_workspace, tma_prep
-from tests.shards.damage import exchange, flip, forge, put
-from tma_prep.artifacts import sha256_of
-from tma_prep.config import VerifyOptions
+from tests.verify.damage import exchange, flip, forge, put
+from tma_prep.artifact import sha256_of
 from tma_prep.errors import ArtifactError, OptionError
-from tma_prep.pipeline.verify import VerifyResult, verify
-from tma_prep.shards.consumed import ConsumedLog
-from tma_prep.shards.findings import CHECKS
+from tma_prep.options import VerifyOptions
+from tma_prep.trainers.consumed import ConsumedLog
+from tma_prep.verify.findings import CHECKS
+from tma_prep.verify.stage import VerifyResult, verify
 from tma_prep_schemas import ConsumedStart
 
 FILES = [f"part-{number:05d}-of-00003.parquet" for number in range(3)]

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tma_prep.leakage import KINDS, LEAK_NGRAMS, MOST_TESTS, Leaks, find_leaks, held, words_of
-from tma_prep.leakage.rule import LeakNgrams
+from tma_prep.leakage import held
+from tma_prep.leakage.pairs import KINDS, MOST_TESTS
+from tma_prep.leakage.rule import LEAK_NGRAMS, LeakNgrams, Leaks, find_leaks
+from tma_prep.leakage.words import words_of
 
 Numbered = list[tuple[int, str]]
 

@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tests.training.curves_made_up import MadeUp
-from tma_prep.report import render_check_report
-from tma_prep.training.dynamics import Consumed, sharpest_falls
-from tma_prep.training.statistics import check_summary
+from tests.checks.curves_made_up import MadeUp
+from tma_prep.checks.dynamics import Consumed, sharpest_falls
+from tma_prep.checks.statistics import check_summary
+from tma_prep.report.check_report import render_check_report
 from tma_prep_schemas import Base, CheckSummary, Control, Leakage
 
 Key = tuple[Control, str]

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tma_prep.explanation.series import Along, rounds_of, stretches
-from tma_prep.overview import (
+from tma_prep.explain.series import Along, rounds_of, stretches
+from tma_prep.report.overview import (
     Coverage,
     HubFacts,
     LeakFacts,

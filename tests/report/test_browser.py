@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from selenium import webdriver
 
+from tests.checks.curves_made_up import MadeUp
 from tests.report.check_made_up import EVERYTHING, ORDERS, made_up_check
 from tests.report.chromium import COLOURS, NEEDS_CHROMIUM, contrast, luminance, open_page, plots_of
-from tests.training.curves_made_up import MadeUp
 
 pytestmark = NEEDS_CHROMIUM
 

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 import polars as pl
 import pytest
 
+from tests.checks.curves_made_up import MadeUp
 from tests.report.check_made_up import (
     CLEAN,
     EVERYTHING,
@@ -16,8 +17,7 @@ from tests.report.check_made_up import (
     TASKS,
     made_up_check,
 )
-from tests.training.curves_made_up import MadeUp
-from tma_prep.report import render_check_report
+from tma_prep.report.check_report import render_check_report
 from tma_prep.report.text import MINUS
 
 _VOID = {"meta", "br"}

@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tma_prep.artifacts import MANIFEST, file_entry, write_manifest
-from tma_prep.shards import shard_name
+from tma_prep.artifact import MANIFEST, file_entry, write_manifest
 from tma_prep.shards.digest import RowsDigest, rows_sha256
+from tma_prep.shards.writer import shard_name
 from tma_prep_schemas import SHARD_FIELDS, ShardsManifest
 
 

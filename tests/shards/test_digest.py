@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.shards.test_writer import order_of, stream, user_table
-from tma_prep.shards import write_shards
 from tma_prep.shards.digest import RowsDigest, rows_sha256
+from tma_prep.shards.writer import write_shards
 
 ROWS = 2500
 

@@ -1,35 +1,28 @@
-"""What the tests with real trainers share."""
+"""An order that several modules export, and only read."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.trainers.tiny import Rows, make_shards, read_whole, tokenized
-
-
-@pytest.fixture(scope="session", autouse=True)
-def datasets_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where `datasets` keeps what it has read, instead of the home of whoever runs the tests."""
-    folder = tmp_path_factory.mktemp("datasets")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("datasets.config.HF_DATASETS_CACHE", folder)
-        yield folder
+from tests.trainers.made_orders import arranged, prompt_rows
 
 
 @pytest.fixture(scope="session")
-def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of ordered shards, in three files."""
-    return make_shards(tmp_path_factory.mktemp("trainers"))
+def ordered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace of 23 rows of prompt and response; exports go elsewhere."""
+    return arranged(tmp_path_factory.mktemp("ordered"), prompt_rows(23))
 
 
 @pytest.fixture(scope="session")
-def rows(shards: Path, datasets_cache: Path) -> Rows:
-    """The shards as `datasets` reads them whole."""
-    return read_whole(shards, datasets_cache)
-
-
-@pytest.fixture(scope="session")
-def tokens(rows: Rows) -> Rows:
-    """The same as transformers' `Trainer` wants them: with `input_ids`, beside their columns."""
-    return tokenized(rows)
+def ordered_chats(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of conversations."""
+    rows = [
+        {
+            "messages": [
+                {"role": "user", "content": row["prompt"]},
+                {"role": "assistant", "content": row["response"]},
+            ]
+        }
+        for row in prompt_rows(23)
+    ]
+    return arranged(tmp_path_factory.mktemp("chats"), rows)

@@ -1,22 +1,32 @@
-"""Which training rows hold a test row, by their words."""
+"""Which training rows hold a test row."""
 
-from tma_prep.leakage.pairs import KINDS, MOST_TESTS, Groups, Pairs, join_pairs, no_pairs, numbered
-from tma_prep.leakage.rule import LEAK_NGRAMS, NGRAM, Leaks, NumberedText, find_leaks
-from tma_prep.leakage.words import text_key, words_of
+from tma_prep.leakage.marks import LEAK_KINDS, Leak, LeakMarks, leak_marks
+from tma_prep.leakage.rule import NGRAM, Leaks
+from tma_prep.leakage.search import leaking_pairs, leaks_by_words
+from tma_prep.leakage.stage import (
+    Leakage,
+    kept_leakage,
+    kept_leaks_by_words,
+    leakage_line,
+    look_for_leaks,
+    rows_left_out,
+    without_leaks,
+)
 
 __all__ = [
-    "KINDS",
-    "LEAK_NGRAMS",
-    "MOST_TESTS",
-    "NGRAM",
-    "Groups",
+    "LEAK_KINDS",
+    "Leak",
+    "LeakMarks",
+    "Leakage",
     "Leaks",
-    "NumberedText",
-    "Pairs",
-    "find_leaks",
-    "join_pairs",
-    "no_pairs",
-    "numbered",
-    "text_key",
-    "words_of",
+    "NGRAM",
+    "kept_leakage",
+    "kept_leaks_by_words",
+    "leak_marks",
+    "leakage_line",
+    "leaking_pairs",
+    "leaks_by_words",
+    "look_for_leaks",
+    "rows_left_out",
+    "without_leaks",
 ]

@@ -2,8 +2,8 @@
 
 import math
 
-from tma_prep.overview import Coverage, OrderDetails
 from tma_prep.report.column_chart import Column, Part, column_chart
+from tma_prep.report.overview import Coverage, OrderDetails
 from tma_prep.report.text import counted, folded, number, shown, table
 
 _BINS = 20

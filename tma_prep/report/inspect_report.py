@@ -2,17 +2,11 @@
 
 from collections.abc import Sequence
 
-from tma_prep.overview import OrderDetails, Overview, PageData
-from tma_prep.report.column_chart import (
-    COLUMN_CHART_CSS,
-    Column,
-    Part,
-    column_chart,
-    patterns,
-)
+from tma_prep.report.column_chart import COLUMN_CHART_CSS, Column, Part, column_chart, patterns
 from tma_prep.report.inspect_nearness import coverage_section, hubs_section
 from tma_prep.report.inspect_shares import leakage_section, tasks_section
 from tma_prep.report.line_chart import Line, legend, line_chart
+from tma_prep.report.overview import OrderDetails, Overview, PageData
 from tma_prep.report.page import page
 from tma_prep.report.search_table import SEARCH_CSS, SEARCH_SCRIPT, search_table
 from tma_prep.report.text import code, counted, folded, number, shown, table

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from tma_prep.overview import OrderDetails, Overview, PageData, Stretch
 from tma_prep.report.column_chart import FILLS, Column, Part, column_chart, swatches
+from tma_prep.report.overview import OrderDetails, Overview, PageData, Stretch
 from tma_prep.report.text import counted, folded, shown, table
 
 

@@ -7,7 +7,7 @@ empties it, Tab goes on to the texts, which open with Enter.
 
 from collections.abc import Sequence
 
-from tma_prep.overview import ListedRow
+from tma_prep.report.overview import ListedRow
 from tma_prep.report.text import number, shown
 
 _START, _PROMPT, _RESPONSE = 110, 420, 160

@@ -1,5 +1,53 @@
-"""Ordered Parquet shards."""
+"""Ordered Parquet shards: written, and read again by position."""
 
-from tma_prep.shards.writer import shard_name, write_shards
+from typing import TYPE_CHECKING
 
-__all__ = ["shard_name", "write_shards"]
+from tma_prep.shards.digest import RowsDigest, canonical, in_one, rows_sha256
+from tma_prep.shards.folder import ShardFolder, open_shards, shards_of
+from tma_prep.shards.reader import Row, ShardReader
+from tma_prep.shards.runs import Runs, wanted_rows
+from tma_prep.shards.seal import UNSEALED, is_sealed, sealed
+from tma_prep.shards.stage import write_shards_of
+from tma_prep.shards.writer import BYTES_PER_GROUP, ROWS_PER_GROUP, shard_name, write_shards
+
+if TYPE_CHECKING:
+    from tma_prep.shards.loader import OrderedShards, rank_of
+    from tma_prep.shards.packing import PackedShards
+
+__all__ = [
+    "BYTES_PER_GROUP",
+    "OrderedShards",
+    "PackedShards",
+    "ROWS_PER_GROUP",
+    "Row",
+    "RowsDigest",
+    "Runs",
+    "ShardFolder",
+    "ShardReader",
+    "UNSEALED",
+    "canonical",
+    "in_one",
+    "is_sealed",
+    "open_shards",
+    "rank_of",
+    "rows_sha256",
+    "sealed",
+    "shard_name",
+    "shards_of",
+    "wanted_rows",
+    "write_shards",
+    "write_shards_of",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load what needs torch when it is first asked for."""
+    if name in ("OrderedShards", "rank_of"):
+        from tma_prep.shards import loader
+
+        return getattr(loader, name)
+    if name == "PackedShards":
+        from tma_prep.shards.packing import PackedShards
+
+        return PackedShards
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

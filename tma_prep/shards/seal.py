@@ -2,7 +2,7 @@
 
 import hashlib
 
-from tma_prep.artifacts import manifest_text
+from tma_prep.artifact import manifest_text
 from tma_prep_schemas import ShardsManifest
 
 UNSEALED = "0" * 64

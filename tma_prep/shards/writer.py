@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tma_prep.arrays import with_types
-from tma_prep.artifacts import file_entry, sync
+from tma_prep.artifact import file_entry, sync
 from tma_prep.errors import InputError
+from tma_prep.parallel import in_turn
 from tma_prep.shards.digest import ROWS_PER_BLOCK, RowsDigest, rows_sha256
 from tma_prep.shards.runs import Runs, wanted_rows
-from tma_prep.workers import in_turn
 from tma_prep_schemas import ROW, SHARD_FIELDS, FileEntry
 
 ROWS_PER_GROUP = 8192

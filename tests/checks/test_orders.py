@@ -1,0 +1,145 @@
+"""Which rows a run is trained on: draws, base rows, budgets, windows, and orders without leaks."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from numpy.typing import NDArray
+
+from tests.integration.check_workspace import make_workspace, tma_prep
+from tma_prep.artifact import Workspace
+from tma_prep.checks.orders import (
+    Named,
+    PlannedRun,
+    WithoutLeaks,
+    base_slice,
+    drawn_order,
+    planned_runs,
+    read_named,
+    windows,
+)
+from tma_prep.embeddings.sides import open_sides
+from tma_prep.errors import OptionError
+from tma_prep.options import TrainCheckOptions
+from tma_prep.progress import Silent
+from tma_prep_schemas import ShardsManifest
+
+_ROWS = np.arange(100, 400, dtype=np.int64)
+_NFT = Named("nft", _ROWS[::-1].copy(), seed=0, drawn=False, shards=None)
+_RT = Named("rt", np.random.default_rng(0).permutation(_ROWS), seed=3, drawn=True, shards=None)
+_BASE: dict[int, NDArray[np.int64]] = {5: _ROWS[290:], 6: _ROWS[:10]}
+
+
+def _options(**given: object) -> TrainCheckOptions:
+    return TrainCheckOptions.model_validate({"work": Path("w"), "seeds": 2} | given).resolved
+
+
+def _planned(options: TrainCheckOptions, notes: list[str] | None = None) -> list[PlannedRun]:
+    told = [] if notes is None else notes
+    return planned_runs([_NFT, _RT], [], _BASE, options, told.append)
+
+
+def test_random_orders_are_drawn_anew_for_each_seed() -> None:
+    """A function of the shards' seed and the run's, whatever the sequence of the shards."""
+    expected = np.random.default_rng([3, 5]).permutation(_ROWS)
+    assert np.array_equal(_RT.sequence(5), expected)
+    assert np.array_equal(drawn_order(_ROWS[::-1], 3, 5), expected)
+    assert not np.array_equal(_RT.sequence(6), expected)
+    assert np.array_equal(_NFT.sequence(5), _NFT.rows)
+
+
+def test_base_rows_are_left_out_without_another_ranking() -> None:
+    """The first rows of each order that base training did not take."""
+    runs = {(run.control, run.order, run.seed): run.rows for run in _planned(_options(budget=50))}
+    nft = [row for row in _NFT.rows.tolist() if row not in _BASE[5].tolist()][:50]
+    rt = [row for row in _RT.sequence(6).tolist() if row not in _BASE[6].tolist()][:50]
+    assert runs["none", "nft", 5].tolist() == nft
+    assert runs["none", "rt", 6].tolist() == rt
+    # The first of the random orders is the one that rt is, so that it is trained once.
+    assert runs["null", "random-1", 6].tolist() == rt
+    assert runs["null", "random-2", 6].tolist() != rt
+    assert {control for control, _, _ in runs} == {"none", "null"}
+
+
+def test_the_default_budget_is_a_small_share() -> None:
+    """A tenth of what an order has without base rows, in whole batches, and 640 rows at most."""
+    assert {len(run.rows) for run in _planned(_options())} == {16}
+    assert {len(run.rows) for run in _planned(_options(batch_size=4))} == {28}
+    large = Named("x", np.arange(100_000), 0, False, None)
+    runs = planned_runs([large], [], {0: _ROWS}, _options(controls=[]), lambda _: None)
+    assert [len(run.rows) for run in runs] == [512]
+
+
+def test_a_budget_above_the_order_is_cut_and_told() -> None:
+    """And both ways of giving it at once are refused."""
+    notes: list[str] = []
+    assert {len(run.rows) for run in _planned(_options(steps=100), notes)} == {290}
+    assert notes == ["the smallest order holds 290 rows: so many are taken, not 1,600"]
+    with pytest.raises(OptionError, match="give one"):
+        _planned(_options(steps=2, budget=3))
+
+
+def test_the_base_slice_is_a_tenth_at_most() -> None:
+    """Distinct rows among the eligible ones; another seed draws others."""
+    found = base_slice(_ROWS, 400, 100, seed=1)
+    assert len(set(found.tolist())) == 40 and set(found.tolist()) <= set(_ROWS.tolist())
+    assert len(base_slice(_ROWS, 4000, 100, seed=1)) == 100
+    assert not np.array_equal(found, base_slice(_ROWS, 400, 100, seed=2))
+
+
+def test_windows_are_slices_of_the_rounds_that_are_there() -> None:
+    """As Python counts them, in the sequence of the order."""
+    rounds = np.repeat(np.array([9, 7, 4, 1], dtype=np.int32), 75)
+    first, last = windows(_NFT, rounds, ["0:2", "-1:"])
+    assert (first.name, last.name) == ("rounds-0:2", "rounds--1:")
+    assert np.array_equal(first.rows, _NFT.rows[150:])
+    assert np.array_equal(last.rows, _NFT.rows[:75])
+    with pytest.raises(OptionError, match="keeps none of the 4 rounds of nft"):
+        windows(_NFT, rounds, ["7:9"])
+    with pytest.raises(OptionError, match="arranged by a ranking without any"):
+        windows(_NFT, None, ["0:2"])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        (),
+        ("--ranking", "wsd"),
+        ("--budget", 100, "--select", "both-ends"),
+        ("--budget", 235),
+        ("--granularity", "kmeans:5"),
+    ],
+)
+def test_orders_without_leaks_are_those_of_a_pool_without_them(
+    tmp_path: Path, given: tuple[object, ...]
+) -> None:
+    """As if the leaking rows had never been embedded: the same rows in the same sequence."""
+    whole = make_workspace(tmp_path / "whole")
+    lines = (tmp_path / "whole" / "train.jsonl").read_text(encoding="utf-8").splitlines()
+    leaking = np.array([2, 3, 5, 7, 11, 100, 239])
+    left = [line for row, line in enumerate(lines) if row not in leaking.tolist()]
+    (tmp_path / "train.jsonl").write_text("\n".join(left) + "\n", encoding="utf-8")
+    inputs = ("--train", tmp_path / "train.jsonl", "--test", tmp_path / "whole" / "test.jsonl")
+    fewer = [233 if option == 235 else option for option in given]
+    for arguments in (
+        ("arrange", whole, "--order", "nft", "--name", "y", *given),
+        ("embed", *inputs, "--vectors-column", "v", "--out", tmp_path / "work"),
+        ("arrange", tmp_path / "work", "--order", "nft", *fewer),
+    ):
+        done = tma_prep(*arguments)
+        assert done.returncode == 0, done.stderr
+    workspace = Workspace(whole)
+    text = (workspace.shards("y") / "manifest.json").read_bytes()
+    manifest = ShardsManifest.model_validate_json(text)
+    clean = WithoutLeaks(open_sides(workspace), leaking, "cpu", whole, Silent())
+    found, rounds = clean.named("y", manifest)
+    expected = pl.read_parquet(tmp_path / "work" / "orders" / "nft.parquet")
+    kept = np.setdiff1d(np.arange(len(lines)), leaking)
+    assert found.rows.tolist() == kept[expected["tma_row"].to_numpy()].tolist()
+    assert (None if rounds is None else rounds.tolist()) == (
+        None if expected["tma_round"].null_count() else expected["tma_round"].to_list()
+    )
+    named, _ = read_named("y", workspace.shards("y"), manifest)
+    order = pl.read_parquet(whole / "orders" / "y.parquet")
+    assert named.rows.tolist() == order["tma_row"].to_list()

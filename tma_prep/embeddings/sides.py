@@ -1,0 +1,144 @@
+"""Both embedding stores of a workspace, opened and checked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tma_prep.artifact import (
+    ARRANGE_AGAIN,
+    EMBED_AGAIN,
+    MANIFEST,
+    Workspace,
+    check_files,
+    read_manifest,
+    sha256_of,
+)
+from tma_prep.embeddings.store import EmbeddingStore
+from tma_prep.errors import ArtifactError, OptionError
+from tma_prep.options import EmbedOptions, wrong_record
+from tma_prep_schemas import EmbeddingsManifest
+
+_OF_ROWS = ("format", "task_column", "on_bad_row", "rows_per_part")
+"""Options of embed in which the sides may differ."""
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Both stores.
+
+    Attributes:
+        inputs: SHA-256 of their manifests, by artifact.
+        before: The same of the stores that they were updated from.
+    """
+
+    train: EmbeddingStore
+    test: EmbeddingStore
+    inputs: dict[str, str]
+    before: dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """The tasks of one side.
+
+    Attributes:
+        names: In the order in which each first occurs.
+        of_row: int64, one a stored row: its place in `names`.
+    """
+
+    names: list[str]
+    of_row: NDArray[np.int64]
+
+
+def open_sides(workspace: Workspace) -> Sides:
+    """Map both stores and check every byte against their manifests.
+
+    Raises:
+        ArtifactError: One is missing, unfinished or damaged, or they do not go together.
+    """
+    stores = {}
+    inputs = {}
+    before = {}
+    for side in ("train", "test"):
+        folder = workspace.embeddings(side)
+        manifest = read_manifest(folder / MANIFEST, EmbeddingsManifest)
+        if manifest is None:
+            raise ArtifactError(
+                f"{folder}: holds no finished embeddings; run tma-prep embed to its end first"
+            )
+        wrong = wrong_record(EmbedOptions, manifest.config, ("model", "text"))
+        if wrong is not None:
+            raise ArtifactError(
+                f"{folder / MANIFEST}: is damaged or of another version ({wrong}); {EMBED_AGAIN}"
+            )
+        check_files(folder, manifest, f"its embeddings are damaged: {EMBED_AGAIN}")
+        stores[side] = EmbeddingStore(folder, manifest)
+        inputs[f"embeddings/{side}"] = sha256_of(folder / MANIFEST)
+        before[f"embeddings/{side}"] = manifest.updated_from
+    _check_alike(workspace, stores["train"].manifest, stores["test"].manifest)
+    return Sides(stores["train"], stores["test"], inputs, before)
+
+
+def tasks_of(store: EmbeddingStore, purpose: str) -> Tasks:
+    """The tasks that the rows name; rows that name none are one task of their own.
+
+    Args:
+        store: One side.
+        purpose: The option that needs them, for the message.
+
+    Raises:
+        OptionError: No row names a task.
+    """
+    column = store.instances("task").column("task").combine_chunks()
+    if column.null_count == len(column):
+        raise OptionError(
+            f"{purpose} needs tasks, and no row names one; run embed with --task-column"
+        )
+    encoded = column.fill_null("(no task)").dictionary_encode()
+    return Tasks(
+        names=encoded.dictionary.to_pylist(),
+        of_row=encoded.indices.to_numpy().astype(np.int64),
+    )
+
+
+def _check_alike(workspace: Workspace, train: EmbeddingsManifest, test: EmbeddingsManifest) -> None:
+    """Refuse two sides that were not embedded in one way: their similarities mean nothing."""
+    config = {name: value for name, value in train.config.items() if name not in _OF_ROWS}
+    different = [name for name, value in config.items() if test.config.get(name) != value]
+    if not different and train.encoder != test.encoder:
+        different = ["encoder"]
+    if not different and train.dimension != test.dimension:
+        different = ["dimension"]
+    if different:
+        raise ArtifactError(
+            f"{workspace.root}: train and test were embedded in different ways "
+            f"({', '.join(name.replace('_', '-') for name in different)}); "
+            "run embed for both with --overwrite"
+        )
+
+
+def made_from(inputs: dict[str, str], sides: Sides) -> bool:
+    """Whether an artifact with these inputs was made from these embeddings."""
+    return all(inputs.get(name) == sha256 for name, sha256 in sides.inputs.items())
+
+
+def check_arranged_from(shards: Path, arranged: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """Refuse shards of embeddings that have been replaced since.
+
+    Args:
+        shards: For the message.
+        arranged: SHA-256 of manifests by artifact, as the shards record them.
+        now: The same of the embeddings in the workspace.
+
+    Raises:
+        ArtifactError: The workspace holds others now.
+    """
+    for artifact, sha256 in now.items():
+        if arranged.get(artifact) != sha256:
+            raise ArtifactError(
+                f"{shards}: was arranged from other {artifact.rpartition('/')[2]} embeddings than "
+                f"the workspace holds now; {ARRANGE_AGAIN}"
+            )

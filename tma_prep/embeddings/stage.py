@@ -1,0 +1,190 @@
+"""`tma-prep embed`: instances to embeddings."""
+
+import contextlib
+from collections.abc import Iterator
+
+from tma_prep.artifact import Workspace
+from tma_prep.embeddings.given_vectors import write_given_vectors
+from tma_prep.embeddings.model import ResolvedModel, resolve_model
+from tma_prep.embeddings.parts import PartsFolder
+from tma_prep.embeddings.results import EmbedPlan, EmbedResult, Side, SidePlan, SideResult
+from tma_prep.embeddings.side import (
+    EmbedSide,
+    check_unchanged,
+    finish_side,
+    no_row,
+    open_side,
+    side_result,
+)
+from tma_prep.embeddings.texts_side import LoadedModel, TextsOfSide
+from tma_prep.errors import OptionError
+from tma_prep.options import EmbedOptions
+from tma_prep.progress import Progress, Silent, Stopwatch
+from tma_prep.rows import InstancePool, VectorColumn, find_files
+from tma_prep_schemas.manifests import Option
+
+LEAST_MEMORY_BYTES = 10**9
+"""Measured with all-MiniLM-L6-v2: 0.8 GB, of rows of 20 kB as of rows of 700 kB."""
+
+SIDES: tuple[Side, Side] = ("test", "train")
+"""The test side first: it is small, and its mistakes show before the hours are spent."""
+
+
+def embed(options: EmbedOptions, progress: Progress | None = None) -> EmbedResult:
+    """Embed both sides into the workspace; what is finished already is kept.
+
+    Raises:
+        TmaPrepError: In one line: the file and row, or the option, and the remedy.
+    """
+    progress = progress or Silent()
+    clock = Stopwatch()
+    check_options(options)
+    pools = {side: _pool(side, options) for side in SIDES}
+    workspace = Workspace(options.out)
+    results: dict[Side, SideResult] = {}
+    encoder: dict[str, Option] | None = None
+    with workspace.locked(create=True), contextlib.ExitStack() as stack:
+        model = (
+            None
+            if options.vectors_column
+            else resolve_model(options.model, trusted=options.trust_remote_code)
+        )
+        sides = [
+            open_side(side, pools[side], options, model, workspace, progress) for side in SIDES
+        ]
+        opened: LoadedModel | None = None
+        dimension: int | None = None
+        for side in sides:
+            if side.finished is None and model is not None and opened is None:
+                with clock("load"):
+                    opened = stack.enter_context(_open_model(options, model, progress))
+            with clock(side.side):
+                if side.finished is not None:
+                    results[side.side] = side_result(side.finished, side)
+                elif opened is None:
+                    results[side.side] = embed_vectors(side, options, dimension, progress)
+                else:
+                    results[side.side] = TextsOfSide(side, options, opened, progress).embed()
+            dimension = results[side.side].dimension
+            if opened is not None:
+                encoder = opened.runner.described
+            elif side.finished is not None:
+                encoder = side.finished.encoder
+    return EmbedResult(
+        workspace=str(options.out),
+        train=results["train"],
+        test=results["test"],
+        encoder=encoder,
+        seconds=clock.seconds,
+    )
+
+
+def plan_embedding(options: EmbedOptions, progress: Progress | None = None) -> EmbedPlan:
+    """What `embed` would take; every row is read, and nothing is written.
+
+    Raises:
+        TmaPrepError: In one line: the file and row, or the option, and the remedy.
+    """
+    progress = progress or Silent()
+    check_options(options)
+    if options.vectors_column:
+        raise OptionError("--plan judges the work of a model, and --vectors-column needs none")
+    pools = {side: _pool(side, options) for side in SIDES}
+    workspace = Workspace(options.out)
+    model = resolve_model(options.model, trusted=options.trust_remote_code)
+    plans: dict[Side, SidePlan | None] = dict.fromkeys(SIDES)
+    with _open_model(options, model, progress) as opened:
+        for name in SIDES:
+            side = open_side(name, pools[name], options, model, workspace, progress)
+            if side.finished is None:
+                plans[name] = TextsOfSide(side, options, opened, progress).plan()
+        return EmbedPlan(plans["train"], plans["test"], opened.runner.described)
+
+
+def check_options(options: EmbedOptions) -> None:
+    """Refuse combinations that have no meaning.
+
+    Raises:
+        OptionError: With the reason.
+    """
+    if options.update and options.vectors_column:
+        raise OptionError(
+            "--update takes over what a model made, and --vectors-column reads vectors; give "
+            "--overwrite to read them again"
+        )
+    if options.update and options.overwrite:
+        raise OptionError("--update takes over what is there and --overwrite drops it; give one")
+    if options.devices is not None and (options.device != "auto" or options.engine != "local"):
+        raise OptionError("--devices names the devices of this machine; give it alone")
+    if options.vectors_column is None and options.memory_bytes < LEAST_MEMORY_BYTES:
+        raise OptionError(
+            f"--memory-budget {options.memory_budget}: the libraries, a small model and what it "
+            "works on take nearly 1 GB; give 1GB or more"
+        )
+    if options.address is not None and options.engine != "ray":
+        raise OptionError("--address is that of a Ray cluster; it needs --engine ray")
+
+
+def embed_vectors(
+    side: EmbedSide, options: EmbedOptions, dimension: int | None, progress: Progress
+) -> SideResult:
+    """One side whose rows bring their vectors."""
+    parts = PartsFolder(
+        side.folder,
+        {},
+        rows_per_part=options.rows_per_part,
+        start_anew=True,
+    )
+    with progress.stage(f"Embedding {side.side}", 0, "rows") as advance:
+        count, skipped = write_given_vectors(
+            side.pool,
+            VectorColumn(str(options.vectors_column)),
+            parts,
+            part=options.text,
+            on_bad_row=options.on_bad_row,
+            rows_per_part=options.rows_per_part,
+            dimension=dimension,
+            advance=advance,
+        )
+    if not count:
+        raise no_row(side.side, skipped)
+    check_unchanged(side)
+    manifest = finish_side(
+        side, parts, count, skipped, encoder=None, unique_texts=None, updated_from=[]
+    )
+    return side_result(manifest, side)
+
+
+def _pool(side: Side, options: EmbedOptions) -> InstancePool:
+    files = find_files(options.train if side == "train" else options.test)
+    return InstancePool(
+        files,
+        format_name=options.format,
+        task_column=options.task_column,
+        task_optional=side == "test",
+    )
+
+
+@contextlib.contextmanager
+def _open_model(
+    options: EmbedOptions, model: ResolvedModel, progress: Progress
+) -> Iterator[LoadedModel]:
+    with progress.stage("Loading the model", 0, ""):
+        from tma_prep.embeddings.encoder import EncoderSettings
+        from tma_prep.embeddings.runners import open_runner
+
+        settings = EncoderSettings(
+            model,
+            device=options.device,
+            dtype=options.dtype,
+            batch_tokens=options.batch_tokens,
+            batch_size=options.batch_size,
+            max_length=options.max_length,
+            prefix=options.prefix,
+            truncate=options.truncate,
+        )
+        runner = open_runner(
+            settings, devices=options.devices, engine=options.engine, address=options.address
+        )
+    with runner:
+        yield LoadedModel(runner.encoder, runner)

@@ -1,0 +1,275 @@
+"""The leakage guard: training rows that hold a test row, looked for once and kept."""
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from tma_prep.artifact import (
+    ARRANGE_AGAIN,
+    Workspace,
+    check_files,
+    differences,
+    file_entry,
+    read_manifest,
+    sync,
+    write_manifest,
+)
+from tma_prep.embeddings import Sides, StoreSubset
+from tma_prep.errors import ArtifactError, OptionError
+from tma_prep.leakage.pairs import KINDS, Pairs
+from tma_prep.leakage.rule import Leaks
+from tma_prep.leakage.search import leaking_pairs, two_sided_texts
+from tma_prep.options import ArrangeOptions, LeakNgrams
+from tma_prep.parquet import read_table
+from tma_prep.progress import Advance, Progress
+from tma_prep.rankings import Engine
+from tma_prep.versions import library_versions, tool_version
+from tma_prep_schemas import LEAKAGE, LEAKAGE_WORDS, ROW, LeakageManifest, LeakCounts
+from tma_prep_schemas.manifests import Option
+
+TEXT_START = 200
+"""Characters of both texts that stand beside a pair."""
+
+_LIBRARIES = ("numpy", "pyarrow")
+_WORDS = "leakage-words.parquet"
+_ROWS_AT_ONCE = 1024
+
+
+@dataclass(frozen=True)
+class Leakage:
+    """A finished answer.
+
+    Attributes:
+        rows: `tma_row` of every training row that holds a test row, ascending.
+    """
+
+    manifest: LeakageManifest
+    rows: NDArray[np.int64]
+
+
+def kept_leakage(workspace: Workspace, sides: Sides, options: ArrangeOptions) -> Leakage | None:
+    """The answer of an earlier run to this very question, None where there is none.
+
+    Raises:
+        ArtifactError: It is damaged, and `overwrite` is off.
+    """
+    config = _config(options)
+    try:
+        manifest = _finished(workspace, sides.inputs, config)
+        if manifest is None:
+            return None
+        rows = _rows(workspace)
+    except ArtifactError:
+        if options.overwrite:
+            return None
+        raise
+    return Leakage(manifest, rows)
+
+
+def rows_left_out(
+    workspace: Workspace, inputs: Mapping[str, str], config: Mapping[str, Option]
+) -> NDArray[np.int64] | None:
+    """What an order left out as leaking, None where the answer that it used is not there any more.
+
+    Args:
+        workspace: Where it lies.
+        inputs: From its manifest.
+        config: From its manifest; `leakage` is `exclude`.
+
+    Raises:
+        ArtifactError: The answer is damaged.
+    """
+    wanted = {name: config.get(name) for name in ("leak_ngrams", "leak_similarity")}
+    return None if _finished(workspace, inputs, wanted) is None else _rows(workspace)
+
+
+def look_for_leaks(
+    workspace: Workspace,
+    sides: Sides,
+    engine: Engine,
+    options: ArrangeOptions,
+    progress: Progress,
+) -> Leakage:
+    """Look for training rows that hold a test row, and write what was found.
+
+    Args:
+        workspace: Where the answer goes.
+        sides: Both stores, whole.
+        engine: Searches among all rows for all tests.
+        options: How rows are judged.
+        progress: Told of the stages.
+
+    Raises:
+        InputError: The rows cannot be read again, or have changed.
+    """
+    leaks, pairs = leaking_pairs(sides, engine, options, workspace.root, progress)
+    rows = np.unique(pairs.rows)
+    # The manifest goes first, so that an answer under way never looks whole.
+    workspace.leakage_manifest.unlink(missing_ok=True)
+    with progress.stage("Writing the rows that leak", len(rows), "rows") as advance:
+        _write(workspace.leakage, LEAKAGE, _pair_tables(sides, pairs, rows, advance))
+    words = workspace.leakage.with_name(_WORDS)
+    _write(words, LEAKAGE_WORDS, [_words_table(leaks)])
+    manifest = LeakageManifest(
+        tool_version=tool_version(),
+        libraries=library_versions(*_LIBRARIES),
+        config=_config(options),
+        inputs=sides.inputs,
+        rows=len(pairs),
+        files=[file_entry(workspace.leakage, len(pairs))],
+        train_rows=sides.train.shape[0],
+        test_rows=sides.test.shape[0],
+        counts=_counts(pairs),
+        words=file_entry(words, len(leaks.touching)),
+    )
+    write_manifest(workspace.leakage_manifest, manifest)
+    return Leakage(manifest, rows)
+
+
+def kept_leaks_by_words(workspace: Workspace, sides: Sides, rule: LeakNgrams) -> Leaks | None:
+    """The same as `arrange` found it by this rule, but for tests that are not the most leaked.
+
+    Raises:
+        ArtifactError: It is damaged.
+    """
+    if _finished(workspace, sides.inputs, {"leak_ngrams": rule}) is None:
+        return None
+    table = read_table(workspace.leakage.with_name(_WORDS), LEAKAGE_WORDS, remedy=ARRANGE_AGAIN)
+    leaking = table.filter(pc.is_valid(table["kind"]))
+    tests = leaking["test_row"].to_numpy()
+    pairs = Pairs(
+        leaking[ROW].to_numpy(),
+        tests,
+        np.array([KINDS.index(kind) for kind in leaking["kind"].to_pylist()], dtype=np.int8),
+        leaking["score"].to_numpy(),
+        np.unique(tests),
+    )
+    touching = table[ROW].to_numpy()
+    return Leaks(pairs, touching, touching[table["sharing"].to_numpy()])
+
+
+def without_leaks(sides: Sides, leaking: NDArray[np.int64]) -> Sides:
+    """Both stores, as if the training rows of these numbers had never been embedded.
+
+    Raises:
+        OptionError: No row is left.
+    """
+    kept = ~np.isin(sides.train.rows, leaking)
+    if not kept.any():
+        raise OptionError(
+            "--leakage exclude leaves no row: every row of the pool holds a test row; give another "
+            "pool or another test set"
+        )
+    return replace(sides, train=StoreSubset(sides.train, kept))
+
+
+def leakage_line(manifest: LeakageManifest) -> str:
+    """How many rows leak, and how, for a person."""
+    counts, similarity = manifest.counts, manifest.config["leak_similarity"]
+    if not counts.rows:
+        return f"none of {manifest.train_rows:,} training rows holds a test row"
+    rule = "any" if manifest.config["leak_ngrams"] == "any" else "half or more"
+    ways = {
+        "equal a test row": counts.equal,
+        "equal one but for case, space and punctuation": counts.normalised,
+        f"hold {rule} of its 8-grams": counts.ngram,
+        f"are more similar than {similarity}": counts.similarity,
+    }
+    found = ", ".join(f"{rows:,} {way}" for way, rows in ways.items() if rows)
+    return (
+        f"{counts.rows:,} of {manifest.train_rows:,} training rows "
+        f"({counts.rows / manifest.train_rows:.1%}) hold one of {counts.tests:,} of "
+        f"{manifest.test_rows:,} test rows: {found}"
+    )
+
+
+def _config(options: ArrangeOptions) -> dict[str, Option]:
+    return {"leak_ngrams": options.leak_ngrams, "leak_similarity": options.leak_similarity}
+
+
+def _finished(
+    workspace: Workspace, inputs: Mapping[str, str], wanted: dict[str, Option]
+) -> LeakageManifest | None:
+    """The manifest of an answer made from these stores with these options, its files checked."""
+    manifest = read_manifest(workspace.leakage_manifest, LeakageManifest)
+    if manifest is None or differences(manifest.config | wanted, inputs, manifest):
+        return None
+    names = [entry.file for entry in manifest.all_files]
+    if names != [workspace.leakage.name, _WORDS]:
+        raise ArtifactError(f"{workspace.leakage_manifest}: names other files; {ARRANGE_AGAIN}")
+    check_files(workspace.root, manifest, ARRANGE_AGAIN)
+    return manifest
+
+
+def _rows(workspace: Workspace) -> NDArray[np.int64]:
+    return np.unique(
+        read_table(workspace.leakage, LEAKAGE, ROW, remedy=ARRANGE_AGAIN)[ROW].to_numpy()
+    )
+
+
+def _counts(pairs: Pairs) -> LeakCounts:
+    kinds = np.bincount(pairs.first_of_rows().kinds, minlength=len(KINDS)).tolist()
+    return LeakCounts(**dict(zip(KINDS, kinds, strict=True)), tests=len(pairs.held))
+
+
+def _pair_tables(
+    sides: Sides, pairs: Pairs, rows: NDArray[np.int64], advance: Advance
+) -> Iterator[pa.Table]:
+    """The pairs with the starts of their texts, `_ROWS_AT_ONCE` training rows at a time."""
+    if not len(rows):
+        return
+    tests = np.unique(pairs.tests)
+    test_starts = {row: text[:TEXT_START] for row, text in two_sided_texts(sides.test, tests)}
+    texts = two_sided_texts(sides.train, rows)
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        some = rows[start : start + _ROWS_AT_ONCE]
+        starts = {row: text[:TEXT_START] for row, text in itertools.islice(texts, len(some))}
+        first, end = np.searchsorted(pairs.rows, [some[0], some[-1] + 1])
+        here = pairs.at(np.arange(first, end))
+        yield pa.table(
+            [
+                here.tests,
+                here.rows,
+                [KINDS[kind] for kind in here.kinds],
+                here.scores,
+                [test_starts[test] for test in here.tests.tolist()],
+                [starts[row] for row in here.rows.tolist()],
+            ],
+            schema=LEAKAGE,
+        )
+        advance(len(some))
+
+
+def _words_table(leaks: Leaks) -> pa.Table:
+    """What `kept_leaks_by_words` reads."""
+    worst = leaks.pairs.first_of_rows()
+    place = np.full(len(leaks.touching), -1)
+    place[np.searchsorted(leaks.touching, worst.rows)] = np.arange(len(worst))
+    taken = pa.array(place, mask=place < 0)
+    return pa.table(
+        [
+            leaks.touching,
+            np.isin(leaks.touching, leaks.sharing),
+            pa.array([KINDS[kind] for kind in worst.kinds], pa.string()).take(taken),
+            pa.array(worst.tests, pa.int64()).take(taken),
+            pa.array(worst.scores, pa.float64()).take(taken),
+        ],
+        schema=LEAKAGE_WORDS,
+    )
+
+
+def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    with pq.ParquetWriter(partial, schema, compression="zstd") as writer:
+        for table in tables:
+            writer.write_table(table)
+    sync(partial)
+    partial.replace(path)
+    sync(path.parent)

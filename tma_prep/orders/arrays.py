@@ -1,0 +1,84 @@
+"""From a ranking to the rows of an order, for people with arrays of their own."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tma_prep.errors import OptionError
+from tma_prep.orders.ranked import Ranked, WithinRound
+from tma_prep.orders.selection import FarthestRounds, parse_budget, parse_rounds, select
+from tma_prep.orders.sequences import order_positions, then_shuffle
+from tma_prep.rankings import Ranking
+
+
+def order(
+    ranking: Ranking,
+    name: str = "nft",
+    *,
+    selection: str = "nearest",
+    budget: str | None = None,
+    rounds: str | None = None,
+    tasks: Sequence[str] | None = None,
+    within_round: WithinRound = "similarity",
+    then_shuffle_after: float | None = None,
+    seed: int = 0,
+    farthest_rounds: FarthestRounds | None = None,
+) -> NDArray[np.int64]:
+    """Rows in the sequence of an order; the options mean what those of `tma-prep arrange` mean.
+
+    Args:
+        ranking: What `rank` returned.
+        name: `nft`, `fft`, `rt`, `round-robin` or `cluster`.
+        selection: Which rows stay: `nearest`, `farthest`, `both-ends` or `random`.
+        budget: Rows that stay, as in `"30000"` or `"30k"`; None for all.
+        rounds: A window of rounds, as in `"2:5"`.
+        tasks: Task of every row, for `round-robin` and `cluster`.
+        within_round: Sequence of rows that are equally near.
+        then_shuffle_after: Share of the rows that keeps its order; the rest is shuffled.
+        seed: Of whatever is drawn.
+        farthest_rounds: `Engine.farthest_rounds`, for `farthest` and `both-ends` under `tma`.
+
+    Returns:
+        int64, row numbers into the training vectors.
+
+    Raises:
+        OptionError: An option is not known, or has no meaning here.
+    """
+    parsed = None if budget is None else parse_budget(budget)
+    if parsed is not None and parsed.unit == "tokens":
+        raise OptionError("a budget of tokens needs texts; use tma-prep arrange, or rows")
+    if selection in ("farthest", "both-ends") and ranking.rounds is not None:
+        if farthest_rounds is None:
+            raise OptionError(
+                f"selection {selection} of rounds needs farthest_rounds=engine.farthest_rounds; "
+                "see tma_prep.rankings.engine.Engine"
+            )
+    numbers = None
+    if tasks is not None and len(tasks) != len(ranking.similarity):
+        raise OptionError(
+            f"there are {len(tasks)} tasks for {len(ranking.similarity)} rows; name one a row"
+        )
+    if tasks is not None:
+        _, first, numbers = np.unique(np.asarray(tasks), return_index=True, return_inverse=True)
+        numbers = np.argsort(np.argsort(first))[numbers]
+    whole = Ranked(
+        rows=np.arange(len(ranking.similarity)),
+        similarity=ranking.similarity,
+        rounds=ranking.rounds,
+        distance=ranking.distance,
+        task=numbers,
+        within_round=within_round,
+        seed=seed,
+    )
+    selected = select(
+        selection,
+        whole,
+        budget=parsed,
+        window=None if rounds is None else parse_rounds(rounds),
+        farthest_rounds=farthest_rounds,
+    )
+    sequence = order_positions(name, selected)
+    if then_shuffle_after is not None:
+        sequence = then_shuffle(sequence, then_shuffle_after, seed)
+    return selected.rows[sequence]

@@ -1,0 +1,78 @@
+"""Which rows of every task stay.
+
+A new rule is one function and one line in `PER_TASK`.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tma_prep.errors import OptionError
+from tma_prep.orders.ranked import Ranked, nearest_first
+
+Rule = Callable[[int, int, np.random.Generator], NDArray[np.int64]]
+"""Given the rows of a task and the fewer rows to keep: which, as places in the task's rows nearest
+first, from 0."""
+
+
+def _nearest(rows: int, count: int, draw: np.random.Generator) -> NDArray[np.int64]:
+    return np.arange(count)
+
+
+def _random(rows: int, count: int, draw: np.random.Generator) -> NDArray[np.int64]:
+    return draw.permutation(rows)[:count]
+
+
+def _polar(rows: int, count: int, draw: np.random.Generator) -> NDArray[np.int64]:
+    """The nearest half, the odd row with it, and the farthest half."""
+    return np.concatenate([np.arange(count - count // 2), np.arange(rows - count // 2, rows)])
+
+
+def _uniform(rows: int, count: int, draw: np.random.Generator) -> NDArray[np.int64]:
+    """Evenly spaced from the first to the last; a single one is the first."""
+    # A step is one row or more, so that rounding down never gives a row twice.
+    return np.arange(count) * (rows - 1) // max(count - 1, 1)
+
+
+PER_TASK: dict[str, Rule] = {
+    "nearest": _nearest,
+    "random": _random,
+    "polar": _polar,
+    "uniform": _uniform,
+}
+
+
+def keep_per_task(ranked: Ranked, count: int, rule: str) -> Ranked:
+    """Keep so many rows of every task; a task with no more than these keeps all.
+
+    Args:
+        ranked: The rows to choose from.
+        count: Rows to keep of a task.
+        rule: A name in `PER_TASK`.
+
+    Raises:
+        OptionError: Rows name no tasks, the count is below 1, or there is no rule of that name.
+    """
+    if rule not in PER_TASK:
+        raise OptionError(
+            f"--per-task-select {rule} is not known; it is one of {', '.join(PER_TASK)}"
+        )
+    if count < 1:
+        raise OptionError(f"--per-task is a number of rows; got {count}, ask for 1 or more")
+    if ranked.task is None:
+        raise OptionError(
+            f"--per-task {count} keeps rows of every task, and the rows name none; "
+            "give each row a task, or use --budget"
+        )
+    nearest = nearest_first(ranked)
+    by_task = nearest[np.argsort(ranked.task[nearest], kind="stable")]
+    lengths = np.unique(ranked.task, return_counts=True)[1]
+    draw = np.random.default_rng([ranked.seed, 4])
+    keeping = np.ones(len(ranked), dtype=np.bool_)
+    for end, rows in zip(np.cumsum(lengths).tolist(), lengths.tolist(), strict=True):
+        if rows > count:
+            own = by_task[end - rows : end]
+            keeping[own] = False
+            keeping[own[PER_TASK[rule](rows, count, draw)]] = True
+    return ranked.take(np.flatnonzero(keeping))

@@ -1,0 +1,118 @@
+"""From the rows that stay to the sequence they are trained in.
+
+A new order is one function and one line in `ORDERS`.
+"""
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tma_prep.errors import OptionError
+from tma_prep.orders.ranked import Ranked, nearest_first
+
+
+def farthest_first(ranked: Ranked) -> NDArray[np.int64]:
+    """FFT: `nearest_first` reversed, row for row."""
+    return nearest_first(ranked)[::-1]
+
+
+def shuffled(ranked: Ranked) -> NDArray[np.int64]:
+    """RT: the same rows in a random sequence."""
+    return np.random.default_rng(ranked.seed).permutation(len(ranked))
+
+
+def round_robin(ranked: Ranked) -> NDArray[np.int64]:
+    """One row of each task in turn; a task with no rows left drops out.
+
+    Tasks take turns in the sequence in which they first appear in `nearest_first`, and so do the
+    rows of a task.
+
+    Raises:
+        OptionError: Rows name no tasks.
+    """
+    clustered, starts, lengths = _by_task("round-robin", ranked)
+    turn = np.arange(len(clustered)) - np.repeat(starts, lengths)
+    return clustered[np.argsort(turn, kind="stable")]
+
+
+def cluster(ranked: Ranked) -> NDArray[np.int64]:
+    """All rows of a task together; the sequence of tasks and of their rows is `round_robin`'s.
+
+    Raises:
+        OptionError: Rows name no tasks.
+    """
+    return _by_task("cluster", ranked)[0]
+
+
+def _by_task(
+    order: str, ranked: Ranked
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Entries task by task; where each task starts among them, and how many rows it has."""
+    if ranked.task is None:
+        raise OptionError(
+            f"--order {order} arranges tasks, and the rows name none; "
+            "give each row a task, or use another order"
+        )
+    nearest = nearest_first(ranked)
+    _, first, number, lengths = np.unique(
+        ranked.task[nearest], return_index=True, return_inverse=True, return_counts=True
+    )
+    appearing = np.argsort(first)
+    rank = np.empty_like(appearing)
+    rank[appearing] = np.arange(len(appearing))
+    lengths = lengths[appearing]
+    return nearest[np.argsort(rank[number], kind="stable")], np.cumsum(lengths) - lengths, lengths
+
+
+ORDERS: dict[str, Callable[[Ranked], NDArray[np.int64]]] = {
+    "nft": nearest_first,
+    "fft": farthest_first,
+    "rt": shuffled,
+    "round-robin": round_robin,
+    "cluster": cluster,
+}
+
+
+def order_positions(name: str, ranked: Ranked) -> NDArray[np.int64]:
+    """The entries of `ranked` in the sequence of the named order, int64, shape (rows,).
+
+    Raises:
+        OptionError: There is no order of that name, or it needs tasks and rows name none.
+    """
+    if name not in ORDERS:
+        raise OptionError(f"--order {name} is not known; it is one of {', '.join(ORDERS)}")
+    return ORDERS[name](ranked)
+
+
+def then_shuffle(sequence: NDArray[np.int64], after: float, seed: int) -> NDArray[np.int64]:
+    """Keep the beginning of a sequence and shuffle the rest.
+
+    Args:
+        sequence: int64, shape (rows,).
+        after: Share of the rows that keep their place, rounded up to whole rows.
+        seed: For the shuffle.
+
+    Returns:
+        A new array of the same entries.
+
+    Raises:
+        OptionError: The share is not from 0 to 1.
+    """
+    kept = rows_before_shuffle(after, len(sequence))
+    rest = np.random.default_rng([seed, 3]).permutation(sequence[kept:])
+    return np.concatenate([sequence[:kept], rest])
+
+
+def rows_before_shuffle(after: float, rows: int) -> int:
+    """How many rows `then_shuffle` leaves in their place.
+
+    Raises:
+        OptionError: The share is not from 0 to 1.
+    """
+    if not 0 <= after <= 1:
+        raise OptionError(f"--after is a share of the rows from 0 to 1; got {after}")
+    # The share as it is written: 0.07 of 100 rows is 7 rows, though in binary it is a little more.
+    return math.ceil(Fraction(str(after)) * rows)

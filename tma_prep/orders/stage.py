@@ -1,0 +1,254 @@
+"""From a ranking to orders, shards and their schedules."""
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from tma_prep.artifact import (
+    ARRANGE_AGAIN,
+    MANIFEST,
+    Workspace,
+    file_entry,
+    find_finished,
+    is_outdated,
+    read_manifest,
+    sync,
+    write_manifest,
+)
+from tma_prep.embeddings import Sides, tokenizer_sha256
+from tma_prep.errors import ArtifactError, OptionError
+from tma_prep.options import ArrangeOptions, LeakageMode
+from tma_prep.orders.comparison import OrderComparison, compare_orders
+from tma_prep.orders.ranked import Ranked
+from tma_prep.orders.selected import SelectedRows
+from tma_prep.orders.selection import parse_budget
+from tma_prep.parquet import read_table
+from tma_prep.progress import Progress
+from tma_prep.rankings import LIBRARIES, RankedPool, Ranker
+from tma_prep.remote import AnyPath, RemotePath, any_path
+from tma_prep.versions import library_versions, tool_version
+from tma_prep_schemas import (
+    ORDER,
+    ROW_ID,
+    LeakCounts,
+    Manifest,
+    OrderManifest,
+    ShardsManifest,
+)
+from tma_prep_schemas.manifests import Option
+
+
+@dataclass(frozen=True)
+class OrderPlan:
+    """One order: what is wanted under its name, and what is not there yet."""
+
+    name: str
+    order: str
+    config: dict[str, Option]
+    shards_config: dict[str, Option]
+    order_missing: bool
+    shards_missing: bool
+
+
+def plan_order(
+    workspace: Workspace,
+    sides: Sides,
+    name: str,
+    order: str,
+    ranker: Ranker,
+    options: ArrangeOptions,
+) -> OrderPlan:
+    """See which of the order and its shards is finished.
+
+    Raises:
+        ArtifactError: One is there that was made differently or is damaged.
+    """
+    counted = options.budget is not None and parse_budget(options.budget).unit == "tokens"
+    tokenizer = sha256 = None
+    if options.tokenizer is not None:
+        tokenizer, sha256 = str(options.tokenizer), tokenizer_sha256(options.tokenizer)
+    config: dict[str, Option] = {
+        **ranker.config,
+        "order": order,
+        "seed": options.seed,
+        "within_round": options.within_round,
+        "select": options.select,
+        "budget": options.budget,
+        "budget_tokenizer": tokenizer if counted else None,
+        "budget_tokenizer_sha256": sha256 if counted else None,
+        "rounds": options.rounds,
+        "per_task": options.per_task,
+        "per_task_select": options.per_task_select,
+        "then": options.then,
+        "after": options.after,
+        "leakage": options.leakage,
+        "leak_ngrams": None if options.leakage == "off" else options.leak_ngrams,
+        "leak_similarity": None if options.leakage == "off" else options.leak_similarity,
+        "target_role": options.target_role,
+    }
+    shards_config = config | {
+        "rows_per_shard": options.rows_per_shard,
+        "stages": options.stages,
+        "tokenizer": tokenizer,
+        "tokenizer_sha256": sha256,
+    }
+    same = functools.partial(_tells_enough, options.leakage)
+    order_found = find_finished(
+        workspace.order_manifest(name),
+        OrderManifest,
+        config,
+        sides.inputs,
+        overwrite=options.overwrite,
+        same=same,
+        before=sides.before,
+    )
+    if order_found is not None and order_found.files[0].file != workspace.order(name).name:
+        raise ArtifactError(
+            f"{workspace.order_manifest(name)}: names another file; make it again with --overwrite"
+        )
+    shards_found = options.shards and find_finished(
+        shards_folder(workspace, name, options) / MANIFEST,
+        ShardsManifest,
+        shards_config,
+        sides.inputs,
+        overwrite=options.overwrite,
+        same=same,
+        before=sides.before,
+    )
+    return OrderPlan(
+        name,
+        order,
+        config,
+        shards_config,
+        order_missing=order_found is None,
+        shards_missing=shards_found is None,
+    )
+
+
+def _tells_enough(wanted: LeakageMode, option: str, existing: Manifest) -> bool:
+    """Whether an order from which nothing was left out tells as much of leaks as is wanted now."""
+    before = existing.config.get("leakage")
+    if not option.startswith("leak") or "exclude" in (wanted, before):
+        return False
+    return wanted == "off" or (option == "leakage" and before in ("warn", "fail"))
+
+
+def arrange_options(config: Mapping[str, Option]) -> dict[str, Option]:
+    """What the manifest of an order or of shards says of the options of arrange, by their fields.
+
+    Where shards are, and what their orders are called, it does not say.
+    """
+    tokenizer = config.get("budget_tokenizer") or config.get("tokenizer")
+    fields = ArrangeOptions.model_fields
+    known = {name: value for name, value in config.items() if name in fields and value is not None}
+    return known | {"tokenizer": tokenizer}
+
+
+def shards_folder(workspace: Workspace, name: str, options: ArrangeOptions) -> AnyPath:
+    """Where the shards of an order go: into the workspace, or beneath `--shards-to`."""
+    if options.shards_to is None:
+        return workspace.shards(name)
+    target = any_path(options.shards_to)
+    if isinstance(target, RemotePath) and target.protocol in ("http", "https"):
+        raise OptionError(f"--shards-to {target}: a web server takes no files; use s3://bucket/…")
+    return target / name
+
+
+class Orders:
+    """The steps from a ranking to orders and shards; each thing is made when first needed."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        sides: Sides,
+        ranker: Ranker,
+        pool: RankedPool,
+        leaks: LeakCounts | None,
+        options: ArrangeOptions,
+        progress: Progress,
+    ) -> None:
+        """Take what the orders are made from; `changes` tells what became of replaced orders."""
+        self.workspace = workspace
+        self.sides = sides
+        self.selected = SelectedRows(sides, ranker, pool, options, progress)
+        self.pool = pool
+        self.targets = ranker.targets.recorded(sides.test)
+        self.leaks = leaks
+        self.options = options
+        self.progress = progress
+        self.changes: dict[str, OrderComparison | None] = {}
+
+    def order(self, plan: OrderPlan) -> pa.Table:
+        """The order as a table by position, written where it is not there yet."""
+        path = self.workspace.order(plan.name)
+        if not plan.order_missing:
+            return read_table(path, ORDER, remedy=ARRANGE_AGAIN)
+        table = self._order_table(self.selected.kept, self.selected.sequence(plan.order))
+        change = self._change(plan, table)
+        path.parent.mkdir(exist_ok=True)
+        # The manifest goes first, so that an order under way never looks whole.
+        self.workspace.order_manifest(plan.name).unlink(missing_ok=True)
+        partial = path.with_name(f".{path.name}.partial")
+        pq.write_table(table, partial, compression="zstd")
+        sync(partial)
+        partial.replace(path)
+        manifest = OrderManifest(
+            tool_version=tool_version(),
+            libraries=library_versions(*LIBRARIES),
+            config=plan.config,
+            inputs=self.sides.inputs,
+            rows=table.num_rows,
+            files=[file_entry(path, table.num_rows)],
+            order=plan.order,
+            targets=self.targets,
+            leakage=self.leaks,
+        )
+        write_manifest(self.workspace.order_manifest(plan.name), manifest)
+        self.changes[plan.name] = change
+        return table
+
+    def _change(self, plan: OrderPlan, table: pa.Table) -> OrderComparison | None:
+        """How far the order is from the one that it replaces after an update of its inputs."""
+        found = read_manifest(self.workspace.order_manifest(plan.name), OrderManifest)
+        if found is None or not is_outdated(
+            found, plan.config, self.sides.inputs, self.sides.before
+        ):
+            return None
+        before = read_table(self.workspace.order(plan.name), ORDER, ROW_ID, remedy=ARRANGE_AGAIN)
+        return compare_orders(*(pl.Series("id", side[ROW_ID]) for side in (before, table)))
+
+    def _order_table(self, selected: Ranked, sequence: NDArray[np.int64]) -> pa.Table:
+        train, places = self.sides.train, selected.rows[sequence]
+        rounds = None if selected.rounds is None else selected.rounds[sequence]
+        test_rows, of_row = np.unique(self.pool.tests[places], return_inverse=True)
+        names = self._target_names.take(np.searchsorted(self.sides.test.rows, test_rows))
+        return pa.table(
+            [
+                np.arange(len(places)),
+                train.rows[places],
+                train.ids.take(pa.array(places)),
+                pa.nulls(len(places), pa.int32()) if rounds is None else rounds,
+                selected.similarity[sequence].astype(np.float32),
+                names.take(pa.array(of_row)),
+            ],
+            schema=ORDER,
+        )
+
+    @functools.cached_property
+    def _target_names(self) -> pa.ChunkedArray:
+        """What `tma_target` calls each test row: its own `id`, or its row number."""
+        test = self.sides.test
+        names = test.instances("id").column("id").to_pylist()
+        return pa.array(
+            [
+                str(row) if name is None else name
+                for name, row in zip(names, test.rows, strict=True)
+            ],
+            pa.string(),
+        )

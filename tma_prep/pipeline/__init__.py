@@ -1,1 +1,0 @@
-"""The only composer: each command's work from its options to its artifacts, stage by stage."""

@@ -1,0 +1,64 @@
+"""For every training row its nearest test row, exactly."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tma_prep.rankings.searcher import Searcher
+from tma_prep.rankings.vectors import VectorRows, remaining_blocks
+
+_ROWS_AT_ONCE = 4096  # rows turned to float64 at a time
+
+
+@dataclass(frozen=True)
+class NearestTests:
+    """One entry a training row.
+
+    Attributes:
+        tests: int64, the nearest test; equally near ones: the lower.
+        similarities: float64, exact cosine similarity to it.
+    """
+
+    tests: NDArray[np.int64]
+    similarities: NDArray[np.float64]
+
+
+def nearest_tests(
+    searcher: Searcher,
+    tests: NDArray[np.float32],
+    vectors: VectorRows,
+    *,
+    rows_per_block: int,
+) -> NearestTests:
+    """The nearest test of each row: float32 finds it, float64 settles what float32 cannot.
+
+    Args:
+        searcher: The float32 search.
+        tests: Shape (m, d); no two rows are equal, or almost every row takes the slow way.
+        vectors: The training rows.
+        rows_per_block: Rows searched at once; it does not change the result.
+    """
+    tests64 = tests.astype(np.float64)
+    error = searcher.error_bound(vectors.shape[1])
+    nearest = np.empty(vectors.shape[0], dtype=np.int64)
+    similarities = np.empty(vectors.shape[0], dtype=np.float64)
+    for numbers, block in remaining_blocks(vectors, None, rows_per_block):
+        scores, found = searcher.search(block, tests, min(2, len(tests)))
+        scores = np.where(found < 0, -np.inf, scores)
+        best = np.take_along_axis(found, scores.argmax(axis=1)[:, None], axis=1)[:, 0]
+        two_best = np.sort(scores, axis=1)[:, -2:]
+        unsure = two_best[:, -1] - two_best[:, 0] <= 2 * error
+        for start in range(0, len(block), _ROWS_AT_ONCE):
+            piece = slice(start, start + _ROWS_AT_ONCE)
+            rows64 = block[piece].astype(np.float64)
+            exact = np.einsum("rd,rd->r", rows64, tests64[best[piece]])
+            doubtful = np.flatnonzero(unsure[piece])
+            for some in np.array_split(doubtful, -(-len(doubtful) // 256) or 1):
+                if len(some):
+                    products = rows64[some] @ tests64.T
+                    best[start + some] = products.argmax(axis=1)
+                    exact[some] = products.max(axis=1)
+            nearest[numbers[piece]] = best[piece]
+            similarities[numbers[piece]] = exact
+    return NearestTests(nearest, similarities)

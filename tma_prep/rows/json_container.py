@@ -1,0 +1,162 @@
+"""JSON lines, JSON arrays and Natural Instructions task files, as blocks of rows."""
+
+import io
+import json
+from collections.abc import Iterator
+
+from tma_prep.errors import InputError
+from tma_prep.remote import AnyPath
+from tma_prep.rows.formats import BadRow
+from tma_prep.rows.json_array import array_elements
+from tma_prep.rows.opening import open_bytes
+
+JsonRow = dict[str, object]
+JsonRows = list[JsonRow | BadRow]
+
+_ROWS_A_BLOCK = 2048
+_BYTES_A_BLOCK = 8 << 20
+_BOM = b"\xef\xbb\xbf"
+
+
+def jsonl_blocks(path: AnyPath) -> Iterator[JsonRows]:
+    """The rows of a file of JSON lines; a line that is no object is a `BadRow`."""
+    with open_bytes(path) as stream:
+        yield from _blocks_of(_lines(stream))
+
+
+def json_blocks(path: AnyPath) -> Iterator[JsonRows]:
+    """The rows of a JSON array, a Natural Instructions task file, or JSON lines in a `.json`.
+
+    Raises:
+        InputError: It is none of these, or an array that breaks off.
+    """
+    with open_bytes(path) as stream:
+        start = stream.peek(4096).removeprefix(_BOM).lstrip()[:1]
+        if start == b"[":
+            yield from _blocks_of(_array(path, stream))
+            return
+        if not start:
+            return
+        are_lines = _are_lines(stream)
+    if are_lines:
+        yield from jsonl_blocks(path)
+        return
+    if start != b"{":
+        raise InputError(f"{path}: is not JSON; it must be an array of objects, or lines")
+    with open_bytes(path) as stream:
+        try:
+            whole = parse_json(stream.read().removeprefix(_BOM))
+        except BadRow as error:
+            raise InputError(f"{path}: {error}") from error
+    yield from _blocks_of((0, row) for row in _natural_instructions(path, whole))
+
+
+def parse_json(data: bytes) -> object:
+    """Parse one JSON value.
+
+    Raises:
+        BadRow: It is not JSON, not UTF-8, or nested too deeply.
+    """
+    try:
+        return json.loads(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise BadRow(f"is not UTF-8 at byte {error.start}; save the file as UTF-8") from error
+    except json.JSONDecodeError as error:
+        raise BadRow(
+            f"is not JSON: {error.msg} at character {error.pos + 1}; mend or remove it"
+        ) from error
+    except (RecursionError, ValueError) as error:
+        raise BadRow(f"is not usable JSON ({str(error)[:80]}); mend or remove it") from error
+
+
+def _lines(stream: io.BufferedReader) -> Iterator[tuple[int, JsonRow | BadRow]]:
+    for number, line in enumerate(stream, start=1):
+        if number == 1:
+            line = line.removeprefix(_BOM)
+        if line.isspace() or not line:
+            continue
+        try:
+            row = _object(parse_json(line))
+        except BadRow as error:
+            row = error
+        yield len(line), BadRow(f"(line {number}) {row}") if isinstance(row, BadRow) else row
+
+
+def _are_lines(stream: io.BufferedReader) -> bool:
+    """Whether the file holds one object a line, judged by its first lines."""
+    first = _parsed_line(_next_line(stream).removeprefix(_BOM) or _next_line(stream))
+    if isinstance(first, dict):
+        return "Instances" not in first
+    if not isinstance(_parsed_line(_next_line(stream)), dict):
+        return False
+    # An object that is the second line of a larger one is followed by the rest of that.
+    return _next_line(stream)[:1] not in (b"]", b"}", b",")
+
+
+def _next_line(stream: io.BufferedReader) -> bytes:
+    """The next line that is not blank, without the space around it; empty at the end."""
+    for line in stream:
+        if stripped := line.strip():
+            return stripped
+    return b""
+
+
+def _parsed_line(line: bytes) -> object:
+    try:
+        return parse_json(line)
+    except BadRow:
+        return None
+
+
+def _array(path: AnyPath, stream: io.BufferedReader) -> Iterator[tuple[int, JsonRow | BadRow]]:
+    rows = 0
+    try:
+        for size, value in array_elements(stream):
+            rows += 1
+            yield size, _object(value)
+    except (ValueError, RecursionError) as error:
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)[:80]
+        raise InputError(
+            f"{path}, row {rows}: the array is broken here ({reason}); "
+            "nothing after it can be read, so mend it"
+        ) from error
+
+
+def _object(value: object) -> JsonRow | BadRow:
+    """The value if it can be a row, else what is wrong with it."""
+    if isinstance(value, BadRow):
+        return value
+    if not isinstance(value, dict):
+        return BadRow("must be a JSON object with named columns")
+    return value
+
+
+def _natural_instructions(path: AnyPath, whole: object) -> Iterator[JsonRow | BadRow]:
+    instances = whole.get("Instances") if isinstance(whole, dict) else None
+    if not isinstance(whole, dict) or not isinstance(instances, list):
+        raise InputError(
+            f"{path}: is one JSON object; it must be an array of objects, JSON lines, or a "
+            "Natural Instructions task file with `Definition` and `Instances`"
+        )
+    definition = whole.get("Definition")
+    if isinstance(definition, list) and all(isinstance(part, str) for part in definition):
+        definition = "\n".join(definition)
+    task = path.name.split(".")[0]
+    for row in instances:
+        if isinstance(row, dict):
+            yield _object({**row, "definition": definition, "task": task})
+        else:
+            yield BadRow("must be a JSON object with `input` and `output`")
+
+
+def _blocks_of(rows: Iterator[tuple[int, JsonRow | BadRow]]) -> Iterator[JsonRows]:
+    block: JsonRows = []
+    held_bytes = 0
+    for size, row in rows:
+        block.append(row)
+        held_bytes += size
+        if len(block) == _ROWS_A_BLOCK or held_bytes >= _BYTES_A_BLOCK:
+            yield block
+            block, held_bytes = [], 0
+    if block:
+        yield block

@@ -1,0 +1,95 @@
+"""From an order to its shards and their schedule."""
+
+import contextlib
+from dataclasses import asdict
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pyarrow as pa
+
+from tma_prep.artifact import (
+    MANIFEST,
+    beside,
+    file_entry,
+    staged_folder,
+    write_manifest,
+    write_text,
+)
+from tma_prep.embeddings import counted_by
+from tma_prep.orders import OrderPlan, Orders, shards_folder, stages
+from tma_prep.rankings import LIBRARIES
+from tma_prep.remote import RemotePath, sent_folder
+from tma_prep.rows import InstancePool, TextPart, inputs_checked_meanwhile, stored_schema
+from tma_prep.shards.seal import UNSEALED, sealed
+from tma_prep.shards.writer import write_shards
+from tma_prep.versions import library_versions, tool_version
+from tma_prep_schemas import ROUND, ROW, FileEntry, Schedule, ScheduleStage, ShardsManifest
+
+
+def write_shards_of(work: Orders, plan: OrderPlan, order: pa.Table) -> None:
+    """Write the shards and the schedule of an order."""
+    train = work.sides.train
+    source = train.manifest.source
+    schema = stored_schema(source)
+    # Every row is read once and written once.
+    label = f"Writing shards of {plan.name}"
+    target = shards_folder(work.workspace, plan.name, work.options)
+    with contextlib.ExitStack() as stack:
+        if isinstance(target, RemotePath):
+            staging = beside(work.workspace.shards(plan.name), "sending")
+            folder = stack.enter_context(sent_folder(staging, target, MANIFEST))
+        else:
+            folder = stack.enter_context(staged_folder(target))
+        with (
+            inputs_checked_meanwhile(source),
+            work.progress.stage(label, 2 * order.num_rows, "rows") as advance,
+        ):
+            written = write_shards(
+                folder,
+                order,
+                InstancePool.from_source(source).tables(schema, train.rows),
+                schema,
+                rows_per_shard=work.options.rows_per_shard,
+                memory_bytes=work.options.memory_bytes,
+                on_rows=advance,
+            )
+        manifest = ShardsManifest(
+            tool_version=tool_version(),
+            libraries=library_versions(*LIBRARIES),
+            config=plan.shards_config,
+            inputs=work.sides.inputs,
+            rows=order.num_rows,
+            files=written.files,
+            schedule=_schedule(work, folder, plan, order),
+            order=plan.order,
+            targets=work.targets,
+            leakage=work.leaks,
+            format=source.format,
+            text=cast("TextPart", train.manifest.config["text"]),
+            rows_sha256=written.rows_sha256,
+            manifest_sha256=UNSEALED,
+        )
+        write_manifest(folder / MANIFEST, sealed(manifest))
+
+
+def _schedule(work: Orders, folder: Path, plan: OrderPlan, order: pa.Table) -> FileEntry:
+    train, tasks = work.sides.train, work.selected.tasks
+    places = np.searchsorted(train.rows, order.column(ROW).to_numpy())
+    rounds = order.column(ROUND)
+    found = stages(
+        work.selected.tokens[places],
+        work.pool.similarity[places],
+        rounds=None if rounds.null_count else rounds.to_numpy(),
+        task=None if tasks is None else tasks.of_row[places],
+        task_names=[] if tasks is None else tasks.names,
+        count=work.options.stages,
+    )
+    schedule = Schedule(
+        order=plan.order,
+        tokens_counted_by=counted_by(train, work.options.tokenizer),
+        stages=[ScheduleStage(**asdict(stage)) for stage in found],
+    )
+    path = folder / "schedule.json"
+    write_text(path, schedule.model_dump_json(indent=2) + "\n")
+    return file_entry(path, order.num_rows)

@@ -1,0 +1,107 @@
+"""Which row of the input stands where in shards, to compare a training's rows with."""
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from tma_prep.errors import ArtifactError
+from tma_prep.parquet import UNREADABLE, unreadable
+from tma_prep.shards import ShardFolder
+from tma_prep_schemas import POSITION, ROW, ROW_ID
+
+_REMEDY = "copy the shards whole; tma-prep verify names all that is wrong"
+_READS_OTHERS = "the training reads other shards or another order"
+
+
+class RowNumbers:
+    """`tma_row` of every row of shards, by position; read when it is first asked for."""
+
+    def __init__(self, shards: ShardFolder) -> None:
+        """Read nothing yet."""
+        self._shards = shards
+
+    @functools.cached_property
+    def _rows(self) -> NDArray[np.int64]:
+        rows: NDArray[np.int64] = self._column(ROW).to_numpy().astype(np.int64, copy=False)
+        return rows
+
+    def wrong(self, positions: Sequence[int], rows: Sequence[int]) -> str | None:
+        """The first row that the shards do not hold at its position, as a line; or None.
+
+        Args:
+            positions: `tma_position` of each row; those that no row of the shards has are not
+                compared.
+            rows: `tma_row` of each.
+
+        Raises:
+            ArtifactError: A file of the shards is missing or damaged.
+        """
+        return self._first_wrong(np.asarray(positions, np.int64), np.asarray(rows, np.int64))
+
+    def wrong_in(self, dataset: Any) -> str | None:  # noqa: ANN401
+        """The same for all rows of a `datasets.Dataset`, compared by `tma_id` too if it has it.
+
+        Of one without these columns, or with lists in them, or streamed, nothing is compared.
+
+        Raises:
+            ArtifactError: A file of the shards is missing or damaged.
+        """
+        whole = hasattr(dataset, "__len__") and hasattr(dataset, "with_format")
+        features = getattr(dataset, "features", None) or {}
+        held = [name for name in (POSITION, ROW, ROW_ID) if name in features]
+        if not whole or POSITION not in held or len(held) == 1:
+            return None
+        table: pa.Table = dataset.select_columns(held).with_format("arrow")[:]
+        if table.schema.field(POSITION).type != pa.int64():
+            return None
+        positions = table.column(POSITION).to_numpy()
+        found = None
+        if ROW in held and table.schema.field(ROW).type == pa.int64():
+            found = self._first_wrong(positions, table.column(ROW).to_numpy())
+        return found or (self._first_wrong_id(positions, table) if ROW_ID in held else None)
+
+    def _first_wrong(self, positions: NDArray[np.int64], rows: NDArray[np.int64]) -> str | None:
+        known = self._known(positions)
+        wrong = np.flatnonzero(self._rows[positions[known]] != rows[known])
+        if not len(wrong):
+            return None
+        at = known[wrong[0]]
+        return (
+            f"row {rows[at]} came at tma_position {positions[at]} where the shards hold row "
+            f"{self._rows[positions[at]]}: {_READS_OTHERS}"
+        )
+
+    def _first_wrong_id(self, positions: NDArray[np.int64], table: pa.Table) -> str | None:
+        known = self._known(positions)
+        wanted = self._column(ROW_ID).take(pa.array(positions[known]))
+        came = table.column(ROW_ID).take(pa.array(known)).cast(wanted.type)
+        differs = pc.fill_null(pc.not_equal(came, wanted), True).to_numpy()
+        wrong = np.flatnonzero(differs)
+        if not len(wrong):
+            return None
+        return (
+            f"tma_id {came[wrong[0]]} came at tma_position {positions[known[wrong[0]]]} where the "
+            f"shards hold {wanted[wrong[0]]}: {_READS_OTHERS}"
+        )
+
+    def _known(self, positions: NDArray[np.int64]) -> NDArray[np.intp]:
+        """Which of these are positions of the shards."""
+        return np.flatnonzero((positions >= 0) & (positions < self._shards.rows))
+
+    def _column(self, name: str) -> pa.ChunkedArray:
+        pieces = []
+        for path, entry in zip(self._shards.files, self._shards.manifest.files, strict=True):
+            try:
+                column = pq.read_table(path, columns=[name], partitioning=None).column(name)
+            except (*UNREADABLE, KeyError) as error:
+                raise unreadable(path, error, _REMEDY) from error
+            if len(column) != entry.rows or column.null_count:
+                raise ArtifactError(f"{path}: does not hold {entry.rows} times {name}; {_REMEDY}")
+            pieces.append(column)
+        return pa.chunked_array([chunk for piece in pieces for chunk in piece.chunks])

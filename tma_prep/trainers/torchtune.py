@@ -1,0 +1,93 @@
+"""torchtune: a fragment of a recipe's YAML configuration.
+
+Read in torchtune 0.6.1: `_setup_data` in recipes/full_finetune_single_device.py and
+recipes/full_finetune_distributed.py, `PackedDataset` in datasets/_packed.py, `validate_messages`
+in data/_messages.py.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from tma_prep.trainers.text import batch_note, notes, yaml_text
+from tma_prep.trainers.trainer import CONVERSATION_COLUMN, Handoff, Trainer
+
+CONFIG = "torchtune.yaml"
+
+_TRAPS = (
+    "The example configurations say shuffle: True.",
+    "The recipes drop the last incomplete batch (drop_last=True), and steps that fill no whole "
+    "gradient accumulation.",
+    "With several processes the sampler repeats the first rows until every process has as many.",
+    "A list of datasets is concatenated: name this one alone.",
+    "No column but the tokens reaches the recipe, so that tma_prep.order_check cannot watch it.",
+)
+
+
+def settings(handoff: Handoff) -> dict[str, object]:
+    """What keeps the order, and where the rows are."""
+    if handoff.conversations:
+        form: dict[str, object] = {
+            "_component_": "torchtune.datasets.chat_dataset",
+            "conversation_column": CONVERSATION_COLUMN,
+            "conversation_style": "openai",
+        }
+    else:
+        form = {
+            "_component_": "torchtune.datasets.instruct_dataset",
+            "column_map": {"input": TORCHTUNE.prompt, "output": TORCHTUNE.response},
+        }
+    dataset = form | {
+        "source": "parquet",
+        "data_files": handoff.data_path,
+        "split": "train",
+        "train_on_input": False,
+        "packed": handoff.packing,
+    }
+    return {"dataset": dataset, "shuffle": False, "epochs": handoff.epochs}
+
+
+def _texts(handoff: Handoff) -> Mapping[str, str]:
+    about = (
+        f"Settings that keep the order {handoff.order} ({handoff.rows} rows) in torchtune, read at "
+        f"{TORCHTUNE.read_at}: put them in place of dataset, shuffle and epochs in the "
+        "configuration of your recipe (tune cp RECIPE/CONFIG mine.yaml)."
+    )
+    about += batch_note(handoff.global_batch, "batch_size", "gradient_accumulation_steps")
+    return {CONFIG: notes(about, handoff.warnings, _TRAPS) + yaml_text(settings(handoff))}
+
+
+def _roles_problem(roles: Sequence[str]) -> str | None:
+    """`validate_messages`, which stops the training, and the roles of `Message`."""
+    before = "assistant"
+    for place, role in enumerate(roles):
+        if role not in ("system", "user", "assistant", "ipython"):
+            return f"has the role {role}, which torchtune does not know"
+        if role == "assistant" and before != "user":
+            return "has an answer that no message of a user comes right before"
+        if role == "user" and before == "user":
+            return "has two messages of a user in a row"
+        if role == "system" and place:
+            return "has a system message that is not the first"
+        before = role
+    return None
+
+
+TORCHTUNE = Trainer(
+    name="torchtune",
+    title="torchtune",
+    read_at="torchtune 0.6.1",
+    prompt="input",
+    response="output",
+    texts=_texts,
+    start=CONFIG,
+    tail=(
+        "torchtune drops the last incomplete batch, and with several processes its sampler may "
+        "repeat the first rows at the end."
+    ),
+    traps=_TRAPS,
+    packing=(
+        "Packing keeps the order (packed: True; the tokenizer needs max_seq_len); packs hold "
+        "different numbers of rows, so that a step is no fixed number of rows."
+    ),
+    packs_in_order=True,
+    roles_problem=_roles_problem,
+)

@@ -266,7 +266,17 @@ def is_outdated(
 
 
 _OURS = (
-    *("lock", "embeddings", "neighbors", "leakage", "rankings", "orders", "shards", "exports"),
+    *(
+        "lock",
+        "rows",
+        "embeddings",
+        "neighbors",
+        "leakage",
+        "rankings",
+        "orders",
+        "shards",
+        "exports",
+    ),
     "checks",
 )
 """How the names of what stands in a workspace begin, behind the dot of what is in the making."""
@@ -278,6 +288,10 @@ class Workspace:
     def __init__(self, root: Path) -> None:
         """Name it; nothing is touched."""
         self.root = root
+
+    def rows(self, side: str) -> Path:
+        """Folder of the rows of `train` or `test`, as they came in."""
+        return self.root / "rows" / side
 
     def embeddings(self, side: str) -> Path:
         """Folder of the embeddings of `train` or `test`."""

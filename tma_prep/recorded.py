@@ -12,6 +12,7 @@ from tma_prep.orders import arrange_options, order_names
 from tma_prep.recipe import SECTIONS, TYPED_ALONE
 from tma_prep.recipe_text import comment, section_text
 from tma_prep.remote import RemotePath, any_path
+from tma_prep.rows import open_rows, recorded_inputs
 from tma_prep_schemas import (
     CheckManifest,
     EmbeddingsManifest,
@@ -54,7 +55,9 @@ def recorded_recipe(work: Path, file: Path) -> str:
     texts = [
         _head(embedded, left_out),
         section_text(
-            "[embed]", _embed_values(work, file, embedded), _of_embed(embedded, file.parent)
+            "[embed]",
+            _embed_values(workspace, file, embedded),
+            _of_embed(workspace, embedded, file.parent),
         ),
         *(section_text("[[arrange]]", values) for values in _grouped(orders)),
         *(section_text("[[train-check]]", values) for values in checks),
@@ -93,17 +96,19 @@ def _head(embedded: Mapping[str, EmbeddingsManifest], left_out: list[str]) -> st
 
 
 def _embed_values(
-    work: Path, file: Path, embedded: Mapping[str, EmbeddingsManifest]
+    workspace: Workspace, file: Path, embedded: Mapping[str, EmbeddingsManifest]
 ) -> dict[str, Option]:
     train, test = (embedded[side] for side in _SIDES)
-    config = dict(train.config)
-    if test.config.get("on_bad_row") == "skip":
+    stores = {side: open_rows(workspace, side) for side in _SIDES}
+    rows, test_rows = (stores[side].manifest.config for side in _SIDES)
+    config = {**train.config, **rows}
+    if test_rows.get("on_bad_row") == "skip":
         # Where no row is bad it may be another word on either side.
         config["on_bad_row"] = "skip"
-    for name, value in test.config.items():
+    for name, value in {**test.config, **test_rows}.items():
         if name != "on_bad_row" and config.get(name) != value:
             raise ArtifactError(
-                f"{work}: train and test were embedded with another {option_name(name)} "
+                f"{workspace.root}: train and test were embedded with another {option_name(name)} "
                 f"({config.get(name)} against {value}), which one recipe cannot say; run embed for "
                 "both with --overwrite"
             )
@@ -111,18 +116,25 @@ def _embed_values(
         # What `auto` came to: on another machine it may come to something else.
         config |= {name: train.encoder.get(name) for name in ("dtype", "device")}
     paths: dict[str, Option] = {
-        side: [_path(found.path, file.parent) for found in embedded[side].source.files]
+        side: [_path(name, file.parent) for name in recorded_inputs(stores[side])[0]]
         for side in _SIDES
     }
-    return {**paths, "out": _path(str(work.absolute()), file.parent), **_keys("embed", config)}
+    return {
+        **paths,
+        "out": _path(str(workspace.root.absolute()), file.parent),
+        **_keys("embed", config),
+    }
 
 
-def _of_embed(embedded: Mapping[str, EmbeddingsManifest], folder: Path) -> Iterator[str]:
+def _of_embed(
+    workspace: Workspace, embedded: Mapping[str, EmbeddingsManifest], folder: Path
+) -> Iterator[str]:
     """What the inputs and the model must be, for a person to compare."""
     for side in _SIDES:
-        for found in embedded[side].source.files:
-            path = _path(found.path, folder)
-            yield f"{side}: {path}: {found.rows:,} rows, SHA-256 {found.sha256}"
+        store = open_rows(workspace, side)
+        paths = recorded_inputs(store)[1]
+        for path, found in zip(paths, store.manifest.input_files, strict=True):
+            yield f"{side}: {_path(path, folder)}: {found.rows:,} rows, SHA-256 {found.sha256}"
     model = embedded["train"].config.get("model_sha256")
     if model is not None:
         yield f"model: SHA-256 {model}"

@@ -30,20 +30,10 @@ class FileEntry(Strict):
 class InputFile(Strict):
     """One input file, as it was when it was read."""
 
-    path: str
+    name: str
     bytes: int = Field(ge=0)
     sha256: Sha256
-    rows: int = Field(ge=0)
-
-
-class Source(Strict):
-    """Where rows came from and how they were read."""
-
-    files: list[InputFile]
-    format: str
-    task_column: str | None
-    arrow_schema: str = Field(description="base64 of the Arrow IPC schema of the user's columns")
-    columns: list[str] = Field(description="the user's columns, each as `name: type`")
+    rows: int = Field(ge=0, description="bad ones included")
 
 
 class Manifest(Strict):
@@ -77,19 +67,29 @@ class Manifest(Strict):
         return self
 
 
+class RowsManifest(Manifest):
+    """`rows/train/manifest.json` and `rows/test/manifest.json`; the good rows, as they came in."""
+
+    kind: Literal["rows"] = "rows"
+    side: Literal["train", "test"]
+    input_files: list[InputFile] = Field(min_length=1, description="in the order read")
+    format: str
+    task_column: str | None
+    columns: list[str] = Field(description="the user's columns, each as `name: type`")
+    skipped_rows: int = Field(ge=0, description="bad rows left out")
+    skipped: FileEntry | None = Field(description="the file that lists them, null where none")
+
+
 class EmbeddingsManifest(Manifest):
     """`embeddings/train/manifest.json` and `embeddings/test/manifest.json`."""
 
     kind: Literal["embeddings"] = "embeddings"
     side: Literal["train", "test"]
-    source: Source
     dimension: int = Field(ge=1)
     instances: FileEntry = Field(description="id, task and tokens of every row")
     encoder: dict[str, Option] | None = Field(
         description="how texts were encoded, with no `auto` left; null where vectors were given"
     )
-    skipped_rows: int = Field(ge=0, description="bad rows left out")
-    skipped: FileEntry | None = Field(description="the file that lists them, null where none")
     unique_texts: int | None = Field(
         ge=1, description="texts that differ, each embedded once; null where vectors were given"
     )
@@ -281,6 +281,7 @@ class ExportManifest(Manifest):
 def manifest_models() -> dict[str, type[BaseModel]]:
     """Every model that stands as a JSON file in a workspace, by the name of its schema file."""
     return {
+        "rows": RowsManifest,
         "embeddings": EmbeddingsManifest,
         "neighbors": NeighborsManifest,
         "leakage": LeakageManifest,

@@ -1,6 +1,7 @@
 """A folder of input files, and short ways to read a pool from it."""
 
 import json
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +11,12 @@ import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet as pq
 import pytest
+from numpy.typing import NDArray
 
 from tma_prep.errors import InputError
-from tma_prep.rows.instance import Instance
-from tma_prep.rows.pool import InstancePool
+from tma_prep.rows.reading import OnBadRow, ReadOptions, ReadRows, SkippedRow, read_files
+from tma_prep.rows.sample import Sample
 from tma_prep.rows.sources import find_files
-from tma_prep.rows.validation import OnBadRow, SkippedRow
-from tma_prep.rows.vectors import VectorColumn
 
 Rows = Sequence[Mapping[str, object]]
 
@@ -69,25 +69,29 @@ class Folder:
 
 @dataclass(frozen=True)
 class Read:
-    """All that a pool gave."""
+    """All that a pass gave."""
 
-    pool: InstancePool
-    instances: list[Instance]
-    skipped: list[SkippedRow]
+    found: ReadRows
+    table: pa.Table
+    numbers: NDArray[np.int64]
+
+    @property
+    def instances(self) -> list[Sample]:
+        """Every good row."""
+        names = [name for name in self.found.reader.columns if name in self.table.column_names]
+        numbers = self.numbers.tolist()
+        rows = self.table.select(names).to_pylist()
+        return [self.found.reader.read(row, n) for n, row in zip(numbers, rows, strict=True)]
+
+    @property
+    def skipped(self) -> list[SkippedRow]:
+        """Every bad one."""
+        return self.found.skipped
 
     @property
     def exchanges(self) -> list[tuple[str, str]]:
-        """Prompt and response of every instance."""
+        """Prompt and response of every good row."""
         return [(row.prompt, row.response) for row in self.instances]
-
-    @property
-    def table(self) -> pa.Table:
-        """The user's columns of every instance."""
-        kept = np.array([row.row for row in self.instances], dtype=np.int64)
-        schema = self.pool.schema
-        return pa.concat_tables(
-            [schema.empty_table(), *(table for _, table in self.pool.tables(schema, kept))]
-        )
 
 
 def read(
@@ -95,13 +99,19 @@ def read(
     on_bad_row: OnBadRow = "fail",
     format_name: str | None = None,
     task_column: str | None = None,
-    vectors: VectorColumn | None = None,
+    vectors_column: str | None = None,
 ) -> Read:
-    """Read all instances of the input."""
-    pool = InstancePool(find_files(patterns), format_name=format_name, task_column=task_column)
-    batches = list(pool.batches(on_bad_row, vectors))
-    return Read(
-        pool,
-        [row for batch in batches for row in batch.instances],
-        [row for batch in batches for row in batch.skipped],
+    """Read all rows of the input once, and what was written of them."""
+    options = ReadOptions(
+        format=format_name,
+        task_column=task_column,
+        on_bad_row=on_bad_row,
+        vectors_column=vectors_column,
     )
+    with tempfile.TemporaryDirectory() as folder:
+        found = read_files(find_files(patterns), Path(folder), options)
+        assert found.schema is not None
+        written = found.schema.append(pa.field("tma_row", pa.int64(), nullable=False))
+        parts = [pq.ParquetFile(Path(folder) / entry.file).read() for entry in found.files]
+    whole = pa.concat_tables([written.empty_table(), *parts])
+    return Read(found, whole.drop_columns(["tma_row"]), whole.column("tma_row").to_numpy())

@@ -24,7 +24,6 @@ from tma_prep.errors import ArtifactError, OptionError, VerdictError
 from tma_prep.options import ArrangeOptions, TrainCheckOptions, wrong_record
 from tma_prep.orders import parse_rounds
 from tma_prep.progress import Silent, Stopwatch, TableProgress
-from tma_prep.rows import check_inputs
 from tma_prep.versions import library_versions, tool_version
 from tma_prep_schemas import CheckManifest, CheckSummary, ShardsManifest, TargetRole
 from tma_prep_schemas.manifests import Option
@@ -135,8 +134,6 @@ def train_check(
 
 def _open(workspace: Workspace, options: TrainCheckOptions) -> _Check:
     sides = open_sides(workspace)
-    for store in (sides.train, sides.test):
-        check_inputs(store.manifest.source)
     shards = _open_shards(workspace, sides, options)
     folder = workspace.check(options.name or _name(shards, options))
     settled = _settled(options, shards)

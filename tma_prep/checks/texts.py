@@ -21,7 +21,7 @@ from tma_prep.embeddings import EmbeddingStore, Sides
 from tma_prep.leakage import Leaks, kept_leaks_by_words, leaks_by_words
 from tma_prep.options import TrainCheckOptions
 from tma_prep.progress import Progress
-from tma_prep.rows import InstancePool
+from tma_prep.rows import RowStore
 
 _TOKENIZER_ROWS = 10_000  # enough for a few thousand merges, whatever the size of the pool
 
@@ -50,24 +50,25 @@ def lay_out_texts(
     """Lay out the texts that the processes read; the tests as tokens."""
     from tma_prep.checks.worker import load_tokenizer
 
-    pool = InstancePool.from_source(train.manifest.source)
-    tests = InstancePool.from_source(test.manifest.source)
+    pool = train.row_store
     if work.model is None:
         with progress.stage("Training the tokenizer", 0, ""):
             tokenizer = train_tokenizer(_sample(train, pool), options.vocabulary)
             write_text(work.folder / TOKENIZER, tokenizer.backend_tokenizer.to_str())
     drawn = [run.rows for run in runs if run.shards is None] + list(base.values())
     wanted = np.unique(np.concatenate(drawn)) if drawn else np.empty(0, dtype=np.int64)
-    texts = ((row.row, row.prompt, row.response) for row in pool.instances(wanted))
+    texts = ((row.row, row.prompt, row.response) for row in pool.samples(wanted))
     write_texts(work.folder / TEXTS, TEXTS_SCHEMA, texts if len(wanted) else iter(()))
-    rows = [(row.row, row.task, row.prompt, row.response) for row in tests.instances(test.rows)]
+    rows = [
+        (row.row, row.task, row.prompt, row.response) for row in test.row_store.samples(test.rows)
+    ]
     write_texts(work.folder / TESTS, TESTS_SCHEMA, rows)
     return encode_tests(load_tokenizer(work), rows, options.max_tokens)
 
 
-def _sample(train: EmbeddingStore, pool: InstancePool) -> Iterator[str]:
+def _sample(train: EmbeddingStore, pool: RowStore) -> Iterator[str]:
     """Prompts and responses of up to `_TOKENIZER_ROWS` rows, evenly spaced over the pool."""
     stride = -(-train.shape[0] // _TOKENIZER_ROWS)
-    for row in pool.instances(train.rows[::stride]):
+    for row in pool.samples(train.rows[::stride]):
         yield row.prompt
         yield f" {row.response}"

@@ -31,9 +31,6 @@ from tma_prep.embeddings.store import StoredRows, map_part, part_name, vectors_o
 from tma_prep.errors import ArtifactError
 from tma_prep_schemas import INSTANCES, ROW, ROW_ID, EmbeddingsManifest, FileEntry
 
-INPUT_ORDER = "inputs, in order"
-"""What a recipe calls the sequence of the input files."""
-
 _RECIPE = "recipe.json"
 _SHA256_DIGITS = 64
 _ENTRY = b"file_entry"
@@ -73,8 +70,6 @@ class PartsFolder:
         found = _read_recipe(path) if self.folder.is_dir() else None
         if found is not None and found != dict(recipe):
             names = [name for name in {**found, **recipe} if found.get(name) != recipe.get(name)]
-            # Which files there are says more than in what order.
-            names.sort(key=lambda name: name == INPUT_ORDER)
             if not start_anew:
                 what = "; ".join(
                     _difference(name, found.get(name), recipe.get(name)) for name in names[:3]

@@ -2,15 +2,13 @@
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from tma_prep_schemas.manifests import Option
 
 if TYPE_CHECKING:
     from tma_prep.embeddings.encoder import Encoder
     from tma_prep.embeddings.runners import Runner
-
-Side = Literal["train", "test"]
 
 _TIMED_TEXTS = 64
 _BYTES_A_ROW = 8 + 32 + 4 + 60

@@ -11,7 +11,6 @@ from tma_prep.artifact import sha256_of
 from tma_prep.embeddings.store import EmbeddingStore
 from tma_prep.errors import DependencyError
 from tma_prep.progress import Progress
-from tma_prep.rows import InstancePool, check_inputs
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -73,11 +72,8 @@ def tokens_of_rows(
         tokens: NDArray[np.int64] = train.instances("tokens").column("tokens").to_numpy()
         return tokens
     loaded = open_tokenizer(tokenizer)
-    source = train.manifest.source
-    check_inputs(source)
     counts: list[int] = []
-    rows = InstancePool.from_source(source).instances(train.rows)
-    texts = (f"{row.prompt} {row.response}" for row in rows)
+    texts = (sample.whole_text for sample in train.row_store.samples(train.rows))
     with progress.stage("Counting tokens", train.shape[0], "rows") as advance:
         while batch := list(itertools.islice(texts, _TEXTS_AT_ONCE)):
             encoded = loaded.encode_batch_fast(batch, add_special_tokens=False)

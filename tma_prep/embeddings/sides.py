@@ -19,9 +19,10 @@ from tma_prep.artifact import (
 from tma_prep.embeddings.store import EmbeddingStore
 from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.options import EmbedOptions, wrong_record
+from tma_prep.rows import open_rows
 from tma_prep_schemas import EmbeddingsManifest
 
-_OF_ROWS = ("format", "task_column", "on_bad_row", "rows_per_part")
+_OF_ROWS = ("rows_per_part",)
 """Options of embed in which the sides may differ."""
 
 
@@ -75,7 +76,13 @@ def open_sides(workspace: Workspace) -> Sides:
                 f"{folder / MANIFEST}: is damaged or of another version ({wrong}); {EMBED_AGAIN}"
             )
         check_files(folder, manifest, f"its embeddings are damaged: {EMBED_AGAIN}")
-        stores[side] = EmbeddingStore(folder, manifest)
+        rows = open_rows(workspace, side)
+        if manifest.inputs != {f"rows/{side}": sha256_of(rows.folder / MANIFEST)}:
+            raise ArtifactError(
+                f"{folder}: was embedded from other rows than the workspace holds now; run embed "
+                "again, with --update to embed only what is new"
+            )
+        stores[side] = EmbeddingStore(folder, manifest, rows)
         inputs[f"embeddings/{side}"] = sha256_of(folder / MANIFEST)
         before[f"embeddings/{side}"] = manifest.updated_from
     _check_alike(workspace, stores["train"].manifest, stores["test"].manifest)

@@ -7,12 +7,10 @@ from tma_prep.artifact import Workspace
 from tma_prep.embeddings.given_vectors import write_given_vectors
 from tma_prep.embeddings.model import ResolvedModel, resolve_model
 from tma_prep.embeddings.parts import PartsFolder
-from tma_prep.embeddings.results import EmbedPlan, EmbedResult, Side, SidePlan, SideResult
+from tma_prep.embeddings.results import EmbedPlan, EmbedResult, SidePlan, SideResult
 from tma_prep.embeddings.side import (
     EmbedSide,
-    check_unchanged,
     finish_side,
-    no_row,
     open_side,
     side_result,
 )
@@ -20,7 +18,7 @@ from tma_prep.embeddings.texts_side import LoadedModel, TextsOfSide
 from tma_prep.errors import OptionError
 from tma_prep.options import EmbedOptions
 from tma_prep.progress import Progress, Silent, Stopwatch
-from tma_prep.rows import InstancePool, VectorColumn, find_files
+from tma_prep.rows import Side, take_in
 from tma_prep_schemas.manifests import Option
 
 LEAST_MEMORY_BYTES = 10**9
@@ -39,7 +37,6 @@ def embed(options: EmbedOptions, progress: Progress | None = None) -> EmbedResul
     progress = progress or Silent()
     clock = Stopwatch()
     check_options(options)
-    pools = {side: _pool(side, options) for side in SIDES}
     workspace = Workspace(options.out)
     results: dict[Side, SideResult] = {}
     encoder: dict[str, Option] | None = None
@@ -49,9 +46,9 @@ def embed(options: EmbedOptions, progress: Progress | None = None) -> EmbedResul
             if options.vectors_column
             else resolve_model(options.model, trusted=options.trust_remote_code)
         )
-        sides = [
-            open_side(side, pools[side], options, model, workspace, progress) for side in SIDES
-        ]
+        with clock("read"):
+            rows = {side: take_in(side, options, workspace, progress) for side in SIDES}
+        sides = [open_side(side, rows[side], options, model, workspace) for side in SIDES]
         opened: LoadedModel | None = None
         dimension: int | None = None
         for side in sides:
@@ -80,7 +77,7 @@ def embed(options: EmbedOptions, progress: Progress | None = None) -> EmbedResul
 
 
 def plan_embedding(options: EmbedOptions, progress: Progress | None = None) -> EmbedPlan:
-    """What `embed` would take; every row is read, and nothing is written.
+    """What `embed` would take; every row is read into `rows/`, and nothing is embedded.
 
     Raises:
         TmaPrepError: In one line: the file and row, or the option, and the remedy.
@@ -89,13 +86,13 @@ def plan_embedding(options: EmbedOptions, progress: Progress | None = None) -> E
     check_options(options)
     if options.vectors_column:
         raise OptionError("--plan judges the work of a model, and --vectors-column needs none")
-    pools = {side: _pool(side, options) for side in SIDES}
     workspace = Workspace(options.out)
     model = resolve_model(options.model, trusted=options.trust_remote_code)
     plans: dict[Side, SidePlan | None] = dict.fromkeys(SIDES)
-    with _open_model(options, model, progress) as opened:
+    with workspace.locked(create=True), _open_model(options, model, progress) as opened:
         for name in SIDES:
-            side = open_side(name, pools[name], options, model, workspace, progress)
+            rows = take_in(name, options, workspace, progress)
+            side = open_side(name, rows, options, model, workspace)
             if side.finished is None:
                 plans[name] = TextsOfSide(side, options, opened, progress).plan()
         return EmbedPlan(plans["train"], plans["test"], opened.runner.described)
@@ -136,33 +133,17 @@ def embed_vectors(
         start_anew=True,
     )
     with progress.stage(f"Embedding {side.side}", 0, "rows") as advance:
-        count, skipped = write_given_vectors(
-            side.pool,
-            VectorColumn(str(options.vectors_column)),
+        count = write_given_vectors(
+            side.rows.store,
+            str(options.vectors_column),
             parts,
             part=options.text,
-            on_bad_row=options.on_bad_row,
             rows_per_part=options.rows_per_part,
             dimension=dimension,
             advance=advance,
         )
-    if not count:
-        raise no_row(side.side, skipped)
-    check_unchanged(side)
-    manifest = finish_side(
-        side, parts, count, skipped, encoder=None, unique_texts=None, updated_from=[]
-    )
+    manifest = finish_side(side, parts, count, encoder=None, unique_texts=None, updated_from=[])
     return side_result(manifest, side)
-
-
-def _pool(side: Side, options: EmbedOptions) -> InstancePool:
-    files = find_files(options.train if side == "train" else options.test)
-    return InstancePool(
-        files,
-        format_name=options.format,
-        task_column=options.task_column,
-        task_optional=side == "test",
-    )
 
 
 @contextlib.contextmanager

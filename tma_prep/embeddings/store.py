@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tma_prep.artifact import EMBED_AGAIN, sync
 from tma_prep.errors import ArtifactError
 from tma_prep.parquet import UNREADABLE, read_table, unreadable
+from tma_prep.rows import RowStore
 from tma_prep_schemas import (
     INSTANCES,
     ROW,
@@ -146,13 +147,19 @@ def vectors_of(batch: pa.RecordBatch) -> NDArray[np.float32]:
 class EmbeddingStore:
     """Reads a finished store without copying it; satisfies `neighbors.VectorRows`."""
 
-    def __init__(self, folder: Path, manifest: EmbeddingsManifest) -> None:
+    def __init__(self, folder: Path, manifest: EmbeddingsManifest, row_store: RowStore) -> None:
         """Map the parts.
+
+        Args:
+            folder: Where they lie.
+            manifest: What they must hold.
+            row_store: The rows that were embedded.
 
         Raises:
             ArtifactError: A part does not hold what the manifest says.
         """
         self.manifest = manifest
+        self.row_store = row_store
         self._instances = folder / manifest.instances.file
         self._batches: list[pa.RecordBatch] = []
         self._slices: list[NDArray[np.float32]] = []

@@ -15,6 +15,7 @@ class StoreSubset(EmbeddingStore):
     def __init__(self, store: EmbeddingStore, kept: NDArray[np.bool_]) -> None:
         """Take a store and a mask over its rows."""
         self.manifest = store.manifest
+        self.row_store = store.row_store
         self._store = store
         self._kept = kept
         self._places = np.flatnonzero(kept)

@@ -1,4 +1,4 @@
-"""Embed the texts of one side: read once to know them, and once more to embed what is new."""
+"""Embed the texts of one side: its rows are gone through to know them, and again to embed."""
 
 import collections
 import concurrent.futures
@@ -16,10 +16,10 @@ from tma_prep.embeddings.parts import PartsFolder
 from tma_prep.embeddings.runners import Runner
 from tma_prep.embeddings.store import StoredRows, TakesRows
 from tma_prep.embeddings.tokens import Tokenised, TokenLists
-from tma_prep.errors import InputError, OptionError
+from tma_prep.errors import OptionError
 from tma_prep.parallel import in_turn, read_ahead
 from tma_prep.progress import Progress
-from tma_prep.rows import Instance, InstancePool, OnBadRow, SkippedRow, TextPart, render, text_id
+from tma_prep.rows import RowStore, Sample, TextPart
 
 _LEAST_WINDOW_ROWS = 2048
 """Enough to fill the batches of a CPU with texts of like length."""
@@ -37,43 +37,37 @@ class Catalogue:
         rows: int64, `tma_row` of each.
         ids: uint64, shape (rows, 2), the halves of each `tma_id`.
         sample: Some of the texts, to judge the work by.
-        skipped: The bad rows.
     """
 
     rows: NDArray[np.int64]
     ids: NDArray[np.uint64]
     sample: list[tuple[str, str]]
-    skipped: list[SkippedRow]
 
 
 def read_catalogue(
-    pool: InstancePool,
+    store: RowStore,
     part: TextPart,
-    on_bad_row: OnBadRow,
     progress: Progress,
     *,
     label: str,
     memory_bytes: int,
 ) -> Catalogue:
-    """Judge every row before the first is embedded.
+    """Know every text before the first is embedded.
 
     Raises:
-        InputError: A row is bad and bad rows are not skipped.
         OptionError: To know so many rows takes more than the memory.
     """
     most_rows = memory_bytes // BYTES_A_ROW
     rows: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
     ids: list[NDArray[np.uint64]] = [np.empty((0, 2), np.uint64)]
     sample: list[tuple[str, str]] = []
-    skipped: list[SkippedRow] = []
     draw = np.random.default_rng(0)
     seen = 0
-    with progress.stage(label, 0, "rows") as advance:
-        for batch in pool.batches(on_bad_row):
-            skipped += batch.skipped
-            texts = _texts(batch.instances, part)
-            ids.append(halves_of([text_id(prompt + response) for prompt, response in texts]))
-            rows.append(np.array([row.row for row in batch.instances], np.int64))
+    with progress.stage(label, store.manifest.rows, "rows") as advance:
+        for samples, _ in store.batches():
+            texts = _texts(samples, part)
+            ids.append(halves_of([each.text_id(part) for each in samples]))
+            rows.append(np.array([each.row for each in samples], np.int64))
             # Reservoir sampling: after n rows each is in the sample with the same chance.
             places = draw.integers(0, np.arange(seen, seen + len(texts)) + 1)
             for text, place in zip(texts, places.tolist(), strict=True):
@@ -89,7 +83,7 @@ def read_catalogue(
                     f"more than {most_rows:,} rows; give a larger --memory-budget"
                 )
             advance(len(texts))
-    return Catalogue(np.concatenate(rows), np.concatenate(ids), sample, skipped)
+    return Catalogue(np.concatenate(rows), np.concatenate(ids), sample)
 
 
 @dataclass(frozen=True)
@@ -124,12 +118,11 @@ class TextSide:
         padded: Whether batches are large, as on a GPU, and padded to their longest text.
     """
 
-    pool: InstancePool
+    store: RowStore
     catalogue: Catalogue
     known: KnownTexts
     earlier: TakesRows | None
     part: TextPart
-    on_bad_row: OnBadRow
     rows_per_part: int
     padded: bool
 
@@ -194,30 +187,23 @@ class TextSide:
     def _windows(self, finished: NDArray[np.bool_], encoder: Encoder) -> Iterator[_Window]:
         size = self.rows_per_window
         pieces = (
-            self._tokenised(place, instances, encoder)
-            for place, instances in _pieces(self.pool, self.on_bad_row, size)
+            self._tokenised(place, samples, encoder)
+            for place, samples in _pieces(self.store, size)
             if not finished[place // size]
         )
         for _, group in itertools.groupby(pieces, key=lambda piece: piece.first_place // size):
             yield _joined(list(group))
 
-    def _tokenised(self, place: int, instances: list[Instance], encoder: Encoder) -> _Window:
-        texts = _texts(instances, self.part)
-        ids = [text_id(prompt + response) for prompt, response in texts]
+    def _tokenised(self, place: int, samples: list[Sample], encoder: Encoder) -> _Window:
+        texts = _texts(samples, self.part)
         here = slice(place, place + len(texts))
-        if not np.array_equal(halves_of(ids), self.catalogue.ids[here]):
-            raise InputError(
-                f"{self.pool.files[0]}{' and others' * (len(self.pool.files) > 1)}: changed while "
-                "it was embedded; run embed again, with --overwrite if it says that the input "
-                "differs"
-            )
         is_new = self.known.is_new[here]
         return _Window(
             first_place=place,
-            rows=[row.row for row in instances],
-            ids=ids,
-            names=[row.name for row in instances],
-            tasks=[row.task for row in instances],
+            rows=[each.row for each in samples],
+            ids=[each.text_id(self.part) for each in samples],
+            names=[each.id for each in samples],
+            tasks=[each.task for each in samples],
             new=[encoder.tokenised([texts[row] for row in np.flatnonzero(is_new)])],
         )
 
@@ -303,20 +289,18 @@ class _Columns:
         )
 
 
-def _texts(instances: Sequence[Instance], part: TextPart) -> list[tuple[str, str]]:
-    return [render(row.prompt, row.response, part) for row in instances]
+def _texts(samples: Sequence[Sample], part: TextPart) -> list[tuple[str, str]]:
+    return [each.embedded(part) for each in samples]
 
 
-def _pieces(
-    pool: InstancePool, on_bad_row: OnBadRow, size: int
-) -> Iterator[tuple[int, list[Instance]]]:
-    """Consecutive instances with the place of the first; none reaches over a window's end."""
+def _pieces(store: RowStore, size: int) -> Iterator[tuple[int, list[Sample]]]:
+    """Consecutive samples with the place of the first; none reaches over a window's end."""
     place = 0
-    for batch in pool.batches(on_bad_row):
+    for samples, _ in store.batches():
         start = 0
-        while start < len(batch.instances):
-            stop = min(len(batch.instances), start + size - place % size)
-            yield place, batch.instances[start:stop]
+        while start < len(samples):
+            stop = min(len(samples), start + size - place % size)
+            yield place, samples[start:stop]
             place += stop - start
             start = stop
 

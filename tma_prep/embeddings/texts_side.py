@@ -8,14 +8,12 @@ import numpy as np
 
 from tma_prep.artifact import MANIFEST, read_manifest
 from tma_prep.embeddings.known import KnownTexts, halves_of_column, known_texts
-from tma_prep.embeddings.parts import INPUT_ORDER, PartsFolder
+from tma_prep.embeddings.parts import PartsFolder
 from tma_prep.embeddings.results import SidePlan, SideResult, plan_of, rate_of
 from tma_prep.embeddings.side import (
     LIBRARIES,
     EmbedSide,
-    check_unchanged,
     finish_side,
-    no_row,
     side_result,
 )
 from tma_prep.embeddings.texts import TextSide, read_catalogue
@@ -55,36 +53,31 @@ class TextsOfSide:
     def __init__(
         self, side: EmbedSide, options: EmbedOptions, model: LoadedModel, progress: Progress
     ) -> None:
-        """Read the side once: judge its rows and find what is new.
+        """Go through the rows once, to find what is new.
 
         Raises:
-            InputError: A row is bad, or none is left.
             ArtifactError: An update of a store that was embedded in another way.
         """
         self._side, self._options, self._model = side, options, model
         self._progress = progress
         self._catalogue = read_catalogue(
-            side.pool,
+            side.rows.store,
             options.text,
-            options.on_bad_row,
             progress,
-            label=f"Reading {side.side}",
+            label=f"Looking for equal texts in {side.side}",
             memory_bytes=options.memory_bytes,
         )
-        if not len(self._catalogue.rows):
-            raise no_row(side.side, self._catalogue.skipped)
         self._earlier = self._taken_over()
         store = None if self._earlier is None else self._earlier.store
         self._known: KnownTexts = known_texts(
             self._catalogue.ids, None if store is None else halves_of_column(store.ids)
         )
         self._texts = TextSide(
-            side.pool,
+            side.rows.store,
             self._catalogue,
             self._known,
             store,
             options.text,
-            options.on_bad_row,
             options.rows_per_part,
             padded=model.runner.described["device"] != "cpu",
         )
@@ -121,12 +114,10 @@ class TextsOfSide:
                 label += f" ({plan.resumed_rows / plan.rows:.0%} were there)"
             with self._progress.stage(label, plan.new_texts, "texts") as advance:
                 self._texts.embed(parts, finished, self._model.encoder, self._model.runner, advance)
-        check_unchanged(side)
         manifest = finish_side(
             side,
             parts,
             self._texts.parts,
-            self._catalogue.skipped,
             encoder=self._model.runner.described,
             unique_texts=self._unique_texts,
             updated_from=self._updated_from(mended),
@@ -164,7 +155,6 @@ class TextsOfSide:
         options = {**self._side.config, **self._model.runner.described}
         recipe = {name.replace("_", "-"): str(value) for name, value in options.items()}
         recipe |= made_by | self._side.inputs
-        recipe[INPUT_ORDER] = " ".join(self._side.inputs)
         recipe["rows-per-window"] = str(self._texts.rows_per_window)
         if self._earlier is not None:
             recipe["updated store"] = self._earlier.manifests[0]
@@ -199,7 +189,7 @@ class TextsOfSide:
     def _taken_over(self) -> Earlier | None:
         if not self._options.update:
             return None
-        found = earlier_store(self._side.folder)
+        found = earlier_store(self._side.folder, self._side.rows.store)
         if found is not None:
             described = self._model.runner.described
             check_updatable(self._side.folder, found.store.manifest, self._side.config, described)

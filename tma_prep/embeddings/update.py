@@ -7,6 +7,7 @@ from pathlib import Path
 from tma_prep.artifact import MANIFEST, check_files, read_manifest, sha256_of
 from tma_prep.embeddings.store import EmbeddingStore
 from tma_prep.errors import ArtifactError
+from tma_prep.rows import RowStore
 from tma_prep_schemas import EmbeddingsManifest
 from tma_prep_schemas.manifests import Option
 
@@ -22,7 +23,7 @@ class Earlier:
     manifests: list[str]
 
 
-def earlier_store(folder: Path) -> Earlier | None:
+def earlier_store(folder: Path, rows: RowStore) -> Earlier | None:
     """The finished store in a folder, None where there is none.
 
     Raises:
@@ -37,7 +38,7 @@ def earlier_store(folder: Path) -> Earlier | None:
         "mend it first: run the embed that made it with --overwrite",
     )
     sha256 = sha256_of(folder / MANIFEST)
-    return Earlier(EmbeddingStore(folder, manifest), [sha256, *manifest.updated_from])
+    return Earlier(EmbeddingStore(folder, manifest, rows), [sha256, *manifest.updated_from])
 
 
 def check_updatable(

@@ -24,6 +24,7 @@ from tma_prep.orders import (
 )
 from tma_prep.parquet import UNREADABLE, reason_of
 from tma_prep.progress import Progress, Silent, Stopwatch
+from tma_prep.rows import open_rows
 from tma_prep.verify import Elsewhere, order_file
 from tma_prep_schemas import ROUND, ROW, ROW_ID, EmbeddingsManifest, OrderManifest
 from tma_prep_schemas.manifests import Manifest, Option
@@ -84,6 +85,11 @@ class _Side:
         self.test = self._manifest("test")
         self.orders = order_names(self.workspace)
 
+    def files(self, side: str) -> list[str]:
+        """What was read, in order: equal lists give every row the same number."""
+        rows = open_rows(self.workspace, side)
+        return [file.sha256 for file in rows.manifest.input_files]
+
     def _manifest(self, side: str) -> EmbeddingsManifest:
         folder = self.workspace.embeddings(side)
         manifest = read_manifest(folder / MANIFEST, EmbeddingsManifest)
@@ -135,7 +141,7 @@ def compare(options: CompareOptions, progress: Progress | None = None) -> Compar
     progress = progress or Silent()
     clock = Stopwatch()
     a, b = _Side(options.work_a), _Side(options.work_b)
-    by: MatchedBy = "tma_row" if _files(a.train) == _files(b.train) else "tma_id"
+    by: MatchedBy = "tma_row" if a.files("train") == b.files("train") else "tma_id"
     names = options.names or [name for name in a.orders if name in b.orders]
     if not names:
         held = (", ".join(side.orders) or "none" for side in (a, b))
@@ -151,7 +157,7 @@ def compare(options: CompareOptions, progress: Progress | None = None) -> Compar
         work_a=str(options.work_a),
         work_b=str(options.work_b),
         matched_by=by,
-        same_tests=_files(a.test) == _files(b.test),
+        same_tests=a.files("test") == b.files("test"),
         different=_different(_facts(a.train), _facts(b.train)),
         orders=compared,
         seconds=clock.seconds,
@@ -188,11 +194,6 @@ def _tau_of_rounds(both: Matched, a: pa.ChunkedArray, b: pa.ChunkedArray) -> flo
     if a.null_count or b.null_count:
         return None
     return kendall_tau(a.to_numpy()[both.before], b.to_numpy()[both.after])
-
-
-def _files(manifest: EmbeddingsManifest) -> list[str]:
-    """What was read, in order: equal lists give every row the same number."""
-    return [file.sha256 for file in manifest.source.files]
 
 
 def _config(manifest: Manifest) -> dict[str, Option]:

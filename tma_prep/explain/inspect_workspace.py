@@ -211,7 +211,7 @@ def _side(store: EmbeddingStore) -> SideFacts:
     manifest, tasks = store.manifest, store.instances("task").column("task")
     return SideFacts(
         rows=manifest.rows,
-        skipped_rows=manifest.skipped_rows,
+        skipped_rows=store.row_store.manifest.skipped_rows,
         tasks=len(tasks.drop_null().unique()),
         tokens=manifest.tokens,
         truncated_rows=manifest.truncated_rows,

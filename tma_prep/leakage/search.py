@@ -14,7 +14,6 @@ from tma_prep.leakage.rule import Leaks, find_leaks
 from tma_prep.options import ArrangeOptions, LeakNgrams
 from tma_prep.progress import Progress
 from tma_prep.rankings import Engine
-from tma_prep.rows import InstancePool, check_inputs, inputs_checked_meanwhile
 
 _ROWS_AT_ONCE = 1024
 
@@ -30,9 +29,6 @@ def leaking_pairs(
         options: How rows are judged.
         scratch: Folder of a temporary file.
         progress: Told of the rows read.
-
-    Raises:
-        InputError: The rows cannot be read again, or have changed.
     """
     leaks = leaks_by_words(sides, options.leak_ngrams, scratch, progress)
     similar = _similar_pairs(sides, engine, options.leak_similarity)
@@ -47,18 +43,11 @@ def leaks_by_words(sides: Sides, rule: LeakNgrams, scratch: Path, progress: Prog
         rule: How many n-grams are enough.
         scratch: Folder of a temporary file.
         progress: Told of the rows read.
-
-    Raises:
-        InputError: The rows cannot be read again, or have changed.
     """
     train, test = sides.train, sides.test
-    check_inputs(test.manifest.source)
     tests = [(row, text) for row, text in two_sided_texts(test, test.rows)]
     label = "Looking for test rows in the pool"
-    with (
-        inputs_checked_meanwhile(train.manifest.source),
-        progress.stage(label, train.shape[0], "rows") as advance,
-    ):
+    with progress.stage(label, train.shape[0], "rows") as advance:
         pool = two_sided_texts(train, train.rows)
         return find_leaks(pool, train.shape[0], tests, rule, scratch=scratch, on_rows=advance)
 
@@ -98,6 +87,5 @@ def _similar_pairs(sides: Sides, engine: Engine, threshold: float) -> Pairs:
 
 def two_sided_texts(store: EmbeddingStore, rows: NDArray[np.int64]) -> Iterator[tuple[int, str]]:
     """Prompt and response of rows by their ascending numbers, whichever part was embedded."""
-    pool = InstancePool.from_source(store.manifest.source)
-    for row in pool.instances(rows):
-        yield row.row, f"{row.prompt} {row.response}"
+    for sample in store.row_store.samples(rows):
+        yield sample.row, sample.whole_text

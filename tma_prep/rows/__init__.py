@@ -1,4 +1,4 @@
-"""User files to rows: sources, readers, formats and the samples that rows mean."""
+"""User files to rows: read once into a store, and what each of them means."""
 
 from tma_prep.rows.formats import (
     FORMATS,
@@ -8,33 +8,29 @@ from tma_prep.rows.formats import (
     Message,
     format_named,
 )
-from tma_prep.rows.inputs import check_inputs, inputs_checked_meanwhile, missing_input
-from tma_prep.rows.instance import Instance
-from tma_prep.rows.pool import InstancePool, stored_schema
-from tma_prep.rows.sources import find_files
-from tma_prep.rows.text import TextPart, render, text_id
-from tma_prep.rows.validation import Batch, OnBadRow, SkippedRow
+from tma_prep.rows.reading import SkippedRow
+from tma_prep.rows.sample import Sample, SampleReader, TextPart, text_id
+from tma_prep.rows.stage import Side, SideRows, open_rows, recorded_inputs, take_in
+from tma_prep.rows.store import RowStore
 from tma_prep.rows.vectors import VectorColumn
 
 __all__ = [
     "BadRow",
-    "Batch",
     "Conversation",
     "FORMATS",
-    "Instance",
     "InstanceFormat",
-    "InstancePool",
     "Message",
-    "OnBadRow",
+    "RowStore",
+    "Sample",
+    "SampleReader",
+    "Side",
+    "SideRows",
     "SkippedRow",
     "TextPart",
     "VectorColumn",
-    "check_inputs",
-    "find_files",
     "format_named",
-    "inputs_checked_meanwhile",
-    "missing_input",
-    "render",
-    "stored_schema",
+    "open_rows",
+    "recorded_inputs",
+    "take_in",
     "text_id",
 ]

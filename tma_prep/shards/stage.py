@@ -20,7 +20,7 @@ from tma_prep.embeddings import counted_by
 from tma_prep.orders import OrderPlan, Orders, shards_folder, stages
 from tma_prep.rankings import LIBRARIES
 from tma_prep.remote import RemotePath, sent_folder
-from tma_prep.rows import InstancePool, TextPart, inputs_checked_meanwhile, stored_schema
+from tma_prep.rows import TextPart
 from tma_prep.shards.seal import UNSEALED, sealed
 from tma_prep.shards.writer import write_shards
 from tma_prep.versions import library_versions, tool_version
@@ -30,8 +30,7 @@ from tma_prep_schemas import ROUND, ROW, FileEntry, Schedule, ScheduleStage, Sha
 def write_shards_of(work: Orders, plan: OrderPlan, order: pa.Table) -> None:
     """Write the shards and the schedule of an order."""
     train = work.sides.train
-    source = train.manifest.source
-    schema = stored_schema(source)
+    rows = train.row_store
     # Every row is read once and written once.
     label = f"Writing shards of {plan.name}"
     target = shards_folder(work.workspace, plan.name, work.options)
@@ -42,14 +41,13 @@ def write_shards_of(work: Orders, plan: OrderPlan, order: pa.Table) -> None:
         else:
             folder = stack.enter_context(staged_folder(target))
         with (
-            inputs_checked_meanwhile(source),
             work.progress.stage(label, 2 * order.num_rows, "rows") as advance,
         ):
             written = write_shards(
                 folder,
                 order,
-                InstancePool.from_source(source).tables(schema, train.rows),
-                schema,
+                rows.tables(train.rows),
+                rows.schema,
                 rows_per_shard=work.options.rows_per_shard,
                 memory_bytes=work.options.memory_bytes,
                 on_rows=advance,
@@ -65,7 +63,7 @@ def write_shards_of(work: Orders, plan: OrderPlan, order: pa.Table) -> None:
             order=plan.order,
             targets=work.targets,
             leakage=work.leaks,
-            format=source.format,
+            format=rows.manifest.format,
             text=cast("TextPart", train.manifest.config["text"]),
             rows_sha256=written.rows_sha256,
             manifest_sha256=UNSEALED,

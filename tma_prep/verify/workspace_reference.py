@@ -18,7 +18,7 @@ from tma_prep.artifact import (
     read_manifest,
     sha256_of,
 )
-from tma_prep.errors import ArtifactError, InputError, OptionError
+from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.leakage import rows_left_out
 from tma_prep.orders import parse_budget
 from tma_prep.parquet import UNREADABLE, read_table, reason_of
@@ -26,18 +26,15 @@ from tma_prep.rows import (
     FORMATS,
     BadRow,
     InstanceFormat,
-    InstancePool,
+    RowStore,
+    SampleReader,
     TextPart,
-    check_inputs,
-    missing_input,
-    render,
-    stored_schema,
-    text_id,
+    open_rows,
 )
 from tma_prep.shards import ShardFolder
 from tma_prep.verify.findings import Check
 from tma_prep.verify.reference import Reference
-from tma_prep_schemas import INSTANCES, ORDER, ROW, EmbeddingsManifest, OrderManifest, Source
+from tma_prep_schemas import INSTANCES, ORDER, ROW, EmbeddingsManifest, OrderManifest
 
 _ALONE = "no workspace around"
 _ROWS_AT_ONCE = 2048
@@ -93,21 +90,13 @@ class Elsewhere:
         return read_table(path, INSTANCES, *columns, remedy=EMBED_AGAIN, rows=entry.rows)
 
     @functools.cached_property
-    def input_problem(self) -> tuple[bool, str] | None:
-        """Whether it is a finding that the input cannot be compared with, and why; or None."""
-        assert self.manifest is not None
-        source = self.manifest.source
-        try:
-            missing = missing_input(source)
-        except InputError as error:
-            return False, str(error)
-        if missing is not None:
-            return False, f"{missing} is not there any more"
-        try:
-            check_inputs(source)
-        except InputError as error:
-            return True, str(error)
-        return None
+    def row_store(self) -> RowStore:
+        """The training rows.
+
+        Raises:
+            ArtifactError: They are missing or damaged.
+        """
+        return open_rows(self.workspace, "train")
 
 
 @dataclass
@@ -117,7 +106,7 @@ class _Found:
     schema: pa.Schema | None = None
     pool: NDArray[np.int64] | None = None
     order: Iterator[pa.Table] | None = None
-    source: Source | None = None
+    row_store: RowStore | None = None
     skipped: dict[Check, str] = field(default_factory=dict)
     wrong: dict[Check, str] = field(default_factory=dict)
 
@@ -149,7 +138,7 @@ def references(name: str, shards: ShardFolder, known: Elsewhere | None) -> Itera
         instance_format = FORMATS.get(manifest.format)
         if instance_format is None:
             found.skipped["text"] = f"the format {manifest.format} is not known"
-        source = found.source
+        rows = found.row_store
         yield Reference(
             schema=found.schema,
             pool=found.pool,
@@ -157,9 +146,7 @@ def references(name: str, shards: ShardFolder, known: Elsewhere | None) -> Itera
             rows=budget,
             ids=None if instance_format is None else _ids_of(instance_format, manifest.text),
             order=found.order,
-            input_rows=None
-            if source is None
-            else lambda rows: InstancePool.from_source(source).tables(stored_schema(source), rows),
+            input_rows=None if rows is None else rows.tables,
             skipped=found.skipped,
             wrong=found.wrong,
         )
@@ -212,18 +199,11 @@ def _look_for_input(known: Elsewhere, shards: ShardFolder, found: _Found) -> Non
                 "run tma-prep arrange again"
             )
             return
-        found.schema = stored_schema(manifest.source)
+        found.row_store = known.row_store
+        found.schema = found.row_store.schema
         found.pool = known.rows
     except ArtifactError as error:
         found.wrong["input"] = str(error)
-        return
-    problem = known.input_problem
-    if problem is None:
-        found.source = manifest.source
-    elif problem[0]:
-        found.wrong["input"] = problem[1]
-    else:
-        found.skipped["input"] = problem[1]
 
 
 def _leave_out_leaks(workspace: Workspace, shards: ShardFolder, found: _Found) -> None:
@@ -257,10 +237,11 @@ def _ids_of(
     instance_format: InstanceFormat, part: TextPart
 ) -> Callable[[pa.Table], list[str | None]]:
     columns = [*instance_format.columns, *instance_format.optional]
+    reader = SampleReader(instance_format, None)
 
     def id_of(row: dict[str, object]) -> str | None:
         try:
-            return text_id("".join(render(*instance_format.exchange(row), part)))
+            return reader.read(row, 0).text_id(part)
         except BadRow:
             return None
 

@@ -1,0 +1,367 @@
+"""From the user's files to the row store of one side; nothing after it opens a file of theirs."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tma_prep.artifact import (
+    EMBED_AGAIN,
+    MANIFEST,
+    Workspace,
+    check_files,
+    file_entry,
+    read_manifest,
+    sha256_of,
+    staged_folder,
+    sync,
+    write_manifest,
+    write_text,
+)
+from tma_prep.errors import ArtifactError, InputError
+from tma_prep.options import EmbedOptions
+from tma_prep.progress import Progress
+from tma_prep.remote import AnyPath, RemotePath, any_path, file_state
+from tma_prep.rows.reading import ReadOptions, ReadRows, SkippedRow, read_files
+from tma_prep.rows.sources import find_files
+from tma_prep.rows.store import RowStore
+from tma_prep.versions import library_versions, tool_version
+from tma_prep_schemas import FileEntry, InputFile, RowsManifest
+from tma_prep_schemas.manifests import Option
+
+Side = Literal["train", "test"]
+
+_LIBRARIES = ("numpy", "pyarrow")
+_LOG = "log.json"
+_UPDATE = (
+    "give --update to embed only the texts that are new, --overwrite to replace it, or use another "
+    "workspace"
+)
+
+
+class _ReadFile(BaseModel):
+    """Where an input file was, and what changes when it is written to."""
+
+    model_config = ConfigDict(extra="forbid")
+    path: str
+    bytes: int
+    state: str
+
+
+class _Log(BaseModel):
+    """`log.json`: what a machine and a day decide, beside a manifest that they do not."""
+
+    model_config = ConfigDict(extra="forbid")
+    named: list[str]
+    files: list[_ReadFile]
+
+
+@dataclass(frozen=True)
+class SideRows:
+    """The row store of one side.
+
+    Attributes:
+        reused: Whether it was there already.
+        inputs_gone: Whether the files that it was read from are not there any more.
+    """
+
+    store: RowStore
+    reused: bool
+    inputs_gone: bool = False
+
+    @property
+    def sha256(self) -> str:
+        """Of its manifest."""
+        return sha256_of(self.store.folder / MANIFEST)
+
+
+def recorded_inputs(store: RowStore) -> tuple[list[str], list[str]]:
+    """What the user named, and the files that were read, as absolute paths or URLs.
+
+    Raises:
+        ArtifactError: `log.json` is missing or damaged.
+    """
+    log = _read_log(store.folder)
+    if log is None:
+        raise ArtifactError(f"{store.folder / _LOG}: is missing or damaged; {EMBED_AGAIN}")
+    return log.named, [file.path for file in log.files]
+
+
+def open_rows(workspace: Workspace, side: str) -> RowStore:
+    """The finished row store of a side.
+
+    Raises:
+        ArtifactError: There is none, or a file of it is damaged.
+    """
+    folder = workspace.rows(side)
+    manifest = read_manifest(folder / MANIFEST, RowsManifest)
+    if manifest is None:
+        raise ArtifactError(f"{folder}: holds no finished rows; run tma-prep embed to its end")
+    check_files(folder, manifest, EMBED_AGAIN)
+    return RowStore(folder, manifest)
+
+
+def take_in(
+    side: Side, options: EmbedOptions, workspace: Workspace, progress: Progress
+) -> SideRows:
+    """Read the files of a side into its row store, unless they are there already.
+
+    Files that were read before are known by their paths with size and time of change, or else by
+    their SHA-256. Where all of them are gone, what was read is reused.
+
+    Raises:
+        InputError: A file or a row cannot be used; file, row, what is wrong and the remedy.
+        ArtifactError: Other rows are there, or damaged ones, and they are not to be replaced.
+    """
+    folder = workspace.rows(side)
+    named = _absolute(options.train if side == "train" else options.test)
+    config = _config(side, options)
+    replace = options.overwrite or options.update
+    found = _finished(folder, replace=options.overwrite)
+    log = _read_log(folder)
+    if found is not None and log is not None and log.named == named and _all_gone(log):
+        _refuse_other_options(folder, found, config, replace=replace)
+        progress.note(f"{side}: the input files are gone; the rows that were read are reused")
+        return SideRows(RowStore(folder, found), reused=True, inputs_gone=True)
+    files = find_files(named)
+    if found is not None and _is_same(found, config, files, log, progress, side):
+        _write_log(folder, named, files)
+        return SideRows(RowStore(folder, found), reused=True)
+    if found is not None and not replace:
+        raise ArtifactError(_difference(folder, found, config, files, log))
+    return SideRows(_make(side, folder, named, files, options, config, progress), reused=False)
+
+
+def _make(
+    side: Side,
+    folder: Path,
+    named: list[str],
+    files: Sequence[AnyPath],
+    options: EmbedOptions,
+    config: dict[str, Option],
+    progress: Progress,
+) -> RowStore:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        staged_folder(folder) as partial,
+        progress.stage(f"Reading {side}", 0, "rows") as advance,
+    ):
+        states = [file_state(path) for path in files]
+        read = read_files(files, partial, _read_options(side, options), advance)
+        if not read.rows:
+            raise InputError(
+                f"--{side}: no usable row is left ({len(read.skipped)} skipped); check the input"
+            )
+        manifest = _manifest(side, files, config, read, _write_skipped(partial, read.skipped))
+        _write_log(partial, named, files, states)
+        write_manifest(partial / MANIFEST, manifest)
+    return RowStore(folder, manifest)
+
+
+def _manifest(
+    side: Side,
+    files: Sequence[AnyPath],
+    config: dict[str, Option],
+    read: ReadRows,
+    skipped: FileEntry | None,
+) -> RowsManifest:
+    assert read.schema is not None
+    inputs = [
+        InputFile(name=path.name, bytes=one.bytes, sha256=one.sha256, rows=one.rows)
+        for path, one in zip(files, read.inputs, strict=True)
+    ]
+    return RowsManifest(
+        tool_version=tool_version(),
+        libraries=library_versions(*_LIBRARIES),
+        config=config,
+        rows=read.rows,
+        files=read.files,
+        side=side,
+        input_files=inputs,
+        format=read.reader.format.name,
+        task_column=read.reader.task_column,
+        columns=[f"{column.name}: {column.type}" for column in read.schema],
+        skipped_rows=len(read.skipped),
+        skipped=skipped,
+    )
+
+
+def _config(side: Side, options: EmbedOptions) -> dict[str, Option]:
+    """The options that bear on the rows."""
+    return options.model_dump(
+        mode="json", include={"format", "task_column", "on_bad_row", "vectors_column"}
+    )
+
+
+def _read_options(side: Side, options: EmbedOptions) -> ReadOptions:
+    return ReadOptions(
+        format=options.format,
+        task_column=options.task_column,
+        task_optional=side == "test",
+        on_bad_row=options.on_bad_row,
+        vectors_column=options.vectors_column,
+    )
+
+
+def _finished(folder: Path, *, replace: bool) -> RowsManifest | None:
+    """What is there, whole; None where there is nothing, or it is damaged and to be replaced."""
+    try:
+        manifest = read_manifest(folder / MANIFEST, RowsManifest)
+        if manifest is not None:
+            check_files(folder, manifest, "make it again with --overwrite")
+    except ArtifactError:
+        if replace:
+            return None
+        raise
+    return manifest
+
+
+def _same_options(found: RowsManifest, config: dict[str, Option]) -> bool:
+    """Whether the options lead to the same rows; bad ones do not matter where there were none."""
+    ignored = {"on_bad_row"} if not found.skipped_rows else set()
+    return all(found.config.get(key) == config[key] for key in config if key not in ignored)
+
+
+def _refuse_other_options(
+    folder: Path, found: RowsManifest, config: dict[str, Option], *, replace: bool
+) -> None:
+    if _same_options(found, config):
+        return
+    remedy = "put them back" if replace else f"put them back, and {_UPDATE}"
+    raise ArtifactError(
+        f"{_difference(folder, found, config, [], None)}; the input files are not there any more: "
+        f"{remedy}"
+    )
+
+
+def _is_same(
+    found: RowsManifest,
+    config: dict[str, Option],
+    files: Sequence[AnyPath],
+    log: _Log | None,
+    progress: Progress,
+    side: Side,
+) -> bool:
+    """Whether these files with these options were read: by size and time of change, else SHA-256.
+
+    Whether the files moved does not matter, nor their names: their content and order do.
+    """
+    if not _same_options(found, config) or len(files) != len(found.input_files):
+        return False
+    states = [file_state(path) for path in files]
+    if [size for size, _ in states] != [file.bytes for file in found.input_files]:
+        return False
+    known = [] if log is None else [(file.path, file.bytes, file.state) for file in log.files]
+    if known == [(str(path), *state) for path, state in zip(files, states, strict=True)]:
+        return True
+    total = sum(size for size, _ in states)
+    with progress.stage(f"Checking {side} files", total, "bytes") as advance:
+        return all(
+            sha256_of(path, on_bytes=advance) == file.sha256
+            for path, file in zip(files, found.input_files, strict=True)
+        )
+
+
+def _difference(
+    folder: Path,
+    found: RowsManifest,
+    config: dict[str, Option],
+    files: Sequence[AnyPath],
+    log: _Log | None,
+) -> str:
+    """What is there, and what is wanted, in a line."""
+    options = [
+        f"--{name.replace('_', '-')} was {found.config.get(name) or 'unset'}, "
+        f"now {config[name] or 'unset'}"
+        for name in config
+        if found.config.get(name) != config[name] and not (name == "on_bad_row")
+    ]
+    if not options and found.config.get("on_bad_row") != config["on_bad_row"]:
+        options = [f"--on-bad-row was {found.config.get('on_bad_row')}, now {config['on_bad_row']}"]
+    before = [file.name for file in found.input_files]
+    now = [path.name for path in files]
+    if files and before != now:
+        options.append(f"made from {_listed(before)}, now {_listed(now)}")
+    elif files and not options:
+        options.append(f"{_listed(now)} changed since it was read")
+    return f"{folder}: holds rows made differently ({'; '.join(options)}); {_UPDATE}"
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:3])
+    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
+
+
+def _absolute(patterns: Sequence[str]) -> list[str]:
+    """What the user named, so that it is the same from whatever folder it is named."""
+    return [
+        pattern
+        if isinstance(any_path(pattern), RemotePath)
+        else os.path.abspath(os.path.expanduser(pattern))
+        for pattern in patterns
+    ]
+
+
+def _all_gone(log: _Log) -> bool:
+    """Whether none of the files is there any more.
+
+    Raises:
+        InputError: Some are, and some are not.
+    """
+    gone = [file.path for file in log.files if not _is_there(file.path)]
+    if gone and len(gone) < len(log.files):
+        raise InputError(
+            f"{gone[0]}: is not there any more, and other input files are; put it back"
+        )
+    return bool(gone)
+
+
+def _is_there(path: str) -> bool:
+    return any_path(path).is_file()
+
+
+def _read_log(folder: Path) -> _Log | None:
+    try:
+        return _Log.model_validate_json((folder / _LOG).read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def _write_log(
+    folder: Path,
+    named: list[str],
+    files: Sequence[AnyPath],
+    states: Sequence[tuple[int, str]] | None = None,
+) -> None:
+    states = states or [file_state(path) for path in files]
+    log = _Log(
+        named=named,
+        files=[
+            _ReadFile(path=str(path), bytes=size, state=state)
+            for path, (size, state) in zip(files, states, strict=True)
+        ],
+    )
+    text = log.model_dump_json(indent=2) + "\n"
+    path = folder / _LOG
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        write_text(path, text)
+
+
+def _write_skipped(folder: Path, skipped: Sequence[SkippedRow]) -> FileEntry | None:
+    if not skipped:
+        return None
+    path = folder / "skipped.jsonl"
+    lines = [
+        json.dumps(
+            {"row": bad.row, "place": f"{bad.file}, row {bad.row_in_file}", "reason": bad.reason},
+            ensure_ascii=False,
+        )
+        for bad in skipped
+    ]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    sync(path)
+    return file_entry(path, len(skipped))

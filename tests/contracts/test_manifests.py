@@ -109,15 +109,22 @@ STAGE: dict[str, Any] = {
     "tasks": [],
 }
 GOOD: dict[str, dict[str, Any]] = {
+    "rows": COMMON
+    | {
+        "side": "train",
+        "input_files": [{"name": "t.jsonl", "bytes": 1, "sha256": SHA256, "rows": 2}],
+        "format": "prompt-response",
+        "task_column": None,
+        "columns": ["prompt: string"],
+        "skipped_rows": 0,
+        "skipped": None,
+    },
     "embeddings": COMMON
     | {
         "side": "train",
-        "source": SOURCE,
         "dimension": 3,
         "instances": FILE | {"file": "instances.parquet"},
         "encoder": None,
-        "skipped_rows": 0,
-        "skipped": None,
         "unique_texts": None,
         "tokens": 2,
         "tokens_lost": 0,

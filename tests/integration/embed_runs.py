@@ -81,11 +81,11 @@ def interrupted(inputs: Path, work: Path, stop_after: int = 150, **more: object)
 
 
 def contents(work: Path) -> dict[str, bytes]:
-    """Every file by its name, the lock apart."""
+    """Every file by its name, but for those that say where it was made."""
     return {
         str(path.relative_to(work)): path.read_bytes()
         for path in sorted(work.rglob("*"))
-        if path.is_file() and path.name != ".lock"
+        if path.is_file() and path.name not in (".lock", "log.json")
     }
 
 

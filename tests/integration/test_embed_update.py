@@ -20,7 +20,7 @@ from tests.integration.embed_runs import (
 from tma_prep.embeddings.results import EmbedResult
 from tma_prep.embeddings.stage import embed
 from tma_prep.errors import ArtifactError
-from tma_prep.rows.text import text_id
+from tma_prep.rows.sample import text_id
 from tma_prep_schemas import EmbeddingsManifest
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("small_windows")]
@@ -139,6 +139,6 @@ def test_an_update_in_another_way_is_refused(
     ):
         with pytest.raises(ArtifactError, match=rf"{what}.*--overwrite"):
             embed(options(folder, work, update=True, **more))
-    with pytest.raises(ArtifactError, match=r"a.jsonl changed.*--update"):
+    with pytest.raises(ArtifactError, match=r"made from a.jsonl, now a.jsonl, b.jsonl.*--update"):
         embed(options(folder, work))
     assert contents(work) == before

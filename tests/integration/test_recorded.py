@@ -151,9 +151,10 @@ def test_every_option_that_bears_on_bytes_is_recorded(work: Path) -> None:
     where = {"work", "out", "name", "overwrite", "device", "engine", "address", "memory_budget"}
     # The inputs stand in the manifest of embeddings by themselves, the order in that of shards.
     embedding = where | {"train", "test", "devices", "update"}
+    of_rows = json.loads((work / "rows/train/manifest.json").read_text())["config"].keys()
     arranging = where | {"orders", "shards", "shards_to"}
     for fields, without, path in (
-        (EmbedOptions.model_fields, embedding, "embeddings/train/manifest.json"),
+        (EmbedOptions.model_fields, embedding | of_rows, "embeddings/train/manifest.json"),
         (ArrangeOptions.model_fields, arranging, "shards/nft/manifest.json"),
     ):
         recorded = json.loads((work / path).read_text())["config"].keys()

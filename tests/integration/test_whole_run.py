@@ -11,7 +11,7 @@ import pytest
 
 from tests.brute_force import nearest_first, rounds_of, similarity_matrix
 from tests.integration.check_workspace import tma_prep as run_here
-from tma_prep.rows.text import text_id
+from tma_prep.rows.sample import text_id
 from tma_prep_schemas import CURVES, NEIGHBORS, ORDER, CheckSummary, ShardsManifest
 
 pytestmark = pytest.mark.slow

@@ -20,7 +20,7 @@ from tma_prep.artifact import Workspace
 from tma_prep.checks.orders import WithoutLeaks
 from tma_prep.checks.stage import target_role_of
 from tma_prep.embeddings.sides import open_sides
-from tma_prep.errors import ArtifactError, InputError, OptionError, VerdictError
+from tma_prep.errors import ArtifactError, OptionError, VerdictError
 from tma_prep.leakage import stage as guard
 from tma_prep.leakage.pairs import KINDS, MOST_TESTS
 from tma_prep.leakage.search import leaks_by_words
@@ -304,16 +304,12 @@ def test_a_run_that_dies_leaves_nothing_that_looks_whole(
     assert not list(work.glob(".leakage*"))
 
 
-def test_changed_input_is_noticed(work: Path) -> None:
-    """On either side: what is read must be what was embedded."""
+def test_inputs_are_not_read_again(work: Path) -> None:
+    """What was embedded is looked through, whatever became of the files."""
     for side in ("test", "train"):
-        path = work.parent / f"{side}.jsonl"
-        whole = path.read_text(encoding="utf-8")
-        path.write_text(whole.replace("a", "o"), encoding="utf-8")
-        with pytest.raises(InputError, match=f"{side}.jsonl: has changed"):
-            arranged(work, shards=False)
-        path.write_text(whole, encoding="utf-8")
-    assert not (work / "leakage.manifest.json").exists()
+        (work.parent / f"{side}.jsonl").unlink()
+    arranged(work, shards=False)
+    assert (work / "leakage.manifest.json").exists()
 
 
 @pytest.mark.parametrize("rule", ["half", "any"])

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from tma_prep.artifact import file_entry, read_manifest, write_manifest, write_text
 from tma_prep.orders.schedule import stages
-from tma_prep.rows.text import text_id
+from tma_prep.rows.sample import text_id
 from tma_prep.shards.digest import RowsDigest, rows_sha256
 from tma_prep.shards.seal import UNSEALED, sealed
 from tma_prep.shards.writer import write_shards

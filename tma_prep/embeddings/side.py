@@ -55,7 +55,7 @@ def open_side(
         ArtifactError: One is there that was made differently or is damaged.
     """
     inputs = {f"rows/{side}": rows.sha256}
-    config = options.recorded(*_NOT_RECORDED) | {"model_sha256": model.sha256 if model else None}
+    config = side_config(options, model)
     folder = workspace.embeddings(side)
     finished = find_finished(
         folder / MANIFEST,
@@ -70,6 +70,11 @@ def open_side(
         "use another workspace",
     )
     return EmbedSide(side, folder, rows, config, inputs, finished)
+
+
+def side_config(options: EmbedOptions, model: ResolvedModel | None) -> dict[str, Option]:
+    """The options that bear on the vectors."""
+    return options.recorded(*_NOT_RECORDED) | {"model_sha256": model.sha256 if model else None}
 
 
 def _same_embeddings(option: str, options: EmbedOptions, existing: EmbeddingsManifest) -> bool:

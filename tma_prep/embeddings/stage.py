@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 
-from tma_prep.artifact import Workspace
+from tma_prep.artifact import MANIFEST, Workspace, read_manifest
 from tma_prep.embeddings.given_vectors import write_given_vectors
 from tma_prep.embeddings.model import ResolvedModel, resolve_model
 from tma_prep.embeddings.parts import PartsFolder
@@ -12,13 +12,16 @@ from tma_prep.embeddings.side import (
     EmbedSide,
     finish_side,
     open_side,
+    side_config,
     side_result,
 )
 from tma_prep.embeddings.texts_side import LoadedModel, TextsOfSide
+from tma_prep.embeddings.update import check_updatable
 from tma_prep.errors import OptionError
 from tma_prep.options import EmbedOptions
 from tma_prep.progress import Progress, Silent, Stopwatch
 from tma_prep.rows import Side, take_in
+from tma_prep_schemas import EmbeddingsManifest
 from tma_prep_schemas.manifests import Option
 
 LEAST_MEMORY_BYTES = 10**9
@@ -46,6 +49,8 @@ def embed(options: EmbedOptions, progress: Progress | None = None) -> EmbedResul
             if options.vectors_column
             else resolve_model(options.model, trusted=options.trust_remote_code)
         )
+        if options.update and model is not None:
+            _check_updatable(options, model, workspace, progress)
         with clock("read"):
             rows = {side: take_in(side, options, workspace, progress) for side in SIDES}
         sides = [open_side(side, rows[side], options, model, workspace) for side in SIDES]
@@ -96,6 +101,23 @@ def plan_embedding(options: EmbedOptions, progress: Progress | None = None) -> E
             if side.finished is None:
                 plans[name] = TextsOfSide(side, options, opened, progress).plan()
         return EmbedPlan(plans["train"], plans["test"], opened.runner.described)
+
+
+def _check_updatable(
+    options: EmbedOptions, model: ResolvedModel, workspace: Workspace, progress: Progress
+) -> None:
+    """Refuse an update in another way while the rows that it would replace are still there.
+
+    Raises:
+        ArtifactError: The text says what differs.
+    """
+    config = side_config(options, model)
+    for side in SIDES:
+        folder = workspace.embeddings(side)
+        found = read_manifest(folder / MANIFEST, EmbeddingsManifest)
+        if found is not None and found.config != config:
+            with _open_model(options, model, progress) as opened:
+                check_updatable(folder, found, config, opened.runner.described)
 
 
 def check_options(options: EmbedOptions) -> None:

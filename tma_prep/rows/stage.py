@@ -118,7 +118,8 @@ def take_in(
         ArtifactError: Other rows are there, or damaged ones, and they are not to be replaced.
     """
     folder = workspace.rows(side)
-    named = _absolute(options.train if side == "train" else options.test)
+    patterns = options.train if side == "train" else options.test
+    named = _absolute(patterns)
     config = _config(side, options)
     replace = options.overwrite or options.update
     found = _finished(folder, replace=options.overwrite)
@@ -127,7 +128,7 @@ def take_in(
         _refuse_other_options(folder, found, config, replace=replace)
         progress.note(f"{side}: the input files are gone; the rows that were read are reused")
         return SideRows(RowStore(folder, found), reused=True, inputs_gone=True)
-    files = find_files(named)
+    files = find_files(patterns)
     if found is not None and _is_same(found, config, files, log, progress, side):
         _write_log(folder, named, files)
         return SideRows(RowStore(folder, found), reused=True)

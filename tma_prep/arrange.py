@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tma_prep.artifact import Workspace
 from tma_prep.embeddings import Sides, open_sides, open_tokenizer
@@ -148,11 +149,27 @@ def arrange(options: ArrangeOptions, progress: Progress | None = None) -> Arrang
         VerdictError: Training rows hold a test row, and `leakage` is `fail`.
         TmaPrepError: In one line: what is wrong, and the remedy.
     """
-    progress = progress or Silent()
-    clock = Stopwatch()
     check_options(options)
     workspace = Workspace(options.work)
-    with workspace.locked(), contextlib.ExitStack() as stack:
+    with workspace.locked():
+        return arrange_held(workspace, options, progress or Silent())
+
+
+def leaking_rows(
+    workspace: Workspace, options: ArrangeOptions, progress: Progress
+) -> NDArray[np.int64]:
+    """`tma_row` of what `--leakage exclude` leaves out, ascending; the workspace is locked."""
+    sides = open_sides(workspace)
+    ranker = Ranker(sides, options, progress)
+    return _leakage(workspace, sides, ranker, options, progress, Stopwatch()).rows
+
+
+def arrange_held(
+    workspace: Workspace, options: ArrangeOptions, progress: Progress
+) -> ArrangeResult:
+    """The same as `arrange` in a workspace that this process has locked already."""
+    clock = Stopwatch()
+    with contextlib.ExitStack() as stack:
         with clock("open"):
             sides = open_sides(workspace)
             elsewhere = None

@@ -169,7 +169,6 @@ class LeakageManifest(Manifest):
     train_rows: int = Field(ge=1)
     test_rows: int = Field(ge=1)
     counts: LeakCounts
-    words: FileEntry = Field(description="what every row shares with the tests by its words")
 
 
 class Targets(Strict):

@@ -108,21 +108,6 @@ holds many tests is listed with its 16 strongest. The texts are the first 200 ch
 and response, joined by one space.
 """
 
-LEAKAGE_WORDS = pa.schema(
-    [
-        pa.field(ROW, pa.int64(), nullable=False),
-        pa.field("sharing", pa.bool_(), nullable=False),
-        pa.field("kind", pa.string()),
-        pa.field("test_row", pa.int64()),
-        pa.field("score", pa.float64()),
-    ]
-)
-"""`leakage-words.parquet`: training rows that share an n-gram with any test row, by `tma_row`.
-
-`sharing` is whether they share more than template wording. `kind` is `normalised` or `ngram` for
-a row that leaks by its words, with the test that it leaks most; else null.
-"""
-
 CURVES = pa.schema(
     [
         pa.field("control", pa.string(), nullable=False),

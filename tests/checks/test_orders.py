@@ -12,14 +12,13 @@ from tma_prep.artifact import Workspace
 from tma_prep.checks.orders import (
     Named,
     PlannedRun,
-    WithoutLeaks,
     base_slice,
     drawn_order,
+    order_without_leaks,
     planned_runs,
     read_named,
     windows,
 )
-from tma_prep.embeddings.sides import open_sides
 from tma_prep.errors import OptionError
 from tma_prep.options import TrainCheckOptions
 from tma_prep.progress import Silent
@@ -102,44 +101,29 @@ def test_windows_are_slices_of_the_rounds_that_are_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "given",
-    [
-        (),
-        ("--ranking", "wsd"),
-        ("--budget", 100, "--select", "both-ends"),
-        ("--budget", 235),
-        ("--granularity", "kmeans:5"),
-    ],
+    "given", [(), ("--budget", 235), ("--budget", 100, "--select", "both-ends")]
 )
-def test_orders_without_leaks_are_those_of_a_pool_without_them(
+def test_orders_without_leaks_are_ordinary_orders(
     tmp_path: Path, given: tuple[object, ...]
 ) -> None:
-    """As if the leaking rows had never been embedded: the same rows in the same sequence."""
-    whole = make_workspace(tmp_path / "whole")
-    lines = (tmp_path / "whole" / "train.jsonl").read_text(encoding="utf-8").splitlines()
-    leaking = np.array([2, 3, 5, 7, 11, 100, 239])
-    left = [line for row, line in enumerate(lines) if row not in leaking.tolist()]
-    (tmp_path / "train.jsonl").write_text("\n".join(left) + "\n", encoding="utf-8")
-    inputs = ("--train", tmp_path / "train.jsonl", "--test", tmp_path / "whole" / "test.jsonl")
-    fewer = [233 if option == 235 else option for option in given]
-    for arguments in (
-        ("arrange", whole, "--order", "nft", "--name", "y", *given),
-        ("embed", *inputs, "--vectors-column", "v", "--out", tmp_path / "work"),
-        ("arrange", tmp_path / "work", "--order", "nft", *fewer),
-    ):
-        done = tma_prep(*arguments)
-        assert done.returncode == 0, done.stderr
-    workspace = Workspace(whole)
+    """As `arrange --leakage exclude` makes them, with a budget of what is left."""
+    work = make_workspace(tmp_path)
+    done = tma_prep("arrange", work, "--order", "nft", "--name", "y", *given)
+    assert done.returncode == 0, done.stderr
+    workspace = Workspace(work)
     text = (workspace.shards("y") / "manifest.json").read_bytes()
     manifest = ShardsManifest.model_validate_json(text)
-    clean = WithoutLeaks(open_sides(workspace), leaking, "cpu", whole, Silent())
-    found, rounds = clean.named("y", manifest)
-    expected = pl.read_parquet(tmp_path / "work" / "orders" / "nft.parquet")
-    kept = np.setdiff1d(np.arange(len(lines)), leaking)
-    assert found.rows.tolist() == kept[expected["tma_row"].to_numpy()].tolist()
-    assert (None if rounds is None else rounds.tolist()) == (
-        None if expected["tma_round"].null_count() else expected["tma_round"].to_list()
-    )
+    with workspace.locked():
+        found, rounds = order_without_leaks(workspace, "y", manifest, 240, _options(), Silent())
+    leaking = pl.read_parquet(work / "leakage.parquet")["tma_row"].unique().to_list()
+    fewer = [240 - len(leaking) if option == 235 else option for option in given]
+    excluded = ("--order", "nft", "--name", "x", "--leakage", "exclude", *fewer)
+    done = tma_prep("arrange", work, *excluded)
+    assert done.returncode == 0, done.stderr
+    expected = pl.read_parquet(work / "orders" / "x.parquet")
+    assert leaking and not set(leaking) & set(found.rows.tolist())
+    assert found.rows.tolist() == expected["tma_row"].to_list()
+    assert rounds is not None and rounds.tolist() == expected["tma_round"].to_list()
     named, _ = read_named("y", workspace.shards("y"), manifest)
-    order = pl.read_parquet(whole / "orders" / "y.parquet")
+    order = pl.read_parquet(work / "orders" / "y.parquet")
     assert named.rows.tolist() == order["tma_row"].to_list()

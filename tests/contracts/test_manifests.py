@@ -137,7 +137,6 @@ GOOD: dict[str, dict[str, Any]] = {
         "train_rows": 1,
         "test_rows": 1,
         "counts": {"equal": 1, "normalised": 0, "ngram": 0, "similarity": 0, "tests": 1},
-        "words": FILE | {"file": "leakage-words.parquet"},
     },
     "ranking": COMMON | {"ranking": "tma", "facts": FACTS},
     "order": COMMON | {"order": "nft"},

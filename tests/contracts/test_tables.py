@@ -7,7 +7,6 @@ from tma_prep_schemas import (
     CURVES,
     INSTANCES,
     LEAKAGE,
-    LEAKAGE_WORDS,
     NEIGHBORS,
     ORDER,
     PREFIX,
@@ -93,16 +92,6 @@ TABLES: dict[str, tuple[pa.Schema, Columns]] = {
             ("train_text", pa.string()),
         ],
     ),
-    "leakage-words": (
-        LEAKAGE_WORDS,
-        [
-            ("tma_row", pa.int64()),
-            ("sharing", pa.bool_()),
-            ("kind", pa.string()),
-            ("test_row", pa.int64()),
-            ("score", pa.float64()),
-        ],
-    ),
     "curves": (
         CURVES,
         [
@@ -136,8 +125,7 @@ def test_only_what_may_be_missing_is_nullable(name: str) -> None:
     """Rounds of a ranking, tasks of rows, leaks by words; and at first nothing is seen."""
     nullable = {field.name for field in TABLES[name][0] if field.nullable}
     seen = {"seen_max", "seen_mean", "seen_centroid"}
-    leak = {"kind", "test_row", "score"} if name == "leakage-words" else set()
-    assert nullable <= {"tma_round", "round", "distance", "task", "id"} | seen | leak
+    assert nullable <= {"tma_round", "round", "distance", "task", "id"} | seen
 
 
 def test_what_stands_beside_the_users_columns_has_the_prefix() -> None:

@@ -106,8 +106,9 @@ class Place:
 
     @property
     def contents(self) -> dict[str, bytes]:
-        """What the files hold."""
-        return {name: (self.root / name).read_bytes() for name in self.files}
+        """What the files hold, but for those that tell of a day and a machine."""
+        names = (name for name in self.files if not name.endswith("/log.json"))
+        return {name: (self.root / name).read_bytes() for name in names}
 
 
 def make_place(root: Path) -> Place:

@@ -13,7 +13,7 @@ from tests.integration.check_workspace import SMALL, TESTS, make_workspace, tma_
 from tma_prep.arrange import arrange
 from tma_prep.artifact import MANIFEST, Workspace, read_manifest
 from tma_prep.checks.data import ScoredTest
-from tma_prep.checks.orders import WithoutLeaks
+from tma_prep.checks.orders import order_without_leaks
 from tma_prep.checks.stage import train_check
 from tma_prep.checks.targets import evaluated_tests
 from tma_prep.checks.tasks import Work
@@ -209,16 +209,13 @@ def test_the_control_without_leaks_is_of_the_same_part(halves: Path) -> None:
     arranged = pl.read_parquet(halves / "orders" / "clean.parquet")["tma_row"].to_list()
     # Rows 0 to 11 equal a test, which the order saw or not.
     assert sorted(arranged) == list(range(TESTS, 240))
-    sides, leaking = open_sides(Workspace(halves)), np.arange(TESTS)
     manifest = read_manifest(halves / "shards" / "half-nft" / MANIFEST, ShardsManifest)
     assert manifest is not None
-    named, _ = WithoutLeaks(sides, leaking, "cpu", halves, Silent()).named("half-nft", manifest)
+    options = TrainCheckOptions(work=halves).resolved
+    workspace = Workspace(halves)
+    with workspace.locked():
+        named, _ = order_without_leaks(workspace, "half-nft", manifest, 240, options, Silent())
     assert named.rows.tolist() == arranged
-    others = Targets(rows=[0], unseen=[1])
-    with pytest.raises(ArtifactError, match="draw other test rows now"):
-        WithoutLeaks(sides, leaking, "cpu", halves, Silent()).named(
-            "half-nft", manifest.model_copy(update={"targets": others})
-        )
 
 
 def test_the_texts_are_those_of_the_part(halves: Path, tmp_path: Path) -> None:

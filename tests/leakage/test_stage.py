@@ -16,17 +16,12 @@ from tests.leakage.made_leaks import (
     made_sides,
     pairs_by_definition,
 )
-from tma_prep.artifact import Workspace
-from tma_prep.checks.orders import WithoutLeaks
 from tma_prep.checks.stage import target_role_of
-from tma_prep.embeddings.sides import open_sides
 from tma_prep.errors import ArtifactError, OptionError, VerdictError
 from tma_prep.leakage import stage as guard
 from tma_prep.leakage.pairs import KINDS, MOST_TESTS
-from tma_prep.leakage.search import leaks_by_words
-from tma_prep.leakage.stage import TEXT_START, kept_leaks_by_words
-from tma_prep.options import ArrangeOptions, TrainCheckOptions, VerifyOptions
-from tma_prep.progress import Silent
+from tma_prep.leakage.stage import TEXT_START
+from tma_prep.options import ArrangeOptions, VerifyOptions
 from tma_prep.verify.stage import verify
 from tma_prep_schemas import LeakageManifest, OrderManifest, ShardsManifest
 
@@ -258,9 +253,9 @@ def test_a_kept_order_tells_as_much_as_is_wanted(work: Path) -> None:
         arranged(work, target_role="validation")
 
 
-@pytest.mark.parametrize("victim", ["leakage.parquet", "leakage-words.parquet"])
-def test_damage_is_noticed_and_mended(work: Path, victim: str) -> None:
+def test_damage_is_noticed_and_mended(work: Path) -> None:
     """One flipped byte, or a file that is gone; --overwrite makes it again."""
+    victim = "leakage.parquet"
     arranged(work)
     whole = (work / victim).read_bytes()
     damaged = bytearray(whole)
@@ -268,8 +263,6 @@ def test_damage_is_noticed_and_mended(work: Path, victim: str) -> None:
     (work / victim).write_bytes(damaged)
     with pytest.raises(ArtifactError, match=f"{victim}.*--overwrite"):
         arranged(work)
-    with pytest.raises(ArtifactError, match=f"{victim}.*--overwrite"):
-        kept_leaks_by_words(Workspace(work), open_sides(Workspace(work)), "half")
     arranged(work, overwrite=True)
     assert (work / victim).read_bytes() == whole
     (work / victim).unlink()
@@ -299,7 +292,7 @@ def test_a_run_that_dies_leaves_nothing_that_looks_whole(
         assert not (work / "leakage.manifest.json").exists()
         assert not (work / "orders").exists()
     arranged(work)
-    for name in ("leakage.parquet", "leakage-words.parquet"):
+    for name in ("leakage.parquet",):
         assert (work / name).read_bytes() == (warned / name).read_bytes()
     assert not list(work.glob(".leakage*"))
 
@@ -310,43 +303,6 @@ def test_inputs_are_not_read_again(work: Path) -> None:
         (work.parent / f"{side}.jsonl").unlink()
     arranged(work, shards=False)
     assert (work / "leakage.manifest.json").exists()
-
-
-@pytest.mark.parametrize("rule", ["half", "any"])
-def test_train_check_takes_the_answer_that_is_there(work: Path, rule: str) -> None:
-    """The same rows, tests, kinds and scores as it would find; of another rule it takes none."""
-    workspace = Workspace(work)
-    sides = open_sides(workspace)
-    assert kept_leaks_by_words(workspace, sides, "half") is None
-    arranged(work, leak_ngrams=rule, leak_similarity=0.5, shards=False)
-    other = "any" if rule == "half" else "half"
-    options = TrainCheckOptions.model_validate({"work": work, "leak_ngrams": rule})
-    kept = kept_leaks_by_words(workspace, sides, options.leak_ngrams)
-    found = leaks_by_words(sides, options.leak_ngrams, work, Silent())
-    assert kept is not None
-    assert kept_leaks_by_words(workspace, sides, "any" if other == "any" else "half") is None
-    worst = found.pairs.first_of_rows()
-    for name in ("rows", "tests", "kinds", "scores"):
-        assert np.array_equal(getattr(kept.pairs, name), getattr(worst, name))
-    assert np.array_equal(kept.rows, found.rows) and kept.equal_rows == found.equal_rows
-    assert np.array_equal(kept.touching, found.touching)
-    assert np.array_equal(kept.sharing, found.sharing)
-
-
-@pytest.mark.parametrize("answer_is_there", [True, False])
-def test_no_leak_of_an_order_without_leaks_is_that_order(work: Path, answer_is_there: bool) -> None:
-    """What was left out stays out, also rows that leak by similarity alone."""
-    arranged(work, leakage="exclude")
-    order = pl.read_parquet(work / "orders" / "nft.parquet")
-    text = (work / "shards" / "nft" / "manifest.json").read_bytes()
-    manifest = ShardsManifest.model_validate_json(text)
-    sides = open_sides(Workspace(work))
-    leaks = kept_leaks_by_words(Workspace(work), sides, "half")
-    assert leaks is not None and len(leaks.rows) < len(sides.train.rows) - len(order)
-    if not answer_is_there:
-        (work / "leakage.manifest.json").unlink()
-    clean = WithoutLeaks(sides, leaks.rows, "cpu", work, Silent())
-    assert clean.named("nft", manifest)[0].rows.tolist() == order["tma_row"].to_list()
 
 
 def test_verify_knows_which_rows_were_left_out(work: Path) -> None:

@@ -12,8 +12,8 @@ from tma_prep.checks.data import EncodedTests
 from tma_prep.checks.orders import (
     Named,
     PlannedRun,
-    WithoutLeaks,
     base_slice,
+    order_without_leaks,
     planned_runs,
     read_named,
     windows,
@@ -93,7 +93,7 @@ def measure(
     pool_rows = sides.train.shape[0]
     base = _base(sides, leaks, options, progress)
     named = _named(workspace, shards, options)
-    clean = _without_leaks(workspace, sides, shards, leaks, named, options, progress)
+    clean = _without_leaks(workspace, sides, shards, leaks, options, progress)
     runs = planned_runs(named, clean, base, options, progress.note)
     work = Work(
         folder,
@@ -185,20 +185,20 @@ def _without_leaks(
     sides: Sides,
     shards: dict[str, ShardsManifest],
     leaks: Leaks | None,
-    named: Sequence[Named],
     options: TrainCheckOptions,
     progress: Progress,
 ) -> list[Named]:
+    """The orders of the control `no-leak`; none where it is off, or every row leaks."""
     if leaks is None or "no-leak" not in (options.controls or []):
         return []
-    if not len(leaks.rows):
-        # Nothing leaks: the orders are their own control, and what they share is trained once.
-        return list(named)
-    clean = WithoutLeaks(sides, leaks.rows, "auto", workspace.root, progress)
-    if not clean.rows_left:
+    pool_rows = sides.train.shape[0]
+    if len(leaks.rows) == pool_rows:
         progress.note("no-leak: every row of the pool leaks, so this control is left out")
         return []
-    found = {name: clean.named(name, manifest) for name, manifest in shards.items()}
+    found = {
+        name: order_without_leaks(workspace, name, manifest, pool_rows, options, progress)
+        for name, manifest in shards.items()
+    }
     first, rounds = next(iter(found.values()))
     listed = [order for order, _ in found.values()] if options.orders else []
     return listed + windows(first, rounds, options.rounds)

@@ -1,6 +1,5 @@
 """Which rows every run of a check is trained on, in what sequence."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,17 +8,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tma_prep.arrange import arrange_held, leaking_rows
 from tma_prep.artifact import ARRANGE_AGAIN, Workspace
 from tma_prep.checks.tasks import ShardFiles
-from tma_prep.embeddings import Sides
-from tma_prep.errors import ArtifactError, OptionError
-from tma_prep.leakage import leaking_pairs, rows_left_out, without_leaks
+from tma_prep.errors import OptionError
 from tma_prep.options import ArrangeOptions, TrainCheckOptions
-from tma_prep.orders import SelectedRows, arrange_options, parse_budget, parse_rounds
+from tma_prep.orders import arrange_options, parse_budget, parse_rounds
 from tma_prep.parquet import read_table
 from tma_prep.progress import Progress
-from tma_prep.rankings import Ranker, Ranking
-from tma_prep_schemas import ROUND, ROW, SHARD_FIELDS, Control, ShardsManifest
+from tma_prep_schemas import ORDER, ROUND, ROW, SHARD_FIELDS, Control, ShardsManifest
 
 Rows = NDArray[np.int64]
 
@@ -127,89 +124,46 @@ def windows(named: Named, rounds: NDArray[np.int32] | None, wanted: Sequence[str
     return found
 
 
-class WithoutLeaks:
-    """The same orders of the pool without its leaking rows, ranked anew."""
+def order_without_leaks(
+    workspace: Workspace,
+    name: str,
+    manifest: ShardsManifest,
+    pool_rows: int,
+    options: TrainCheckOptions,
+    progress: Progress,
+) -> tuple[Named, NDArray[np.int32] | None]:
+    """What `read_named` gives, of the same order made with `--leakage exclude`.
 
-    def __init__(
-        self, sides: Sides, leaking: Rows, device: str, work: Path, progress: Progress
-    ) -> None:
-        """Take both stores and the `tma_row`s to leave out."""
-        self._sides, self._leaking = sides, leaking
-        self._device, self._work, self._progress = device, work, progress
-        self._ranked: dict[str, _Ranked] = {}
+    It is an ordinary order of the workspace, `NAME.no-leak`; a budget of rows is cut to what is
+    left.
 
-    @property
-    def rows_left(self) -> int:
-        """Rows that do not leak."""
-        return int(np.count_nonzero(~np.isin(self._sides.train.rows, self._leaking)))
-
-    def named(self, name: str, manifest: ShardsManifest) -> tuple[Named, NDArray[np.int32] | None]:
-        """What `read_named` gives, of the order recomputed with the options that it records.
-
-        Raises:
-            OptionError: What is left does not meet them.
-            ArtifactError: They draw other test rows than when it was arranged.
-        """
-        options = self._options(manifest)
-        try:
-            ranked = self._ranking(options)
-            options = _fitting(options, ranked.sides)
-            selected = SelectedRows(
-                ranked.sides, ranked.ranker, ranked.ranking, options, self._progress
-            )
-            sequence = selected.sequence(manifest.order)
-        except OptionError as error:
-            raise OptionError(
-                f"control no-leak of {name}: {error} (leave the control out with --control null)"
-            ) from error
-        if ranked.ranker.targets.recorded(ranked.sides.test) != manifest.targets:
-            raise ArtifactError(
-                f"control no-leak of {name}: its options draw other test rows now than its "
-                "manifest names; run arrange again with --overwrite"
-            )
-        kept = selected.kept
-        rows = ranked.sides.train.rows[kept.rows[sequence]]
-        drawn = manifest.order == "rt"
-        rounds = None if kept.rounds is None else kept.rounds[sequence]
-        return Named(name, rows, options.seed, drawn, None), rounds
-
-    def _options(self, manifest: ShardsManifest) -> ArrangeOptions:
-        return ArrangeOptions.model_validate(
-            arrange_options(manifest.config)
-            | {"work": self._work, "orders": [manifest.order], "device": self._device}
-        )
-
-    def _ranking(self, options: ArrangeOptions) -> "_Ranked":
-        whole = Ranker(self._sides, options, self._progress)
-        key = json.dumps(whole.config)
-        if key not in self._ranked:
-            leaking = np.union1d(self._leaking, self._left_out(whole, options))
-            sides = without_leaks(self._sides, leaking)
-            ranker = Ranker(sides, options, self._progress)
-            self._ranked[key] = _Ranked(sides, ranker, ranker.rank())
-        return self._ranked[key]
-
-    def _left_out(self, whole: Ranker, options: ArrangeOptions) -> Rows:
-        """What the order left out as leaking when it was arranged, by its own options."""
-        if options.leakage != "exclude":
-            return self._leaking
-        known = rows_left_out(Workspace(self._work), self._sides.inputs, whole.config)
-        if known is not None:
-            return known
-        engine = whole.whole_engine
-        return leaking_pairs(self._sides, engine, options, self._work, self._progress)[1].rows
+    Raises:
+        OptionError: What is left does not meet its options.
+    """
+    given = arrange_options(manifest.config) | {
+        "work": workspace.root,
+        "orders": [manifest.order],
+        "name": f"{name}.no-leak",
+        "leakage": "exclude",
+        "leak_ngrams": options.leak_ngrams,
+        "shards": False,
+        "overwrite": True,
+    }
+    wanted = ArrangeOptions.model_validate(given)
+    try:
+        left = pool_rows - len(leaking_rows(workspace, wanted, progress))
+        arrange_held(workspace, _fitting(wanted, left), progress)
+    except OptionError as error:
+        raise OptionError(
+            f"control no-leak of {name}: {error} (leave the control out with --control null)"
+        ) from error
+    table = read_table(workspace.order(f"{name}.no-leak"), ORDER, remedy=ARRANGE_AGAIN)
+    rounds = None if table[ROUND].null_count else table[ROUND].to_numpy()
+    named = Named(name, table[ROW].to_numpy(), wanted.seed, manifest.order == "rt", None)
+    return named, rounds
 
 
-@dataclass(frozen=True)
-class _Ranked:
-    """What is left of the pool, and its ranking."""
-
-    sides: Sides
-    ranker: Ranker
-    ranking: Ranking
-
-
-def _fitting(options: ArrangeOptions, sides: Sides) -> ArrangeOptions:
+def _fitting(options: ArrangeOptions, rows: int) -> ArrangeOptions:
     """The options with a budget of rows cut to what is left."""
     if options.budget is None:
         return options
@@ -217,8 +171,7 @@ def _fitting(options: ArrangeOptions, sides: Sides) -> ArrangeOptions:
     if budget.unit != "rows":
         return options
     # What was asked of the whole pool may be more than is left: then all of it stays.
-    fitting = str(min(budget.amount, sides.train.shape[0]))
-    return options.model_copy(update={"budget": fitting})
+    return options.model_copy(update={"budget": str(min(budget.amount, rows))})
 
 
 def planned_runs(

@@ -18,7 +18,7 @@ from tma_prep.checks.tasks import (
     write_texts,
 )
 from tma_prep.embeddings import EmbeddingStore, Sides
-from tma_prep.leakage import Leaks, kept_leaks_by_words, leaks_by_words
+from tma_prep.leakage import Leaks, leaks_by_words
 from tma_prep.options import TrainCheckOptions
 from tma_prep.progress import Progress
 from tma_prep.rows import RowStore
@@ -29,12 +29,9 @@ _TOKENIZER_ROWS = 10_000  # enough for a few thousand merges, whatever the size 
 def leaks_of(
     workspace: Workspace, sides: Sides, options: TrainCheckOptions, progress: Progress
 ) -> Leaks | None:
-    """What leaks, where base training or the control needs to know; as `arrange` found it if so."""
+    """What leaks by its words, where base training or the control needs to know."""
     if not options.base_steps and "no-leak" not in (options.controls or []):
         return None
-    kept = kept_leaks_by_words(workspace, sides, options.leak_ngrams)
-    if kept is not None:
-        return kept
     return leaks_by_words(sides, options.leak_ngrams, workspace.root, progress)
 
 

@@ -2,11 +2,10 @@
 
 from tma_prep.leakage.marks import LEAK_KINDS, Leak, LeakMarks, leak_marks
 from tma_prep.leakage.rule import NGRAM, Leaks
-from tma_prep.leakage.search import leaking_pairs, leaks_by_words
+from tma_prep.leakage.search import leaks_by_words
 from tma_prep.leakage.stage import (
     Leakage,
     kept_leakage,
-    kept_leaks_by_words,
     leakage_line,
     look_for_leaks,
     rows_left_out,
@@ -21,10 +20,8 @@ __all__ = [
     "Leaks",
     "NGRAM",
     "kept_leakage",
-    "kept_leaks_by_words",
     "leak_marks",
     "leakage_line",
-    "leaking_pairs",
     "leaks_by_words",
     "look_for_leaks",
     "rows_left_out",

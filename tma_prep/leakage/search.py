@@ -20,8 +20,8 @@ _ROWS_AT_ONCE = 1024
 
 def leaking_pairs(
     sides: Sides, engine: Engine, options: ArrangeOptions, scratch: Path, progress: Progress
-) -> tuple[Leaks, Pairs]:
-    """What the pool holds of the tests by its words, and in all four ways.
+) -> Pairs:
+    """What the pool holds of the tests, in all four ways.
 
     Args:
         sides: Both stores, whole.
@@ -32,7 +32,7 @@ def leaking_pairs(
     """
     leaks = leaks_by_words(sides, options.leak_ngrams, scratch, progress)
     similar = _similar_pairs(sides, engine, options.leak_similarity)
-    return leaks, join_pairs([_equal_pairs(sides), leaks.pairs, similar])
+    return join_pairs([_equal_pairs(sides), leaks.pairs, similar])
 
 
 def leaks_by_words(sides: Sides, rule: LeakNgrams, scratch: Path, progress: Progress) -> Leaks:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -24,21 +23,19 @@ from tma_prep.artifact import (
 from tma_prep.embeddings import Sides, StoreSubset
 from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.leakage.pairs import KINDS, Pairs
-from tma_prep.leakage.rule import Leaks
 from tma_prep.leakage.search import leaking_pairs, two_sided_texts
-from tma_prep.options import ArrangeOptions, LeakNgrams
+from tma_prep.options import ArrangeOptions
 from tma_prep.parquet import read_table
 from tma_prep.progress import Advance, Progress
 from tma_prep.rankings import Engine
 from tma_prep.versions import library_versions, tool_version
-from tma_prep_schemas import LEAKAGE, LEAKAGE_WORDS, ROW, LeakageManifest, LeakCounts
+from tma_prep_schemas import LEAKAGE, ROW, LeakageManifest, LeakCounts
 from tma_prep_schemas.manifests import Option
 
 TEXT_START = 200
 """Characters of both texts that stand beside a pair."""
 
 _LIBRARIES = ("numpy", "pyarrow")
-_WORDS = "leakage-words.parquet"
 _ROWS_AT_ONCE = 1024
 
 
@@ -109,14 +106,12 @@ def look_for_leaks(
     Raises:
         InputError: The rows cannot be read again, or have changed.
     """
-    leaks, pairs = leaking_pairs(sides, engine, options, workspace.root, progress)
+    pairs = leaking_pairs(sides, engine, options, workspace.root, progress)
     rows = np.unique(pairs.rows)
     # The manifest goes first, so that an answer under way never looks whole.
     workspace.leakage_manifest.unlink(missing_ok=True)
     with progress.stage("Writing the rows that leak", len(rows), "rows") as advance:
         _write(workspace.leakage, LEAKAGE, _pair_tables(sides, pairs, rows, advance))
-    words = workspace.leakage.with_name(_WORDS)
-    _write(words, LEAKAGE_WORDS, [_words_table(leaks)])
     manifest = LeakageManifest(
         tool_version=tool_version(),
         libraries=library_versions(*_LIBRARIES),
@@ -127,32 +122,9 @@ def look_for_leaks(
         train_rows=sides.train.shape[0],
         test_rows=sides.test.shape[0],
         counts=_counts(pairs),
-        words=file_entry(words, len(leaks.touching)),
     )
     write_manifest(workspace.leakage_manifest, manifest)
     return Leakage(manifest, rows)
-
-
-def kept_leaks_by_words(workspace: Workspace, sides: Sides, rule: LeakNgrams) -> Leaks | None:
-    """The same as `arrange` found it by this rule, but for tests that are not the most leaked.
-
-    Raises:
-        ArtifactError: It is damaged.
-    """
-    if _finished(workspace, sides.inputs, {"leak_ngrams": rule}) is None:
-        return None
-    table = read_table(workspace.leakage.with_name(_WORDS), LEAKAGE_WORDS, remedy=ARRANGE_AGAIN)
-    leaking = table.filter(pc.is_valid(table["kind"]))
-    tests = leaking["test_row"].to_numpy()
-    pairs = Pairs(
-        leaking[ROW].to_numpy(),
-        tests,
-        np.array([KINDS.index(kind) for kind in leaking["kind"].to_pylist()], dtype=np.int8),
-        leaking["score"].to_numpy(),
-        np.unique(tests),
-    )
-    touching = table[ROW].to_numpy()
-    return Leaks(pairs, touching, touching[table["sharing"].to_numpy()])
 
 
 def without_leaks(sides: Sides, leaking: NDArray[np.int64]) -> Sides:
@@ -202,7 +174,7 @@ def _finished(
     if manifest is None or differences(manifest.config | wanted, inputs, manifest):
         return None
     names = [entry.file for entry in manifest.all_files]
-    if names != [workspace.leakage.name, _WORDS]:
+    if names != [workspace.leakage.name]:
         raise ArtifactError(f"{workspace.leakage_manifest}: names other files; {ARRANGE_AGAIN}")
     check_files(workspace.root, manifest, ARRANGE_AGAIN)
     return manifest
@@ -245,24 +217,6 @@ def _pair_tables(
             schema=LEAKAGE,
         )
         advance(len(some))
-
-
-def _words_table(leaks: Leaks) -> pa.Table:
-    """What `kept_leaks_by_words` reads."""
-    worst = leaks.pairs.first_of_rows()
-    place = np.full(len(leaks.touching), -1)
-    place[np.searchsorted(leaks.touching, worst.rows)] = np.arange(len(worst))
-    taken = pa.array(place, mask=place < 0)
-    return pa.table(
-        [
-            leaks.touching,
-            np.isin(leaks.touching, leaks.sharing),
-            pa.array([KINDS[kind] for kind in worst.kinds], pa.string()).take(taken),
-            pa.array(worst.tests, pa.int64()).take(taken),
-            pa.array(worst.scores, pa.float64()).take(taken),
-        ],
-        schema=LEAKAGE_WORDS,
-    )
 
 
 def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:

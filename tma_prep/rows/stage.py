@@ -322,7 +322,8 @@ def _all_gone(log: _Log) -> bool:
 
 
 def _is_there(path: str) -> bool:
-    return any_path(path).is_file()
+    found = any_path(path)
+    return found.is_file() if isinstance(found, RemotePath) else os.path.lexists(found)
 
 
 def _read_log(folder: Path) -> _Log | None:

@@ -155,7 +155,11 @@ class WithoutLeaks:
             ranked = self._ranking(options)
             options = _fitting(options, ranked.sides)
             selected = SelectedRows(
-                ranked.sides, ranked.ranker, ranked.ranking, options, self._progress
+                ranked.sides,
+                ranked.ranker.farthest_rounds,
+                ranked.ranking,
+                options,
+                self._progress,
             )
             sequence = selected.sequence(manifest.order)
         except OptionError as error:

@@ -1,9 +1,16 @@
-"""`tma-prep verify`: shards proven against manifest, order and input."""
+"""`tma-prep verify`: shards proven to be their order joined with the training rows.
 
+Nothing is taken for granted: the files may hold any bytes whatever. All that is wrong is collected.
+Of the rows a row group and what sorting takes is in memory; of the order, its six columns.
+"""
+
+import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import pyarrow as pa
 
 from tma_prep.artifact import MANIFEST, Workspace
 from tma_prep.errors import ArtifactError, OptionError
@@ -11,11 +18,12 @@ from tma_prep.memory import default_budget
 from tma_prep.options import VerifyOptions
 from tma_prep.progress import Progress, Silent, Stopwatch
 from tma_prep.remote import RemotePath, any_path
-from tma_prep.shards import open_shards
+from tma_prep.shards import ShardFolder, open_shards
 from tma_prep.verify.consumed import ConsumedResult, told, verify_consumed
-from tma_prep.verify.findings import Proof, unproven
-from tma_prep.verify.verification import verify_shards
-from tma_prep.verify.workspace_reference import Elsewhere, references
+from tma_prep.verify.files import check_files, open_files
+from tma_prep.verify.findings import Findings, Proof, unproven
+from tma_prep.verify.join import TrainingRows, join, row_numbers
+from tma_prep.verify.workspace import Known
 
 _BESIDE_SHARDS = ("embeddings", "orders", "neighbors")
 _OTHER_KINDS = ("embeddings", "neighbors", "leakage", "ranking", "order", "export", "check")
@@ -64,7 +72,7 @@ def verify(options: VerifyOptions, progress: Progress | None = None) -> VerifyRe
     if options.consumed is None and options.consumed_rows is not None:
         raise OptionError("--consumed-rows says how long a log is; name the log with --consumed")
     with clock("verify"):
-        known = None if place.workspace is None else Elsewhere(place.workspace)
+        known = None if place.workspace is None else Known(place.workspace)
         proofs = [_proof(name, path, known, progress) for name, path in place.folders.items()]
     consumed = None
     if options.consumed is not None:
@@ -84,15 +92,62 @@ def verify(options: VerifyOptions, progress: Progress | None = None) -> VerifyRe
     )
 
 
-def _proof(name: str, path: Path, known: Elsewhere | None, progress: Progress) -> Proof:
+def _proof(name: str, path: Path, known: Known | None, progress: Progress) -> Proof:
     try:
         shards = open_shards(path)
     except (ArtifactError, OSError) as error:
         return unproven(name, path, told(error))
-    with references(name, shards, known) as reference:
-        return verify_shards(
-            name, shards, reference, memory_bytes=default_budget(), progress=progress
-        )
+    findings = Findings()
+    if known is None:
+        findings.skip("no workspace around", "order", "ranking", "rows")
+        return verify_shards(name, shards, None, None, findings, progress)
+    order = known.order(name, shards, findings)
+    training = known.training_rows(shards, findings)
+    if order is not None and not {"order", "ranking"} & findings.failed:
+        known.check_ranking(name, order, findings)
+    return verify_shards(name, shards, order, training, findings, progress)
+
+
+def verify_shards(
+    name: str,
+    shards: ShardFolder,
+    order: pa.Table | None,
+    training: TrainingRows | None,
+    findings: Findings,
+    progress: Progress,
+) -> Proof:
+    """Check all files and rows of opened shards.
+
+    Args:
+        name: What to call the shards.
+        shards: Opened; nothing of them is checked yet.
+        order: The `ORDER` table, None where it is not known.
+        training: None where the training rows are not known.
+        findings: What is found already; more is added.
+        progress: Told of both stages.
+    """
+    total = sum(entry.bytes for entry in shards.manifest.all_files)
+    with progress.stage(f"Hashing shards of {name}", total, "bytes") as advance:
+        own = check_files(shards, findings, advance)
+    with contextlib.ExitStack() as stack:
+        schema = None if training is None else training.schema
+        files = [
+            stack.enter_context(contextlib.closing(file))
+            for file in open_files(shards, own, schema, findings)
+        ]
+        rows = row_numbers(files, shards.rows, findings)
+        with progress.stage(f"Comparing rows of {name}", shards.rows, "rows") as advance:
+            join(files, rows, order, training, findings, default_budget(), advance)
+    return Proof(
+        name=name,
+        folder=str(shards.path),
+        rows=shards.rows,
+        shards=len(shards.files),
+        bytes=total,
+        checks=findings.by_check(),
+        findings=findings.lines,
+        findings_left_out=findings.left_out,
+    )
 
 
 def _find(work: str) -> _Place:

@@ -103,9 +103,7 @@ def row_numbers(files: Sequence[ShardFile], count: int, findings: Findings) -> N
         differences.report(rows, findings)
     again = rows != _UNREAD
     again[_first_of_each(rows)] = False
-    for file, places in _by_file(files, np.flatnonzero(again)):
-        where = f"{_listed('position', places)}: {_listed(ROW, rows[places])}"
-        findings.add(f"{file.path}: {where} came before", "positions")
+    _tell(files, rows, again, "positions", "came before", findings)
     return rows
 
 
@@ -171,10 +169,7 @@ class _Joined:
     ) -> "_Joined | None":
         """Read the training rows once and sort them; None where they cannot be read."""
         known = np.isin(rows, training.numbers)
-        strange = np.flatnonzero(~known & (rows != _UNREAD))
-        for file, places in _by_file(files, strange):
-            where = f"{_listed('position', places)}: {_listed(ROW, rows[places])}"
-            findings.add(f"{file.path}: {where} is no training row", "rows")
+        _tell(files, rows, ~known & (rows != _UNREAD), "rows", "is no training row", findings)
         positions = np.intersect1d(_first_of_each(rows), np.flatnonzero(known))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tma-prep-")))
         runs = Runs(training.schema, memory_bytes, folder, stack)
@@ -206,11 +201,17 @@ def _first_of_each(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.unique(rows, return_index=True)[1]
 
 
-def _by_file(
-    files: Sequence[ShardFile], positions: NDArray[np.int64]
-) -> Iterator[tuple[ShardFile, NDArray[np.int64]]]:
-    """Ascending positions by the file that holds them."""
+def _tell(
+    files: Sequence[ShardFile],
+    rows: NDArray[np.int64],
+    wrong: NDArray[np.bool_],
+    check: Check,
+    what: str,
+    findings: Findings,
+) -> None:
+    """A line for every file that holds positions whose `tma_row` is wrong."""
     for file in files:
-        low, high = np.searchsorted(positions, [file.first, file.first + sum(file.group_rows)])
-        if low < high:
-            yield file, positions[low:high]
+        places = file.first + np.flatnonzero(wrong[file.first :][: sum(file.group_rows)])
+        if len(places):
+            where = f"{_listed('position', places)}: {_listed(ROW, rows[places])}"
+            findings.add(f"{file.path}: {where} {what}", check)

@@ -63,7 +63,7 @@ def verify(options: VerifyOptions, progress: Progress | None = None) -> VerifyRe
     """
     progress = progress or Silent()
     clock = Stopwatch()
-    place = _chosen(_find(options.work), options.names, options.work)
+    place = _find(options.work, options.names)
     if options.consumed is not None and len(place.folders) > 1:
         raise OptionError(
             f"--consumed is the log of one training; name its shards with --name "
@@ -150,11 +150,11 @@ def verify_shards(
     )
 
 
-def _find(work: str) -> _Place:
+def _find(work: str, names: list[str]) -> _Place:
     """What a path holds: a workspace, the shards of one order, or folders of shards.
 
     Raises:
-        ArtifactError: None of these.
+        ArtifactError: None of these, or no shards of one of the names.
         OptionError: It is not of this machine.
     """
     path = any_path(work)
@@ -170,34 +170,23 @@ def _find(work: str) -> _Place:
             f"{path}: is an export, and no shards; verify the shards that it was made of, "
             "WORK/shards/NAME"
         )
+    workspace, remedy = None, "run tma-prep arrange"
     if _is_workspace(path):
-        found = {each.name: each for each in _folders(path / "shards")}
-        if not found:
-            raise ArtifactError(f"{path}: holds no shards; run tma-prep arrange")
-        return _Place(found, Workspace(path))
-    if _is_shards(path):
+        workspace, found = Workspace(path), {each.name: each for each in _folders(path / "shards")}
+    elif _is_shards(path):
         place = path.resolve()
-        around = place.parent.parent
-        beside = any((around / name).is_dir() for name in _BESIDE_SHARDS)
-        inside = place.parent.name == "shards" and beside
-        return _Place({place.name: path}, Workspace(around) if inside else None)
-    found = {each.name: each for each in _folders(path) if _is_shards(each)}
+        around, found = place.parent.parent, {place.name: path}
+        if place.parent.name == "shards" and any((around / n).is_dir() for n in _BESIDE_SHARDS):
+            workspace = Workspace(around)
+    else:
+        found = {each.name: each for each in _folders(path) if _is_shards(each)}
+        remedy = "name a workspace, or a folder that tma-prep arrange wrote shards to"
     if not found:
-        raise ArtifactError(
-            f"{path}: holds no shards; name a workspace, or a folder that tma-prep arrange wrote "
-            "shards to"
-        )
-    return _Place(found, None)
-
-
-def _chosen(place: _Place, names: list[str], work: str) -> _Place:
-    unknown = [name for name in names if name not in place.folders]
+        raise ArtifactError(f"{path}: holds no shards; {remedy}")
+    unknown = [name for name in names if name not in found]
     if unknown:
-        raise ArtifactError(
-            f"{work}: no shards named {unknown[0]}; it holds {', '.join(place.folders)}"
-        )
-    chosen = {name: place.folders[name] for name in names or place.folders}
-    return _Place(chosen, place.workspace)
+        raise ArtifactError(f"{work}: no shards named {unknown[0]}; it holds {', '.join(found)}")
+    return _Place({name: found[name] for name in names or found}, workspace)
 
 
 def _folders(path: Path) -> Iterator[Path]:

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 HELP = """
 Prove that shards are what arrange wrote, and that a training consumed them in order.
 
-Every byte against the manifest, whole rows in order against a digest, positions without a gap, each
-row once, columns and types, every tma_id against its row's own text; in a workspace also against
-the order and, row for row, against the input. What is wrong is named, a line each, and the exit
-code is then 1. A folder of shards that was copied elsewhere is proven as far as that goes without
-the order and the input.
+In a workspace, shards must be their order joined with the training rows: every file by its SHA-256,
+columns and types, positions without a gap, every value of every row bit for bit; and the order must
+be what its options make of the ranking. What is wrong is named, a line each, and the exit code is
+then 1. Of a folder of shards that was copied elsewhere, files, columns and positions are proven
+against its own manifest.
 
 [bold]Examples[/]
 
@@ -37,17 +37,12 @@ the order and the input.
 """
 
 _LABELS = {
-    "manifest": "the manifest is the text that was written",
     "files": "every file by SHA-256, none missing, none too many",
     "columns": "columns and types",
-    "positions": "positions from 0 without a gap",
-    "rows": "each row once",
-    "selection": "the whole pool, or exactly the budget",
-    "digest": "whole rows in order, by their digest",
-    "text": "tma_id is the id of the row's text",
+    "positions": "positions from 0 without a gap, each row once",
     "order": "equal to the order in orders/",
-    "schedule": "the stages of schedule.json",
-    "input": "every row equal to its input row",
+    "ranking": "the order is what its options make of the ranking",
+    "rows": "every row equal to its training row",
 }
 _STATES = ("proven", "not proven")
 

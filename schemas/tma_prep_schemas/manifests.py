@@ -242,16 +242,6 @@ class ShardsManifest(Manifest):
         "is exclude; null where it was not looked for",
     )
     format: str = Field(description="the instance format of the user's columns")
-    text: Literal["both", "prompt", "response"] = Field(
-        description="the part of a row whose id is tma_id"
-    )
-    rows_sha256: Sha256 = Field(
-        description="over whole rows in order, in blocks of 1,024, whatever files and encodings "
-        "hold them"
-    )
-    manifest_sha256: Sha256 = Field(
-        description="of this file itself, with these 64 digits replaced by zeros"
-    )
 
 
 class CheckManifest(Manifest):

@@ -23,13 +23,13 @@ def test_many_orders_fit_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     """A line an order and a line a proof, however many there are of both."""
     text = shown(capsys, *(proof(f"order-{number}") for number in range(9)))
     assert "order-8 35,686 1" in text
-    assert "equal to the order in orders/ proven the stages" in text
+    assert "equal to the order in orders/ proven the order is" in text
 
 
 def test_who_is_not_proven_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     """And what was not checked, with the reason below."""
     reason = "no workspace around it"
-    text = shown(capsys, proof("nft", rows="not proven", order=reason), proof("rt"))
-    assert "each row once not proven: nft; proven: rt the whole pool" in text
+    text = shown(capsys, proof("nft", positions="not proven", order=reason), proof("rt"))
+    assert "each row once not proven: nft; proven: rt equal to" in text
     assert "orders/ not checked: nft; proven: rt" in text
     assert f"nft: not checked: {_LABELS['order']}: {reason}" in text

@@ -141,8 +141,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "ranking": COMMON | {"ranking": "tma", "facts": FACTS},
     "order": COMMON | {"order": "nft"},
     "shards": COMMON
-    | {"order": "nft", "format": "alpaca", "schedule": FILE | {"file": "schedule.json"}}
-    | {"text": "both", "rows_sha256": SHA256, "manifest_sha256": SHA256},
+    | {"order": "nft", "format": "alpaca", "schedule": FILE | {"file": "schedule.json"}},
     "schedule": {"order": "nft", "tokens_counted_by": "encoder", "stages": [STAGE]},
     "export": COMMON
     | {

@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 
 from tests.faults.place import Place
 from tma_prep.artifact import sha256_of
-from tma_prep.shards.seal import UNSEALED, sealed
-from tma_prep_schemas import ShardsManifest
 
 KINDS = ("flipped byte", "cut off", "random bytes", "no bytes", "gone", "a folder")
 
@@ -88,9 +86,3 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 def _write(path: Path, values: dict[str, Any]) -> None:
     path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-    if "manifest_sha256" in values:
-        try:
-            manifest = sealed(ShardsManifest.model_validate(values | {"manifest_sha256": UNSEALED}))
-        except ValueError:
-            return
-        path.write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -2,8 +2,12 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.integration.check_workspace import ROWS, make_workspace, tma_prep
@@ -14,10 +18,10 @@ from tma_prep.options import VerifyOptions
 from tma_prep.trainers.consumed import ConsumedLog
 from tma_prep.verify.findings import CHECKS
 from tma_prep.verify.stage import VerifyResult, verify
-from tma_prep_schemas import ConsumedStart
+from tma_prep_schemas import ORDER_FIELDS, ConsumedStart
 
 FILES = [f"part-{number:05d}-of-00003.parquet" for number in range(3)]
-ALONE = {check for check in CHECKS if check not in ("selection", "order", "input")}
+ALONE = {"files", "columns", "positions"}
 
 
 @pytest.fixture(scope="module")
@@ -69,36 +73,93 @@ def test_a_folder_alone_is_proven_as_far_as_that_goes(made: Path, alone: Path) -
     """And says what was not checked; the same of a folder that holds such folders."""
     (proof,) = verified(alone).shards
     assert {check for check, state in proof.checks.items() if state == "proven"} == ALONE
-    assert proof.checks["input"] == "no workspace around"
+    assert proof.checks["rows"] == "no workspace around"
     (proof,) = verified(alone.parent).shards
     assert (proof.name, proof.checks["files"]) == ("nft", "proven")
     (proof,) = verified(made / "shards" / "nft").shards
-    assert proof.checks["input"] == "proven"
+    assert proof.checks["rows"] == "proven"
 
 
 def test_what_only_the_workspace_knows(work: Path) -> None:
-    """The input row and the order, where everything beside the shards was forged."""
+    """The training row and the order, where everything beside the shards was forged."""
     folder = work / "shards" / "nft"
     put(folder / FILES[0], "task", 9, "another")
     forge(folder)
-    assert findings(work, "nft") == [f"{FILES[0]}: position 9: task: not as in the input row"]
+    (line,) = findings(work, "nft")
+    assert line.startswith(f"{FILES[0]}: position 9 (tma_row ")
+    assert line.endswith("): task: not as in the training rows")
     exchange(folder / FILES[2], 0, 1, lambda name: name != "tma_position")
     forge(folder)
     order = [line for line in findings(work, "nft") if "as in the order" in line]
-    assert len(order) == 1 and order[0].startswith(f"{FILES[2]}: positions 200, 201: tma_row, ")
+    assert len(order) == 1 and order[0].startswith(f"{FILES[2]}: positions 200, 201 (tma_row ")
 
 
-def test_a_row_of_no_pool_and_a_budget_not_kept(work: Path) -> None:
-    """A number that no row of the input has, and a row fewer than the budget says."""
+def test_a_row_that_is_none_and_another_budget(work: Path) -> None:
+    """A number that no training row has; a manifest that says what the order does not."""
     folder = work / "shards" / "nft"
     put(folder / FILES[0], "tma_row", 9, 10**6)
     forge(folder)
     text = "\n".join(findings(work, "nft"))
-    assert f"{FILES[0]}: position 9: tma_row 1000000 is no row of the pool" in text
-    assert "of the pool never comes" in text
+    assert f"{FILES[0]}: position 9: tma_row 1000000 is no training row" in text
     manifest = work / "shards" / "b" / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"budget": "50"', '"budget": "51"'))
-    assert any("holds 50 rows, and its budget is 51" in line for line in findings(work, "b"))
+    (line,) = findings(work, "b")
+    assert line == "manifest.json: its budget is not that of the order"
+
+
+def forge_order(work: Path, name: str, change: Callable[[pa.Table], pa.Table]) -> None:
+    """Put another order in place, and let its manifest and its shards agree with it."""
+    path = work / "orders" / f"{name}.parquet"
+    table = change(pq.read_table(path))
+    pq.write_table(table, path)
+    manifest = path.with_name(f"{name}.manifest.json")
+    said = json.loads(manifest.read_text())
+    said["files"][0] |= {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+    manifest.write_text(json.dumps(said, indent=2) + "\n")
+
+
+def swapped(*columns: str) -> Callable[[pa.Table], pa.Table]:
+    """Lets the first and the last row change places, in these columns."""
+
+    def change(table: pa.Table) -> pa.Table:
+        places = np.arange(table.num_rows)
+        places[[0, -1]] = places[[-1, 0]]
+        other = table.take(pa.array(places))
+        arrays = [(other if n in columns else table).column(n) for n in table.column_names]
+        return pa.table(arrays, schema=table.schema)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [["tma_round"], ["tma_similarity"], ["tma_target"], ["tma_id"], list(ORDER_FIELDS[1:])],
+)
+@pytest.mark.parametrize("name", ["nft", "rt", "b"])
+def test_an_order_is_what_the_ranking_says(work: Path, name: str, columns: list[str]) -> None:
+    """Whatever of it was forged: rounds, similarities, targets, ids, the sequence."""
+    forge_order(work, name, swapped(*columns))
+    (proof,) = verified(work, name).shards
+    assert proof.checks["ranking"] == "not proven"
+    last = proof.rows - 1
+    assert any(
+        f"{name}.parquet: positions 0, {last} " in line
+        and line.endswith(f"{', '.join(columns)}: not what its options make of its ranking")
+        for line in proof.findings
+    ) or columns == ["tma_target"]
+
+
+def test_a_ranking_that_is_gone_or_damaged(work: Path) -> None:
+    """Gone: the rest is proven, and that is said. Damaged: a finding."""
+    (ranking,) = (work / "rankings").glob("*/ranking.parquet")
+    flip(ranking, 100)
+    (line,) = findings(work, "nft")
+    assert "ranking.parquet: its SHA-256" in line
+    shutil.rmtree(work / "rankings")
+    (proof,) = verified(work, "nft").shards
+    assert proof.checks == dict.fromkeys(CHECKS, "proven") | {
+        "ranking": "the workspace holds no ranking"
+    }
 
 
 def test_inputs_that_are_gone_or_changed(made: Path, work: Path) -> None:
@@ -106,7 +167,7 @@ def test_inputs_that_are_gone_or_changed(made: Path, work: Path) -> None:
     path = made.parent / "train.jsonl"
     kept = path.rename(path.with_name("kept"))
     try:
-        assert verified(work, "nft").shards[0].checks["input"] == "proven"
+        assert verified(work, "nft").shards[0].checks["rows"] == "proven"
     finally:
         kept.replace(path)
 
@@ -125,7 +186,7 @@ def test_an_order_that_is_gone_or_damaged(work: Path) -> None:
     flip(path, 100)
     (proof,) = verified(work, "nft").shards
     assert "nft.parquet: its SHA-256" in proof.findings[0]
-    assert proof.checks["order"] == "not proven" and proof.checks["input"] == "proven"
+    assert proof.checks["order"] == "not proven" and proof.checks["rows"] == "proven"
     (work / "orders" / "nft.manifest.json").unlink()
     (proof,) = verified(work, "nft").shards
     assert proof.checks["order"].startswith("no finished") and not proof.findings
@@ -160,13 +221,25 @@ def test_on_the_command_line(work: Path) -> None:
     assert tma_prep("verify", work, "--name", "nft").returncode == 0
 
 
-def test_rows_that_rounds_chose(work: Path) -> None:
-    """How many there are is not known beforehand; all else is proven, row for row."""
-    assert tma_prep("arrange", work, "--name", "early", "--rounds", "0:3").returncode == 0
-    (proof,) = verified(work, "early").shards
-    assert proof.checks == dict.fromkeys(CHECKS, "proven") | {
-        "selection": "how many rows --rounds keeps is not known here"
-    }
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--rounds", "0:3"),
+        ("--select", "farthest", "--budget", 50, "--within-round", "shuffle"),
+        ("--select", "both-ends", "--budget", 41, "--order", "fft"),
+        ("--select", "random", "--budget", "300tok", "--then", "rt", "--after", 0.2),
+        ("--per-task", 9, "--per-task-select", "polar", "--order", "cluster"),
+        ("--ranking", "wsd", "--select", "farthest", "--budget", 50),
+        ("--granularity", "kmeans:7", "--order", "round-robin", "--seed", 3),
+        ("--target-fraction", 0.5, "--order", "rt", "--leakage", "exclude"),
+    ],
+)
+def test_every_kind_of_order_is_recomputed(work: Path, options: tuple[object, ...]) -> None:
+    """From its ranking alone, and then row for row."""
+    done = tma_prep("arrange", work, "--name", "x", *options)
+    assert done.returncode == 0, done.stderr
+    (proof,) = verified(work, "x").shards
+    assert proof.checks == dict.fromkeys(CHECKS, "proven")
 
 
 def write_log(work: Path, log: Path, batches: list[list[int]]) -> None:
@@ -247,7 +320,7 @@ def test_a_workspace_without_embeddings_is_one(work: Path) -> None:
     shutil.rmtree(work / "embeddings")
     (proof,) = verified(work, "nft").shards
     assert proof.checks["order"] == "proven"
-    assert proof.checks["input"] == "the workspace holds no finished embeddings"
+    assert proof.checks["rows"] == "the workspace holds no finished embeddings"
     shutil.rmtree(work / "shards")
     with pytest.raises(ArtifactError, match="holds no shards; run tma-prep arrange"):
         verified(work)

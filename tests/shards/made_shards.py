@@ -8,7 +8,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tma_prep.artifact import MANIFEST, file_entry, write_manifest
-from tma_prep.shards.digest import RowsDigest, rows_sha256
 from tma_prep.shards.writer import shard_name
 from tma_prep_schemas import SHARD_FIELDS, ShardsManifest
 
@@ -48,8 +47,6 @@ def make_shards(
         path = folder / shard_name(number, count)
         pq.write_table(piece, path, row_group_size=rows_per_group)
         entries.append(file_entry(path, piece.num_rows))
-    digest = RowsDigest()
-    digest.add(table.cast(schema))
     schedule = folder / "schedule.json"
     schedule.write_text("{}\n", encoding="utf-8")
     manifest = ShardsManifest(
@@ -61,9 +58,6 @@ def make_shards(
         schedule=file_entry(schedule, 0),
         order="nft",
         format="prompt-response",
-        text="both",
-        rows_sha256=rows_sha256(digest.finish()),
-        manifest_sha256="0" * 64,
     )
     write_manifest(folder / MANIFEST, manifest)
     return folder

@@ -79,7 +79,7 @@ def write(
         table.schema,
         rows_per_shard=rows_per_shard,
         memory_bytes=memory,
-    ).files
+    )
     assert sorted(path.name for path in folder.iterdir()) == [entry.file for entry in entries]
     assert [pq.read_metadata(folder / e.file).num_rows for e in entries] == [
         e.rows for e in entries

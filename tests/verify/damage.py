@@ -1,84 +1,82 @@
-"""Shards whole and small, and ways to damage them."""
+"""Shards whole and small with what they are made of, and ways to damage them."""
 
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tma_prep.artifact import file_entry, read_manifest, write_manifest, write_text
-from tma_prep.orders.schedule import stages
-from tma_prep.rows.sample import text_id
-from tma_prep.shards.digest import RowsDigest, rows_sha256
-from tma_prep.shards.seal import UNSEALED, sealed
+from tma_prep.artifact import file_entry, write_manifest, write_text
 from tma_prep.shards.writer import write_shards
-from tma_prep_schemas import ORDER, Schedule, ScheduleStage, ShardsManifest
+from tma_prep.verify.join import TrainingRows
+from tma_prep_schemas import ORDER, ShardsManifest
 
 ROWS, ROWS_PER_SHARD = 240, 100
 
 
-def make_whole(folder: Path) -> Path:
-    """Shards of a shuffled pool, with schedule and manifest."""
-    folder.mkdir(parents=True)
+def training_rows() -> TrainingRows:
+    """A pool, given all at once."""
     numbers = range(ROWS)
     table = pa.table(
         {
             "prompt": [f"Say {n} in words." for n in numbers],
             "response": [None if n % 9 == 0 else f"word {n}" for n in numbers],
             "tags": pa.array([["a", "b"][: n % 3] for n in numbers], pa.list_(pa.string())),
+            "score": [float("nan") if n % 4 == 0 else -0.0 for n in numbers],
         }
     )
+    return TrainingRows(
+        table.schema, np.arange(ROWS), lambda rows: iter([(rows, table.take(pa.array(rows)))])
+    )
+
+
+def order_table() -> pa.Table:
+    """A shuffled order of them."""
     rows = np.random.default_rng(0).permutation(ROWS)
-    similarity = np.linspace(1, 0, ROWS)
-    rounds = np.arange(ROWS, dtype=np.int32) // 7 + 1
-    texts = ids_of(table.take(pa.array(rows)))
-    order = pa.table(
+    return pa.table(
         [
-            *(np.arange(ROWS), rows, texts, rounds, similarity.astype(np.float32)),
-            [f"test-{n % 3}" for n in numbers],
+            np.arange(ROWS),
+            rows,
+            [f"{row:032x}" for row in rows],
+            np.arange(ROWS, dtype=np.int32) // 7 + 1,
+            np.linspace(1, 0, ROWS).astype(np.float32),
+            [f"test-{n % 3}" for n in range(ROWS)],
         ],
         schema=ORDER,
     )
-    written = write_shards(
+
+
+def make_whole(folder: Path) -> Path:
+    """Their shards, with a schedule and a manifest."""
+    folder.mkdir(parents=True)
+    training = training_rows()
+    files = write_shards(
         folder,
-        order,
-        iter([(np.arange(ROWS), table)]),
-        table.schema,
+        order_table(),
+        training.tables(training.numbers),
+        training.schema,
         rows_per_shard=ROWS_PER_SHARD,
         memory_bytes=1 << 30,
     )
-    tokens = np.ones(ROWS, dtype=np.int64)
-    cut = stages(tokens, similarity, rounds=rounds, task=None, task_names=[], count=5)
-    schedule = Schedule(
-        order="rt",
-        tokens_counted_by="words",
-        stages=[ScheduleStage(**asdict(stage)) for stage in cut],
+    write_text(
+        folder / "schedule.json",
+        json.dumps({"order": "rt", "stages": [], "tokens_counted_by": "words"}),
     )
-    write_text(folder / "schedule.json", schedule.model_dump_json(indent=2) + "\n")
     manifest = ShardsManifest(
         tool_version="1",
         libraries={},
         config={"budget": None, "seed": 0},
         rows=ROWS,
-        files=written.files,
+        files=files,
         schedule=file_entry(folder / "schedule.json", ROWS),
         order="rt",
         format="prompt-response",
-        text="prompt",
-        rows_sha256=written.rows_sha256,
-        manifest_sha256=UNSEALED,
     )
-    write_manifest(folder / "manifest.json", sealed(manifest))
+    write_manifest(folder / "manifest.json", manifest)
     return folder
-
-
-def ids_of(table: pa.Table) -> list[str | None]:
-    """`tma_id` of each row, of its prompt alone."""
-    return [text_id(text) for text in table.column("prompt").to_pylist()]
 
 
 def flip(path: Path, place: int) -> None:
@@ -108,21 +106,11 @@ def put(path: Path, column: str, row: int, value: object) -> None:
     pq.write_table(table.set_column(place, table.schema.field(column), changed), path)
 
 
-def forge(folder: Path, *, sealing: bool = True) -> None:
-    """Let the manifest say what the files hold now."""
+def forge(folder: Path) -> None:
+    """Let the manifest name the files as they are now."""
     path = folder / "manifest.json"
-    if not sealing:
-        manifest = json.loads(path.read_text())
-        for entry in manifest["files"]:
-            data = (folder / entry["file"]).read_bytes()
-            entry |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-        path.write_text(json.dumps(manifest, indent=2) + "\n")
-        return
-    forge(folder, sealing=False)
-    found = read_manifest(path, ShardsManifest)
-    assert found is not None
-    digest = RowsDigest()
-    for entry in found.files:
-        digest.add(pq.read_table(folder / entry.file))
-    rows = rows_sha256(digest.finish())
-    write_manifest(path, sealed(found.model_copy(update={"rows_sha256": rows})))
+    manifest = json.loads(path.read_text())
+    for entry in manifest["files"]:
+        data = (folder / entry["file"]).read_bytes()
+        entry |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    path.write_text(json.dumps(manifest, indent=2) + "\n")

@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tma_prep.artifact import MANIFEST, Workspace, read_manifest
+from tma_prep.artifact import EMBED_AGAIN, MANIFEST, Workspace, read_manifest, sha256_of
 from tma_prep.errors import ArtifactError
 from tma_prep.options import CompareOptions
 from tma_prep.orders import (
@@ -20,13 +20,13 @@ from tma_prep.orders import (
     kendall_tau,
     match_rows,
     order_names,
+    read_order,
     task_moves,
 )
-from tma_prep.parquet import UNREADABLE, reason_of
+from tma_prep.parquet import read_table
 from tma_prep.progress import Progress, Silent, Stopwatch
 from tma_prep.rows import open_rows
-from tma_prep.verify import Elsewhere, order_file
-from tma_prep_schemas import ROUND, ROW, ROW_ID, EmbeddingsManifest, OrderManifest
+from tma_prep_schemas import INSTANCES, ROUND, ROW, ROW_ID, EmbeddingsManifest, OrderManifest
 from tma_prep_schemas.manifests import Manifest, Option
 
 MatchedBy = Literal["tma_row", "tma_id"]
@@ -80,9 +80,11 @@ class _Side:
     def __init__(self, root: Path) -> None:
         self.workspace = Workspace(root)
         self.workspace.check_there()
-        self.training = Elsewhere(self.workspace)
+        folder = self.workspace.embeddings("train")
         self.train = self._manifest("train")
         self.test = self._manifest("test")
+        self._train_sha256 = sha256_of(folder / MANIFEST)
+        self._instances = folder / self.train.instances.file
         self.orders = order_names(self.workspace)
 
     def files(self, side: str) -> list[str]:
@@ -105,24 +107,22 @@ class _Side:
         if name not in self.orders:
             there = ", ".join(self.orders) or "none; run tma-prep arrange"
             raise ArtifactError(f"{root}: holds no order {name}; there are {there}")
-        path = self.workspace.order(name)
-        try:
-            with order_file(self.workspace, name) as file:
-                table = file.read(columns)
-        except UNREADABLE as error:
-            raise ArtifactError(f"{path}: cannot be read ({reason_of(error)})") from error
-        manifest = read_manifest(self.workspace.order_manifest(name), OrderManifest)
-        assert manifest is not None
-        if manifest.inputs.get("embeddings/train") != self.training.sha256:
+        manifest, table = read_order(self.workspace, name, *columns)
+        if manifest.inputs.get("embeddings/train") != self._train_sha256:
             raise ArtifactError(
-                f"{path}: was arranged from other embeddings than the workspace holds now; run "
-                "tma-prep arrange again"
+                f"{self.workspace.order(name)}: was arranged from other embeddings than the "
+                "workspace holds now; run tma-prep arrange again"
             )
         return manifest, table
 
     def task_of(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[str]] | None:
         """The task of each of these `tma_row`s, and the names; None where no row names one."""
-        table = self.training.instances(ROW, "task")
+        path, entry = self._instances, self.train.instances
+        if not path.is_file() or sha256_of(path) != entry.sha256:
+            raise ArtifactError(
+                f"{self._instances}: its SHA-256 is not the manifest's; {EMBED_AGAIN}"
+            )
+        table = read_table(path, INSTANCES, ROW, "task", remedy=EMBED_AGAIN)
         column = table.column("task").combine_chunks()
         if column.null_count == len(column):
             return None

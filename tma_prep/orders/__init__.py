@@ -6,6 +6,7 @@ from tma_prep.orders.arranged import (
     limits_of,
     open_order,
     order_names,
+    read_order,
 )
 from tma_prep.orders.arrays import order
 from tma_prep.orders.checks import check_options, check_sizes
@@ -18,6 +19,7 @@ from tma_prep.orders.comparison import (
     match_rows,
     task_moves,
 )
+from tma_prep.orders.recomputed import recomputed_order
 from tma_prep.orders.schedule import stages
 from tma_prep.orders.selected import SelectedRows
 from tma_prep.orders.selection import parse_budget, parse_rounds
@@ -46,6 +48,8 @@ __all__ = [
     "parse_budget",
     "parse_rounds",
     "plan_order",
+    "read_order",
+    "recomputed_order",
     "rows_before_shuffle",
     "shards_folder",
     "stages",

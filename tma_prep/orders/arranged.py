@@ -155,6 +155,25 @@ def chosen_order(workspace: Workspace, name: str | None) -> str:
     )
 
 
+def read_order(workspace: Workspace, name: str, *columns: str) -> tuple[OrderManifest, pa.Table]:
+    """An order as it was written, every byte checked.
+
+    Args:
+        workspace: Where it lies.
+        name: Of the order.
+        columns: Which of `ORDER` to read, all if none is named.
+
+    Raises:
+        ArtifactError: It is not there, or damaged.
+    """
+    path = workspace.order(name)
+    manifest = read_manifest(workspace.order_manifest(name), OrderManifest)
+    if manifest is None:
+        raise ArtifactError(f"{path}: is not finished; {_AGAIN}")
+    check_files(path.parent, manifest, ARRANGE_AGAIN)
+    return manifest, read_table(path, ORDER, *columns, remedy=ARRANGE_AGAIN, rows=manifest.rows)
+
+
 def open_order(workspace: Workspace, sides: Sides, name: str) -> Arranged:
     """An order that is there.
 
@@ -162,9 +181,7 @@ def open_order(workspace: Workspace, sides: Sides, name: str) -> Arranged:
         ArtifactError: It is damaged, was made from other embeddings, or its ranking is gone.
     """
     path = workspace.order(name)
-    manifest = read_manifest(workspace.order_manifest(name), OrderManifest)
-    if manifest is None:
-        raise ArtifactError(f"{path}: is not finished; {_AGAIN}")
+    manifest, table = read_order(workspace, name)
     if not made_from(manifest.inputs, sides):
         raise ArtifactError(
             f"{path}: was arranged from other embeddings than the workspace holds now; {_AGAIN}"
@@ -175,8 +192,6 @@ def open_order(workspace: Workspace, sides: Sides, name: str) -> Arranged:
             f"{workspace.order_manifest(name)}: is damaged or of another version ({wrong}); "
             f"{ARRANGE_AGAIN}"
         )
-    check_files(path.parent, manifest, ARRANGE_AGAIN)
-    table = read_table(path, ORDER, remedy=ARRANGE_AGAIN)
     places, known = _places(sides.train.rows, table.column(ROW).to_numpy())
     if not known or not (table.column(POSITION).to_numpy() == np.arange(len(places))).all():
         raise ArtifactError(f"{path}: is no order of these rows; {ARRANGE_AGAIN}")

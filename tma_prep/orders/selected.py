@@ -9,10 +9,10 @@ from tma_prep.embeddings import Sides, Tasks, tasks_of, tokens_of_rows
 from tma_prep.options import ArrangeOptions
 from tma_prep.orders.per_task import keep_per_task
 from tma_prep.orders.ranked import Ranked
-from tma_prep.orders.selection import parse_budget, parse_rounds, select
+from tma_prep.orders.selection import FarthestRounds, parse_budget, parse_rounds, select
 from tma_prep.orders.sequences import order_positions, then_shuffle
 from tma_prep.progress import Progress
-from tma_prep.rankings import RankedPool, Ranker, Ranking
+from tma_prep.rankings import RankedPool, Ranking
 
 _BY_TASK = ("round-robin", "cluster")
 
@@ -23,14 +23,14 @@ class SelectedRows:
     def __init__(
         self,
         sides: Sides,
-        ranker: Ranker,
+        farthest_rounds: FarthestRounds,
         ranking: RankedPool | Ranking,
         options: ArrangeOptions,
         progress: Progress,
     ) -> None:
         """Take a finished ranking of the training side, one entry a stored row."""
         self._sides = sides
-        self._ranker = ranker
+        self._farthest_rounds = farthest_rounds
         self._ranking = ranking
         self._options = options
         self._progress = progress
@@ -72,7 +72,7 @@ class SelectedRows:
             budget=budget,
             tokens_of_row=self.tokens if budget and budget.unit == "tokens" else None,
             window=None if options.rounds is None else parse_rounds(options.rounds),
-            farthest_rounds=self._ranker.farthest_rounds,
+            farthest_rounds=self._farthest_rounds,
         )
 
     def sequence(self, order: str) -> NDArray[np.int64]:

@@ -21,7 +21,7 @@ from tma_prep.artifact import (
     sync,
     write_manifest,
 )
-from tma_prep.embeddings import Sides, tokenizer_sha256
+from tma_prep.embeddings import EmbeddingStore, Sides, tokenizer_sha256
 from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.options import ArrangeOptions, LeakageMode
 from tma_prep.orders.comparison import OrderComparison, compare_orders
@@ -176,7 +176,7 @@ class Orders:
         """Take what the orders are made from; `changes` tells what became of replaced orders."""
         self.workspace = workspace
         self.sides = sides
-        self.selected = SelectedRows(sides, ranker, pool, options, progress)
+        self.selected = SelectedRows(sides, ranker.farthest_rounds, pool, options, progress)
         self.pool = pool
         self.targets = ranker.targets.recorded(sides.test)
         self.leaks = leaks
@@ -189,7 +189,8 @@ class Orders:
         path = self.workspace.order(plan.name)
         if not plan.order_missing:
             return read_table(path, ORDER, remedy=ARRANGE_AGAIN)
-        table = self._order_table(self.selected.kept, self.selected.sequence(plan.order))
+        sequence = self.selected.sequence(plan.order)
+        table = order_table(self.sides, self.pool.tests, self.selected.kept, sequence)
         change = self._change(plan, table)
         path.parent.mkdir(exist_ok=True)
         # The manifest goes first, so that an order under way never looks whole.
@@ -223,32 +224,39 @@ class Orders:
         before = read_table(self.workspace.order(plan.name), ORDER, ROW_ID, remedy=ARRANGE_AGAIN)
         return compare_orders(*(pl.Series("id", side[ROW_ID]) for side in (before, table)))
 
-    def _order_table(self, selected: Ranked, sequence: NDArray[np.int64]) -> pa.Table:
-        train, places = self.sides.train, selected.rows[sequence]
-        rounds = None if selected.rounds is None else selected.rounds[sequence]
-        test_rows, of_row = np.unique(self.pool.tests[places], return_inverse=True)
-        names = self._target_names.take(np.searchsorted(self.sides.test.rows, test_rows))
-        return pa.table(
-            [
-                np.arange(len(places)),
-                train.rows[places],
-                train.ids.take(pa.array(places)),
-                pa.nulls(len(places), pa.int32()) if rounds is None else rounds,
-                selected.similarity[sequence].astype(np.float32),
-                names.take(pa.array(of_row)),
-            ],
-            schema=ORDER,
-        )
 
-    @functools.cached_property
-    def _target_names(self) -> pa.ChunkedArray:
-        """What `tma_target` calls each test row: its own `id`, or its row number."""
-        test = self.sides.test
-        names = test.instances("id").column("id").to_pylist()
-        return pa.array(
-            [
-                str(row) if name is None else name
-                for name, row in zip(names, test.rows, strict=True)
-            ],
-            pa.string(),
-        )
+def order_table(
+    sides: Sides, tests: NDArray[np.int64], selected: Ranked, sequence: NDArray[np.int64]
+) -> pa.Table:
+    """An order as a table by position.
+
+    Args:
+        sides: Both stores.
+        tests: `tma_row` of the nearest test of every stored training row.
+        selected: The rows that stay.
+        sequence: Entries of `selected`.
+    """
+    train, places = sides.train, selected.rows[sequence]
+    rounds = None if selected.rounds is None else selected.rounds[sequence]
+    test_rows, of_row = np.unique(tests[places], return_inverse=True)
+    names = _target_names(sides.test).take(np.searchsorted(sides.test.rows, test_rows))
+    return pa.table(
+        [
+            np.arange(len(places)),
+            train.rows[places],
+            train.ids.take(pa.array(places)),
+            pa.nulls(len(places), pa.int32()) if rounds is None else rounds,
+            selected.similarity[sequence].astype(np.float32),
+            names.take(pa.array(of_row)),
+        ],
+        schema=ORDER,
+    )
+
+
+def _target_names(test: EmbeddingStore) -> pa.Array:
+    """What `tma_target` calls each test row: its own `id`, or its row number."""
+    names = test.instances("id").column("id").to_pylist()
+    return pa.array(
+        [str(row) if name is None else name for name, row in zip(names, test.rows, strict=True)],
+        pa.string(),
+    )

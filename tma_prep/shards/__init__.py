@@ -2,11 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from tma_prep.shards.digest import RowsDigest, canonical, in_one, rows_sha256
 from tma_prep.shards.folder import ShardFolder, open_shards, shards_of
 from tma_prep.shards.reader import Row, ShardReader
 from tma_prep.shards.runs import Runs, wanted_rows
-from tma_prep.shards.seal import UNSEALED, is_sealed, sealed
 from tma_prep.shards.stage import write_shards_of
 from tma_prep.shards.writer import BYTES_PER_GROUP, ROWS_PER_GROUP, shard_name, write_shards
 
@@ -20,18 +18,11 @@ __all__ = [
     "PackedShards",
     "ROWS_PER_GROUP",
     "Row",
-    "RowsDigest",
     "Runs",
     "ShardFolder",
     "ShardReader",
-    "UNSEALED",
-    "canonical",
-    "in_one",
-    "is_sealed",
     "open_shards",
     "rank_of",
-    "rows_sha256",
-    "sealed",
     "shard_name",
     "shards_of",
     "wanted_rows",

@@ -3,7 +3,6 @@
 import contextlib
 from dataclasses import asdict
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -20,8 +19,6 @@ from tma_prep.embeddings import counted_by
 from tma_prep.orders import OrderPlan, Orders, shards_folder, stages
 from tma_prep.rankings import LIBRARIES
 from tma_prep.remote import RemotePath, sent_folder
-from tma_prep.rows import TextPart
-from tma_prep.shards.seal import UNSEALED, sealed
 from tma_prep.shards.writer import write_shards
 from tma_prep.versions import library_versions, tool_version
 from tma_prep_schemas import ROUND, ROW, FileEntry, Schedule, ScheduleStage, ShardsManifest
@@ -43,7 +40,7 @@ def write_shards_of(work: Orders, plan: OrderPlan, order: pa.Table) -> None:
         with (
             work.progress.stage(label, 2 * order.num_rows, "rows") as advance,
         ):
-            written = write_shards(
+            files = write_shards(
                 folder,
                 order,
                 rows.tables(train.rows),
@@ -58,17 +55,14 @@ def write_shards_of(work: Orders, plan: OrderPlan, order: pa.Table) -> None:
             config=plan.shards_config,
             inputs=work.sides.inputs,
             rows=order.num_rows,
-            files=written.files,
+            files=files,
             schedule=_schedule(work, folder, plan, order),
             order=plan.order,
             targets=work.targets,
             leakage=work.leaks,
             format=rows.manifest.format,
-            text=cast("TextPart", train.manifest.config["text"]),
-            rows_sha256=written.rows_sha256,
-            manifest_sha256=UNSEALED,
         )
-        write_manifest(folder / MANIFEST, sealed(manifest))
+        write_manifest(folder / MANIFEST, manifest)
 
 
 def _schedule(work: Orders, folder: Path, plan: OrderPlan, order: pa.Table) -> FileEntry:

@@ -5,7 +5,6 @@ import contextlib
 import itertools
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,25 +16,12 @@ from tma_prep.arrays import with_types
 from tma_prep.artifact import file_entry, sync
 from tma_prep.errors import InputError
 from tma_prep.parallel import in_turn
-from tma_prep.shards.digest import ROWS_PER_BLOCK, RowsDigest, rows_sha256
 from tma_prep.shards.runs import Runs, wanted_rows
 from tma_prep_schemas import ROW, SHARD_FIELDS, FileEntry
 
 ROWS_PER_GROUP = 8192
 BYTES_PER_GROUP = 64 << 20
 """A row group ends at either; both are fixed, so that no memory setting changes a shard's bytes."""
-
-
-@dataclass(frozen=True)
-class WrittenShards:
-    """What a manifest says of shards that were just written.
-
-    Attributes:
-        rows_sha256: Over all rows in order, see `RowsDigest`.
-    """
-
-    files: list[FileEntry]
-    rows_sha256: str
 
 
 def shard_name(number: int, count: int) -> str:
@@ -52,7 +38,7 @@ def write_shards(
     rows_per_shard: int,
     memory_bytes: int,
     on_rows: Callable[[int], None] = lambda _: None,
-) -> WrittenShards:
+) -> list[FileEntry]:
     """Write the ordered rows.
 
     Args:
@@ -63,6 +49,9 @@ def write_shards(
         rows_per_shard: Rows of every shard but the last.
         memory_bytes: About how much memory may be used.
         on_rows: Told how many more rows are done; every row is read once and written once.
+
+    Returns:
+        What a manifest says of the files.
 
     Raises:
         InputError: A row of the order did not come.
@@ -88,25 +77,15 @@ def write_shards(
             added = order.slice(start, stop - start)
             return _shard_rows(runs.rows_at(start, stop), added, out_schema)
 
-        def write_one(groups: list[tuple[int, int]]) -> tuple[FileEntry, list[bytes]]:
+        def write_one(groups: list[tuple[int, int]]) -> FileEntry:
             first, end = groups[0][0], groups[-1][1]
             path = folder / shard_name(first // rows_per_shard, shards)
-            # A block of the digest belongs to the shard in which it begins.
-            first_block, end_block = (
-                min(-(-place // ROWS_PER_BLOCK) * ROWS_PER_BLOCK, len(numbers))
-                for place in (first, end)
-            )
-            digest = RowsDigest()
             with pq.ParquetWriter(path, out_schema, compression="zstd") as writer:
                 for start, stop in groups:
-                    table = rows_at(start, stop)
-                    writer.write_table(table, row_group_size=ROWS_PER_GROUP)
-                    digest.add(table.slice(max(0, first_block - start)))
+                    writer.write_table(rows_at(start, stop), row_group_size=ROWS_PER_GROUP)
                     on_rows(stop - start)
-            if first_block < end < end_block:
-                digest.add(rows_at(end, end_block))
             sync(path)
-            return file_entry(path, end - first), digest.finish()
+            return file_entry(path, end - first)
 
         by_shard = itertools.groupby(
             _groups(bytes_of_row, rows_per_shard), key=lambda group: group[0] // rows_per_shard
@@ -115,11 +94,7 @@ def write_shards(
         threads = os.cpu_count() or 1
         with concurrent.futures.ThreadPoolExecutor(threads) as workers:
             groups = (list(groups) for _, groups in by_shard)
-            written = list(in_turn(workers, write_one, groups, ahead=2 * threads))
-    return WrittenShards(
-        files=[entry for entry, _ in written],
-        rows_sha256=rows_sha256(block for _, blocks in written for block in blocks),
-    )
+            return list(in_turn(workers, write_one, groups, ahead=2 * threads))
 
 
 def _shard_rows(rows: pa.Table, added: pa.Table, schema: pa.Schema) -> pa.Table:

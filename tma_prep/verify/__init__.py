@@ -1,13 +1,6 @@
-"""Proof that shards hold what their order says."""
+"""Proof that shards are their order joined with the training rows."""
 
 from tma_prep.verify.findings import Proof
 from tma_prep.verify.stage import VerifyResult, verify
-from tma_prep.verify.workspace_reference import Elsewhere, order_file
 
-__all__ = [
-    "Elsewhere",
-    "Proof",
-    "VerifyResult",
-    "order_file",
-    "verify",
-]
+__all__ = ["Proof", "VerifyResult", "verify"]

@@ -4,22 +4,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
-Check = Literal[
-    "manifest", "files", "columns", "positions", "rows", "selection", "digest", "text", "order",
-    "schedule", "input",
-]  # fmt: skip
+Check = Literal["files", "columns", "positions", "order", "ranking", "rows"]
 """
-- `manifest`: it is the text that was written.
 - `files`: every file has the manifest's SHA-256, none is missing and none is too many.
 - `columns`: the user's and tma-prep's, with exact types, in every file.
-- `positions`: 0, 1, 2, … without a gap, over all files.
-- `rows`: every row comes once.
-- `selection`: they are the whole pool, or as many as the budget says.
-- `digest`: whole rows in order are those that were written.
-- `text`: `tma_id` is the id of the row's own text.
-- `order`: equal to `orders/NAME.parquet`.
-- `schedule`: its stages are those of these rows.
-- `input`: every row is equal to the input row that it came from.
+- `positions`: 0, 1, 2, … without a gap over all files, and no training row twice.
+- `order`: tma-prep's columns are equal to the order of the workspace.
+- `ranking`: that order is what its options make of the ranking.
+- `rows`: every value is that of the training row, bit for bit.
 """
 
 CHECKS: tuple[Check, ...] = get_args(Check)
@@ -58,7 +50,7 @@ class Findings:
     Attributes:
         lines: What is wrong, `MOST_FINDINGS` lines at most.
         left_out: How many more there are.
-        failed: What something was found wrong of.
+        failed: What is not proven.
         skipped: What was not checked, and why.
         all_rows: Whether every row could be looked at.
     """
@@ -69,13 +61,17 @@ class Findings:
     skipped: dict[Check, str] = field(default_factory=dict)
     all_rows: bool = True
 
-    def add(self, check: Check, line: str) -> None:
-        """Something is wrong."""
-        self.failed.add(check)
+    def add(self, line: str, *checks: Check) -> None:
+        """Something is wrong, and these are not proven for it."""
+        self.failed.update(checks)
         if len(self.lines) < MOST_FINDINGS:
             self.lines.append(line)
         else:
             self.left_out += 1
+
+    def skip(self, reason: str, *checks: Check) -> None:
+        """These cannot be checked."""
+        self.skipped.update(dict.fromkeys(checks, reason))
 
     def by_check(self) -> dict[Check, str]:
         """What became of each check."""
@@ -84,19 +80,11 @@ class Findings:
     def _state(self, check: Check) -> str:
         if check in self.failed:
             return "not proven"
-        whole = self.all_rows or check in ("manifest", "files")
+        whole = self.all_rows or check in ("files", "ranking")
         return self.skipped.get(check, "proven" if whole else "not proven")
 
 
 def unproven(name: str, folder: Path, line: str) -> Proof:
     """Of a folder whose manifest cannot be read, so that nothing is known of it."""
-    return Proof(
-        name=name,
-        folder=str(folder),
-        rows=0,
-        shards=0,
-        bytes=0,
-        checks=dict.fromkeys(CHECKS, "not proven"),
-        findings=[line],
-        findings_left_out=0,
-    )
+    checks = dict.fromkeys(CHECKS, "not proven")
+    return Proof(name, str(folder), 0, 0, 0, checks, [line], 0)

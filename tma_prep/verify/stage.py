@@ -1,9 +1,16 @@
-"""`tma-prep verify`: shards proven against manifest, order and input."""
+"""`tma-prep verify`: shards proven to be their order joined with the training rows.
 
+Nothing is taken for granted: the files may hold any bytes whatever. All that is wrong is collected.
+Of the rows a row group and what sorting takes is in memory; of the order, its six columns.
+"""
+
+import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import pyarrow as pa
 
 from tma_prep.artifact import MANIFEST, Workspace
 from tma_prep.errors import ArtifactError, OptionError
@@ -11,11 +18,12 @@ from tma_prep.memory import default_budget
 from tma_prep.options import VerifyOptions
 from tma_prep.progress import Progress, Silent, Stopwatch
 from tma_prep.remote import RemotePath, any_path
-from tma_prep.shards import open_shards
+from tma_prep.shards import ShardFolder, open_shards
 from tma_prep.verify.consumed import ConsumedResult, told, verify_consumed
-from tma_prep.verify.findings import Proof, unproven
-from tma_prep.verify.verification import verify_shards
-from tma_prep.verify.workspace_reference import Elsewhere, references
+from tma_prep.verify.files import check_files, open_files
+from tma_prep.verify.findings import Findings, Proof, unproven
+from tma_prep.verify.join import TrainingRows, join, row_numbers
+from tma_prep.verify.workspace import Known
 
 _BESIDE_SHARDS = ("embeddings", "orders", "neighbors")
 _OTHER_KINDS = ("embeddings", "neighbors", "leakage", "ranking", "order", "export", "check")
@@ -55,7 +63,7 @@ def verify(options: VerifyOptions, progress: Progress | None = None) -> VerifyRe
     """
     progress = progress or Silent()
     clock = Stopwatch()
-    place = _chosen(_find(options.work), options.names, options.work)
+    place = _find(options.work, options.names)
     if options.consumed is not None and len(place.folders) > 1:
         raise OptionError(
             f"--consumed is the log of one training; name its shards with --name "
@@ -64,7 +72,7 @@ def verify(options: VerifyOptions, progress: Progress | None = None) -> VerifyRe
     if options.consumed is None and options.consumed_rows is not None:
         raise OptionError("--consumed-rows says how long a log is; name the log with --consumed")
     with clock("verify"):
-        known = None if place.workspace is None else Elsewhere(place.workspace)
+        known = None if place.workspace is None else Known(place.workspace)
         proofs = [_proof(name, path, known, progress) for name, path in place.folders.items()]
     consumed = None
     if options.consumed is not None:
@@ -84,22 +92,69 @@ def verify(options: VerifyOptions, progress: Progress | None = None) -> VerifyRe
     )
 
 
-def _proof(name: str, path: Path, known: Elsewhere | None, progress: Progress) -> Proof:
+def _proof(name: str, path: Path, known: Known | None, progress: Progress) -> Proof:
     try:
         shards = open_shards(path)
     except (ArtifactError, OSError) as error:
         return unproven(name, path, told(error))
-    with references(name, shards, known) as reference:
-        return verify_shards(
-            name, shards, reference, memory_bytes=default_budget(), progress=progress
-        )
+    findings = Findings()
+    if known is None:
+        findings.skip("no workspace around", "order", "ranking", "rows")
+        return verify_shards(name, shards, None, None, findings, progress)
+    order = known.order(name, shards, findings)
+    training = known.training_rows(shards, findings)
+    if order is not None and not {"order", "ranking"} & findings.failed:
+        known.check_ranking(name, order, findings)
+    return verify_shards(name, shards, order, training, findings, progress)
 
 
-def _find(work: str) -> _Place:
+def verify_shards(
+    name: str,
+    shards: ShardFolder,
+    order: pa.Table | None,
+    training: TrainingRows | None,
+    findings: Findings,
+    progress: Progress,
+) -> Proof:
+    """Check all files and rows of opened shards.
+
+    Args:
+        name: What to call the shards.
+        shards: Opened; nothing of them is checked yet.
+        order: The `ORDER` table, None where it is not known.
+        training: None where the training rows are not known.
+        findings: What is found already; more is added.
+        progress: Told of both stages.
+    """
+    total = sum(entry.bytes for entry in shards.manifest.all_files)
+    with progress.stage(f"Hashing shards of {name}", total, "bytes") as advance:
+        own = check_files(shards, findings, advance)
+    with contextlib.ExitStack() as stack:
+        schema = None if training is None else training.schema
+        files = [
+            stack.enter_context(contextlib.closing(file))
+            for file in open_files(shards, own, schema, findings)
+        ]
+        rows = row_numbers(files, shards.rows, findings)
+        with progress.stage(f"Comparing rows of {name}", shards.rows, "rows") as advance:
+            join(files, rows, order, training, findings, default_budget(), advance)
+    return Proof(
+        name=name,
+        folder=str(shards.path),
+        rows=shards.rows,
+        shards=len(shards.files),
+        bytes=total,
+        checks=findings.by_check(),
+        findings=findings.lines,
+        findings_left_out=findings.left_out,
+    )
+
+
+def _find(work: str, names: list[str]) -> _Place:
     """What a path holds: a workspace, the shards of one order, or folders of shards.
 
     Raises:
-        ArtifactError: None of these.
+        ArtifactError: None of these, or no shards of one of the names.
         OptionError: It is not of this machine.
     """
     path = any_path(work)
@@ -115,34 +170,23 @@ def _find(work: str) -> _Place:
             f"{path}: is an export, and no shards; verify the shards that it was made of, "
             "WORK/shards/NAME"
         )
+    workspace, remedy = None, "run tma-prep arrange"
     if _is_workspace(path):
-        found = {each.name: each for each in _folders(path / "shards")}
-        if not found:
-            raise ArtifactError(f"{path}: holds no shards; run tma-prep arrange")
-        return _Place(found, Workspace(path))
-    if _is_shards(path):
+        workspace, found = Workspace(path), {each.name: each for each in _folders(path / "shards")}
+    elif _is_shards(path):
         place = path.resolve()
-        around = place.parent.parent
-        beside = any((around / name).is_dir() for name in _BESIDE_SHARDS)
-        inside = place.parent.name == "shards" and beside
-        return _Place({place.name: path}, Workspace(around) if inside else None)
-    found = {each.name: each for each in _folders(path) if _is_shards(each)}
+        around, found = place.parent.parent, {place.name: path}
+        if place.parent.name == "shards" and any((around / n).is_dir() for n in _BESIDE_SHARDS):
+            workspace = Workspace(around)
+    else:
+        found = {each.name: each for each in _folders(path) if _is_shards(each)}
+        remedy = "name a workspace, or a folder that tma-prep arrange wrote shards to"
     if not found:
-        raise ArtifactError(
-            f"{path}: holds no shards; name a workspace, or a folder that tma-prep arrange wrote "
-            "shards to"
-        )
-    return _Place(found, None)
-
-
-def _chosen(place: _Place, names: list[str], work: str) -> _Place:
-    unknown = [name for name in names if name not in place.folders]
+        raise ArtifactError(f"{path}: holds no shards; {remedy}")
+    unknown = [name for name in names if name not in found]
     if unknown:
-        raise ArtifactError(
-            f"{work}: no shards named {unknown[0]}; it holds {', '.join(place.folders)}"
-        )
-    chosen = {name: place.folders[name] for name in names or place.folders}
-    return _Place(chosen, place.workspace)
+        raise ArtifactError(f"{work}: no shards named {unknown[0]}; it holds {', '.join(found)}")
+    return _Place({name: found[name] for name in names or found}, workspace)
 
 
 def _folders(path: Path) -> Iterator[Path]:

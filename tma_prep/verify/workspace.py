@@ -1,0 +1,102 @@
+"""What a workspace knows of its shards: the order, the ranking and the training rows."""
+
+import functools
+
+import numpy as np
+import pyarrow as pa
+
+from tma_prep.artifact import MANIFEST, Workspace
+from tma_prep.embeddings import Sides, made_from, open_sides
+from tma_prep.errors import ArtifactError, TmaPrepError
+from tma_prep.orders import open_order, read_order, recomputed_order
+from tma_prep.shards import ShardFolder
+from tma_prep.verify.findings import Findings
+from tma_prep.verify.join import Differences, TrainingRows
+from tma_prep_schemas import ORDER_FIELDS, ROW, OrderManifest, ShardsManifest
+
+_EMBEDDED_ANEW = (
+    "was arranged from other embeddings than the workspace holds now; run tma-prep arrange again"
+)
+
+
+class Known:
+    """A workspace; its embeddings are opened once for all of its shards."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        """Name it."""
+        self.workspace = workspace
+
+    @functools.cached_property
+    def _sides(self) -> Sides:
+        return open_sides(self.workspace)
+
+    def order(self, name: str, shards: ShardFolder, findings: Findings) -> pa.Table | None:
+        """The order of these shards; None where there is none, or it is damaged."""
+        path = self.workspace.order(name)
+        if not self.workspace.order_manifest(name).is_file():
+            findings.skip(f"no finished {path}", "order", "ranking")
+            return None
+        try:
+            manifest, order = read_order(self.workspace, name)
+        except ArtifactError as error:
+            findings.add(str(error), "order", "ranking")
+            return None
+        wrong = _says_otherwise(shards.manifest, manifest)
+        if wrong is not None:
+            findings.add(f"{shards.path / MANIFEST}: {wrong}", "order")
+        if order.num_rows != shards.rows:
+            held = f"holds {shards.rows:,} rows, and its order {order.num_rows:,}"
+            findings.add(f"{shards.path}: {held}", "order")
+        return order
+
+    def training_rows(self, shards: ShardFolder, findings: Findings) -> TrainingRows | None:
+        """The rows that these shards were made of; None where they are not known."""
+        if not (self.workspace.embeddings("train") / MANIFEST).is_file():
+            findings.skip("the workspace holds no finished embeddings", "ranking", "rows")
+            return None
+        try:
+            sides = self._sides
+        except ArtifactError as error:
+            findings.add(str(error), "ranking", "rows")
+            return None
+        if not made_from(shards.manifest.inputs, sides):
+            findings.add(f"{shards.path}: {_EMBEDDED_ANEW}", "ranking", "rows")
+            return None
+        if shards.manifest.format != sides.train.row_store.manifest.format:
+            findings.add(f"{shards.path / MANIFEST}: its format is not that of the rows", "rows")
+        rows = sides.train.row_store
+        return TrainingRows(rows.schema, sides.train.rows, rows.tables)
+
+    def check_ranking(self, name: str, order: pa.Table, findings: Findings) -> None:
+        """Hold the order against what its options make of the ranking."""
+        if not any((self.workspace.root / "rankings").glob(f"*/{MANIFEST}")):
+            findings.skip("the workspace holds no ranking", "ranking")
+            return
+        path = self.workspace.order(name)
+        try:
+            expected = recomputed_order(open_order(self.workspace, self._sides, name))
+        except TmaPrepError as error:
+            findings.add(str(error), "ranking")
+            return
+        if isinstance(expected, str):
+            findings.skip(expected, "ranking")
+        elif expected.num_rows != order.num_rows:
+            wrong = f"has {order.num_rows:,} rows; its options keep {expected.num_rows:,}"
+            findings.add(f"{path}: {wrong}", "ranking")
+        else:
+            differences = Differences(path)
+            positions = np.arange(order.num_rows)
+            differences.look("ranking", positions, order, expected, ORDER_FIELDS)
+            differences.report(order.column(ROW).to_numpy(), findings)
+
+
+def _says_otherwise(shards: ShardsManifest, order: OrderManifest) -> str | None:
+    """What a manifest of shards says that the manifest of their order does not."""
+    facts = {"order", "targets", "inputs"}
+    here = shards.model_dump(include=facts) | shards.config
+    there = order.model_dump(include=facts) | order.config
+    for name in facts | order.config.keys():
+        # Shards may have been written by an arrange that asked less about leaks.
+        if not name.startswith("leak") and here.get(name) != there.get(name):
+            return f"its {name.replace('_', '-')} is not that of the order"
+    return None

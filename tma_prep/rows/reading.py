@@ -1,9 +1,8 @@
 """One pass over the files of a side: hashed, validated, numbered and written."""
 
 import io
-import itertools
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast
@@ -31,6 +30,7 @@ from tma_prep_schemas import FileEntry
 OnBadRow = Literal["fail", "skip"]
 
 _ROWS_AT_ONCE = 2048
+_BYTES_AT_ONCE = 8 << 20
 _SPOOL = ".spool.jsonl.zst"
 
 
@@ -166,9 +166,11 @@ class _Pass:
 
             found = self._read_all(keep)
         found.schema = self._json.schema
-        writer = RowStoreWriter(self._folder, found.schema)
+        texts = found.reader.kept_as_text(found.schema)
+        written = pa.schema([*found.schema, *(pa.field(name, pa.string()) for name in texts)])
+        writer = RowStoreWriter(self._folder, written)
         rows = np.concatenate([np.empty(0, np.int64), *numbers])
-        for start, table in _spooled(spool, found.schema):
+        for start, table in _spooled(spool, written, texts):
             writer.write(rows[start : start + table.num_rows], table)
         found.files = writer.close()
         spool.unlink()
@@ -192,10 +194,11 @@ class _Pass:
                     self._check_columns(block.columns, path)
                     checked = True
                 places, bad = self._judged(block, path)
-                if self._reader is None and first_bad is None and bad:
+                if bad and first_bad is None:
                     first_bad = bad[0].error(path)
-                if bad and self._options.on_bad_row == "fail" and self._reader is not None:
-                    raise bad[0].error(path)
+                # What the columns are tells more than what is wrong with a row before them.
+                if first_bad and self._options.on_bad_row == "fail" and self._reader is not None:
+                    raise first_bad
                 skipped += bad
                 if places:
                     keep(block, places, np.array(places) + self._first_row + block.first_row)
@@ -212,8 +215,6 @@ class _Pass:
             others = len(self._files) - 1
             also = f", and so are the {others} files after it" if others else ""
             raise InputError(f"{self._files[0]}: is empty{also}; it must hold at least one row")
-        if first_bad is not None and self._options.on_bad_row == "fail":
-            raise first_bad
         return ReadRows(self._reader, inputs, skipped)
 
     def _recognise(self, columns: Sequence[str], path: AnyPath) -> None:
@@ -254,7 +255,8 @@ class _Pass:
             try:
                 if isinstance(row, BadRow):
                     raise row
-                assert self._reader is not None, "a row that is no bad one has columns"
+                if self._reader is None:
+                    raise BadRow("must be a JSON object with named columns")
                 self._reader.read(row, in_file)
                 if self._vectors is not None:
                     self._vectors.read(row.get(self._vectors.name))
@@ -286,11 +288,21 @@ def _write(
     writer.write(rows, table if len(places) == len(block) else table.take(pa.array(places)))
 
 
-def _spooled(path: Path, schema: pa.Schema) -> Iterator[tuple[int, pa.Table]]:
+def _spooled(
+    path: Path, schema: pa.Schema, texts: Mapping[str, str]
+) -> Iterator[tuple[int, pa.Table]]:
     """Rows that waited as text, as tables, each with how many rows came before it."""
-    start = 0
+    start, held_bytes = 0, 0
+    held: list[JsonRow] = []
     with pa.input_stream(str(path), compression="zstd") as stream:
-        lines = io.BufferedReader(stream)
-        while batch := list(itertools.islice(lines, _ROWS_AT_ONCE)):
-            yield start, table_of([json.loads(line) for line in batch], schema)
-            start += len(batch)
+        for line in io.BufferedReader(stream):
+            row = json.loads(line)
+            for name, column in texts.items():
+                row[name] = None if row.get(column) is None else str(row[column])
+            held.append(row)
+            held_bytes += len(line)
+            if len(held) == _ROWS_AT_ONCE or held_bytes >= _BYTES_AT_ONCE:
+                yield start, table_of(held, schema)
+                start, held, held_bytes = start + len(held), [], 0
+    if held:
+        yield start, table_of(held, schema)

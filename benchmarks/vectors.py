@@ -122,7 +122,7 @@ def _write(folder: Path, side: Side, rows: int, store: RowStore) -> None:
         return EmbeddingsManifest(
             tool_version="0",
             libraries={},
-            config={},
+            config={"model": "none", "text": "both"},
             inputs={f"rows/{side}": sha256_of(store.folder / MANIFEST)},
             rows=rows,
             files=files,

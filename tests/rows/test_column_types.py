@@ -187,3 +187,48 @@ def test_the_trial_is_made_once_a_type(folder: Folder) -> None:
     table = pa.table({"prompt": ["p"], "response": ["r"], **{f"c{n}": [n] for n in range(1000)}})
     path = folder.write("x.parquet", table)
     assert read(path).table.num_columns == 1002
+
+
+KEPT = {
+    "time32[s]": pa.array([1], pa.time32("s")),
+    "timestamp[s]": pa.array([1], pa.timestamp("s")),
+    "timestamp[ns, tz]": pa.array([1], pa.timestamp("ns", "Europe/Berlin")),
+    "date64": pa.array([86_400_000], pa.date64()),
+    "duration": pa.array([1], pa.duration("us")),
+    "large_list": pa.array([["x", None]], pa.large_list(pa.string())),
+    "decimal256": pa.array([1], pa.decimal256(50, 2)),
+    "dictionary of int8": pa.DictionaryArray.from_arrays(pa.array([0], pa.int8()), ["x"]),
+    "ordered dictionary": pa.DictionaryArray.from_arrays(pa.array([0]), ["x"], ordered=True),
+    "uint8 in a struct": pa.array([{"a": 1}], pa.struct([("a", pa.uint8())])),
+    "fixed_size_binary": pa.array([b"xy"], pa.binary(2)),
+    "list of null": pa.array([[None]], pa.list_(pa.null())),
+    "map": pa.array([[("k", None)]], pa.map_(pa.large_string(), pa.float32())),
+}
+
+
+@pytest.mark.parametrize("kind", KEPT)
+def test_shards_hold_what_they_would_without_the_store(folder: Folder, kind: str) -> None:
+    """What Parquet makes of a type of Arrow it does not make twice."""
+    metadata = {"owner": "someone"}
+    columns = {"prompt": ["p"], "response": ["r"], "x": KEPT[kind]}
+    table = pa.table(columns).replace_schema_metadata(metadata)
+    through = read(folder.write("x.arrow", table)).table
+    for name, content in (("1.parquet", table), ("2.parquet", through)):
+        pq.write_table(content, folder.root / name)
+    one, two = (pq.read_table(folder.root / name) for name in ("1.parquet", "2.parquet"))
+    assert one.schema.equals(two.schema)
+    assert one.equals(two)
+
+
+def test_dictionaries_of_many_blocks(folder: Folder) -> None:
+    """Each file and block may have another."""
+    words = [f"w{n}" for n in range(9000)]
+    for part in range(3):
+        table = pa.table({"prompt": words, "response": words, "x": words})
+        table = table.slice(part * 3000, 3000).set_column(
+            2, "x", pa.array(words[part * 3000 :][:3000]).dictionary_encode()
+        )
+        folder.write(f"{part}.arrow", table)
+    column = read(str(folder.root)).table["x"]
+    assert pa.types.is_dictionary(column.type)
+    assert column.to_pylist() == words

@@ -1,8 +1,6 @@
 """One pass over the files of a side: hashed, validated, numbered and written."""
 
-import io
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast
@@ -20,18 +18,15 @@ from tma_prep.rows.containers import Block, JsonBlock, TableBlock, read_blocks
 from tma_prep.rows.formats import BadRow, format_named, recognise_format, task_column_of
 from tma_prep.rows.hashed import HashedInput
 from tma_prep.rows.json_container import JsonRow
-from tma_prep.rows.json_schema import JsonSchema, table_of
+from tma_prep.rows.json_schema import JsonSchema
 from tma_prep.rows.opening import empty_input
 from tma_prep.rows.sample import SampleReader
+from tma_prep.rows.spool import Spool
 from tma_prep.rows.store import RowStoreWriter
 from tma_prep.rows.vectors import VectorColumn
 from tma_prep_schemas import FileEntry
 
 OnBadRow = Literal["fail", "skip"]
-
-_ROWS_AT_ONCE = 2048
-_BYTES_AT_ONCE = 8 << 20
-_SPOOL = ".spool.jsonl.zst"
 
 
 @dataclass(frozen=True)
@@ -153,27 +148,24 @@ class _Pass:
             found = self._read_all(lambda block, places, rows: _write(writer, block, places, rows))
             found.schema, found.files = self._columnar, writer.close()
             return found
-        spool = self._folder / _SPOOL
         numbers: list[NDArray[np.int64]] = []
-        # The types of a column are known when its last row was seen: until then rows wait as text.
-        with pa.output_stream(str(spool), compression="zstd") as stream:
+        with Spool(self._folder) as spool:
 
             def keep(block: Block, places: list[int], rows: NDArray[np.int64]) -> None:
                 assert isinstance(block, JsonBlock)
-                lines = [f"{json.dumps(block.rows[place])}\n" for place in places]
-                stream.write("".join(lines).encode("ascii"))
+                spool.write([block.rows[place] for place in places])
                 numbers.append(rows)
 
             found = self._read_all(keep)
-        found.schema = self._json.schema
-        texts = found.reader.kept_as_text(found.schema)
-        written = pa.schema([*found.schema, *(pa.field(name, pa.string()) for name in texts)])
-        writer = RowStoreWriter(self._folder, written)
-        rows = np.concatenate([np.empty(0, np.int64), *numbers])
-        for start, table in _spooled(spool, written, texts):
-            writer.write(rows[start : start + table.num_rows], table)
+            found.schema = self._json.schema
+            texts = found.reader.kept_as_text(found.schema)
+            written = pa.schema([*found.schema, *(pa.field(name, pa.string()) for name in texts)])
+            writer = RowStoreWriter(self._folder, written)
+            left = np.concatenate([np.empty(0, np.int64), *numbers])
+            for table in spool.tables(written, texts):
+                writer.write(left[: table.num_rows], table)
+                left = left[table.num_rows :]
         found.files = writer.close()
-        spool.unlink()
         return found
 
     def _read_all(self, keep: Callable[[Block, list[int], NDArray[np.int64]], None]) -> ReadRows:
@@ -286,23 +278,3 @@ def _write(
     assert isinstance(block, TableBlock)
     table = block.table
     writer.write(rows, table if len(places) == len(block) else table.take(pa.array(places)))
-
-
-def _spooled(
-    path: Path, schema: pa.Schema, texts: Mapping[str, str]
-) -> Iterator[tuple[int, pa.Table]]:
-    """Rows that waited as text, as tables, each with how many rows came before it."""
-    start, held_bytes = 0, 0
-    held: list[JsonRow] = []
-    with pa.input_stream(str(path), compression="zstd") as stream:
-        for line in io.BufferedReader(stream):
-            row = json.loads(line)
-            for name, column in texts.items():
-                row[name] = None if row.get(column) is None else str(row[column])
-            held.append(row)
-            held_bytes += len(line)
-            if len(held) == _ROWS_AT_ONCE or held_bytes >= _BYTES_AT_ONCE:
-                yield start, table_of(held, schema)
-                start, held, held_bytes = start + len(held), [], 0
-    if held:
-        yield start, table_of(held, schema)

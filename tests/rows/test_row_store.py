@@ -160,6 +160,24 @@ def test_names_are_as_the_row_wrote_them(
     assert table.column_names == ["prompt", "response", column]
 
 
+@pytest.mark.parametrize("ending", ["parquet", "arrow"])
+def test_what_a_file_says_of_its_columns_is_kept(folder: Folder, ending: str) -> None:
+    """Such as what `datasets` reads an image column by; of JSON there is nothing."""
+    fields = [
+        pa.field("prompt", pa.string(), nullable=False),
+        pa.field("response", pa.string(), metadata={"unit": "words"}),
+    ]
+    schema = pa.schema(fields, {"huggingface": "{}"})
+    table = pa.table([["p", "q"], ["r", None]], schema=schema)
+    store = stored(folder, folder.write(f"x.{ending}", table))
+    assert store.schema.equals(schema, check_metadata=True)
+    ((_, found),) = store.tables(np.array([0]))
+    assert found.schema.equals(schema, check_metadata=True)
+    lines = stored(Folder(folder.root / "lines"), folder.lines("x.jsonl", *ROWS[:2]))
+    assert lines.schema.metadata is None
+    assert [field.metadata for field in lines.schema] == [None] * 5
+
+
 def test_a_conversation_whose_objects_lack_keys(folder: Folder) -> None:
     """Absent keys come back as null, and mean the same."""
     said = {"role": ["user", "assistant"], "content": ["q", "a"]}

@@ -90,12 +90,13 @@ class RowStore:
 
     @functools.cached_property
     def schema(self) -> pa.Schema:
-        """The user's columns.
+        """The user's columns, and what their file says of them.
 
         Raises:
             ArtifactError: The first part cannot be read.
         """
-        return pa.schema([field for field in self._written if not field.name.startswith(PREFIX)])
+        fields = [field for field in self._written if not field.name.startswith(PREFIX)]
+        return pa.schema(fields, self._written.metadata)
 
     @functools.cached_property
     def _written(self) -> pa.Schema:

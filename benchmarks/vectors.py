@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchmarks.measure import say
-from tma_prep.artifact import MANIFEST, Workspace, read_manifest
+from tma_prep.artifact import MANIFEST, Workspace, read_manifest, sha256_of, write_manifest
 from tma_prep.embeddings.parts import PartsFolder
 from tma_prep.embeddings.store import EmbeddingStore, StoredRows
 from tma_prep.embeddings.unit import unit_vectors
-from tma_prep_schemas import EmbeddingsManifest, FileEntry, Source
+from tma_prep.rows import RowStore, open_rows
+from tma_prep.rows.store import RowStoreWriter
+from tma_prep_schemas import EmbeddingsManifest, FileEntry, InputFile, RowsManifest
 
 CENTRES = 300
 NOISE = 0.8
@@ -49,7 +52,8 @@ def workspace(folder: Path, rows: int, tests: int) -> Path:
         if not (at / MANIFEST).is_file():
             say(f"making {count:,} {side} vectors")
             at.parent.mkdir(parents=True, exist_ok=True)
-            _write(at, side, count)
+            store = _write_rows(Workspace(work).rows(side), side, count)
+            _write(at, side, count, store)
     return work
 
 
@@ -63,10 +67,38 @@ def open_store(work: Path, side: Side) -> EmbeddingStore:
     manifest = read_manifest(folder / MANIFEST, EmbeddingsManifest)
     if manifest is None:
         raise FileNotFoundError(folder)
-    return EmbeddingStore(folder, manifest)
+    return EmbeddingStore(folder, manifest, open_rows(Workspace(work), side))
 
 
-def _write(folder: Path, side: Side, rows: int) -> None:
+def _write_rows(folder: Path, side: Side, rows: int) -> RowStore:
+    """Rows whose prompts are their numbers."""
+    folder.mkdir(parents=True, exist_ok=True)
+    schema = pa.schema([("prompt", pa.string()), ("response", pa.string())])
+    writer = RowStoreWriter(folder, schema)
+    for start in range(0, rows, _ROWS_PER_PART):
+        numbers = np.arange(start, min(start + _ROWS_PER_PART, rows))
+        prompts = pa.array(numbers.tolist()).cast(pa.string())
+        responses = pa.array([""] * len(numbers))
+        writer.write(numbers, pa.table([prompts, responses], schema=schema))
+    manifest = RowsManifest(
+        tool_version="0",
+        libraries={},
+        config={},
+        rows=rows,
+        files=writer.close(),
+        side=side,
+        input_files=[InputFile(name="made-up", bytes=0, sha256="0" * 64, rows=rows)],
+        format="prompt-response",
+        task_column=None,
+        columns=[f"{column.name}: {column.type}" for column in schema],
+        skipped_rows=0,
+        skipped=None,
+    )
+    write_manifest(folder / MANIFEST, manifest)
+    return RowStore(folder, manifest)
+
+
+def _write(folder: Path, side: Side, rows: int, store: RowStore) -> None:
     parts = PartsFolder(folder, {}, rows_per_part=_ROWS_PER_PART, start_anew=True)
     first = 0
     for block in clustered(side, rows):
@@ -90,16 +122,14 @@ def _write(folder: Path, side: Side, rows: int) -> None:
         return EmbeddingsManifest(
             tool_version="0",
             libraries={},
-            config={},
+            config={"model": "none", "text": "both"},
+            inputs={f"rows/{side}": sha256_of(store.folder / MANIFEST)},
             rows=rows,
             files=files,
             instances=instances,
             side=side,
-            source=Source(files=[], format="flan", task_column=None, arrow_schema="", columns=[]),
             dimension=DIMENSION,
             encoder=None,
-            skipped_rows=0,
-            skipped=None,
             unique_texts=None,
             tokens=rows,
             tokens_lost=0,

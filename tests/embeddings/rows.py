@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from tma_prep.embeddings.parts import PartsFolder
 from tma_prep.embeddings.store import StoredRows
-from tma_prep_schemas import EmbeddingsManifest, FileEntry, Source
+from tma_prep.rows import RowStore
+from tma_prep_schemas import EmbeddingsManifest, FileEntry, InputFile, RowsManifest
 
 
 def some_rows(vectors: NDArray[np.float32]) -> StoredRows:
@@ -43,18 +44,35 @@ def manifest_of(
         rows=sum(entry.rows for entry in files),
         files=files,
         side="train",
-        source=Source(files=[], format="flan", task_column=None, arrow_schema="", columns=[]),
         dimension=dimension,
         instances=instances,
         encoder=None,
-        skipped_rows=0,
-        skipped=None,
         unique_texts=None,
         tokens=0,
         tokens_lost=0,
         truncated_rows=0,
         response_cut_rows=0,
     )
+
+
+def no_rows(folder: Path) -> RowStore:
+    """A row store of which no row is read."""
+    entry = FileEntry(file="part-00000.parquet", rows=1, bytes=1, sha256="0" * 64)
+    manifest = RowsManifest(
+        tool_version="0",
+        libraries={},
+        config={},
+        rows=1,
+        files=[entry],
+        side="train",
+        input_files=[InputFile(name="x.jsonl", bytes=1, sha256="0" * 64, rows=1)],
+        format="flan",
+        task_column=None,
+        columns=[],
+        skipped_rows=0,
+        skipped=None,
+    )
+    return RowStore(folder, manifest)
 
 
 def written(folder: Path, rows: StoredRows, rows_per_part: int, step: int) -> EmbeddingsManifest:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tma_prep.embeddings.known import halves_of, halves_of_column, known_texts
-from tma_prep.rows.text import text_id
+from tma_prep.rows import text_id
 
 texts = st.lists(st.sampled_from("abcdefgh"), max_size=30)
 

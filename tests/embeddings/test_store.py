@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tests.embeddings.rows import random_rows, some_rows, written
+from tests.embeddings.rows import no_rows, random_rows, some_rows, written
 from tma_prep.embeddings.store import EmbeddingStore
 from tma_prep.errors import ArtifactError
 from tma_prep_schemas import embeddings_schema
@@ -17,7 +17,7 @@ def test_everything_comes_back(tmp_path: Path, rows_per_part: int) -> None:
     """Rows, ids and vectors, in order and by place."""
     vectors = np.random.default_rng(0).standard_normal((11, 5)).astype(np.float32)
     manifest = written(tmp_path / "train", some_rows(vectors), rows_per_part, step=2)
-    store = EmbeddingStore(tmp_path / "train", manifest)
+    store = EmbeddingStore(tmp_path / "train", manifest, no_rows(tmp_path))
     assert len(manifest.files) == -(-11 // rows_per_part)
     assert store.shape == (11, 5)
     assert (np.concatenate(list(store.slices())) == vectors).all()
@@ -33,7 +33,7 @@ def test_what_goes_with_the_vectors_comes_back(tmp_path: Path, rows_per_part: in
     """Ids, tasks, tokens and what was cut, missing ones too; all of it or by place."""
     rows = random_rows(11)
     manifest = written(tmp_path / "train", rows, rows_per_part, step=1)
-    store = EmbeddingStore(tmp_path / "train", manifest)
+    store = EmbeddingStore(tmp_path / "train", manifest, no_rows(tmp_path))
     names = rows.instances.column_names
     assert manifest.instances.rows == 11
     assert store.instances(*names).to_pydict() == rows.instances.to_pydict()
@@ -67,9 +67,9 @@ def test_a_part_that_is_another_is_refused(tmp_path: Path) -> None:
     manifest = written(folder, random_rows(4), 2, step=4)
     (folder / "part-00001.arrow").write_bytes(b"no arrow")
     with pytest.raises(ArtifactError, match="part-00001.arrow: cannot be read"):
-        EmbeddingStore(folder, manifest)
+        EmbeddingStore(folder, manifest, no_rows(tmp_path))
     wrong = manifest.model_copy(
         update={"files": [manifest.files[0].model_copy(update={"rows": 3})]}
     )
     with pytest.raises(ArtifactError, match="part-00000.arrow: is not the part"):
-        EmbeddingStore(folder, wrong)
+        EmbeddingStore(folder, wrong, no_rows(tmp_path))

@@ -72,15 +72,26 @@ class Read:
     """All that a pass gave."""
 
     found: ReadRows
-    table: pa.Table
-    numbers: NDArray[np.int64]
+    whole: pa.Table
+
+    @property
+    def table(self) -> pa.Table:
+        """The user's columns."""
+        assert self.found.schema is not None
+        return self.whole.select(self.found.schema.names)
+
+    @property
+    def numbers(self) -> NDArray[np.int64]:
+        """Which row of the side each is."""
+        found: NDArray[np.int64] = self.whole.column("tma_row").to_numpy()
+        return found
 
     @property
     def instances(self) -> list[Sample]:
         """Every good row."""
-        names = [name for name in self.found.reader.columns if name in self.table.column_names]
+        names = [name for name in self.found.reader.columns_kept if name in self.whole.column_names]
         numbers = self.numbers.tolist()
-        rows = self.table.select(names).to_pylist()
+        rows = self.whole.select(names).to_pylist()
         return [self.found.reader.read(row, n) for n, row in zip(numbers, rows, strict=True)]
 
     @property
@@ -113,5 +124,4 @@ def read(
         assert found.schema is not None
         written = found.schema.append(pa.field("tma_row", pa.int64(), nullable=False))
         parts = [pq.ParquetFile(Path(folder) / entry.file).read() for entry in found.files]
-    whole = pa.concat_tables([written.empty_table(), *parts])
-    return Read(found, whole.drop_columns(["tma_row"]), whole.column("tma_row").to_numpy())
+    return Read(found, pa.concat_tables(parts) if parts else written.empty_table())

@@ -248,10 +248,10 @@ def test_a_bad_vector_is_told_with_its_row(folder: Folder) -> None:
     row = {"prompt": "p", "response": "r"}
     path = folder.lines("x.jsonl", {**row, "v": [1, 0]}, {**row, "v": [0, 0]}, {**row, "v": [0, 1]})
     with pytest.raises(InputError, match=r"x\.jsonl, row 1: `v` is all zeros"):
-        read(path, vectors=VectorColumn("v"))
-    found = read(path, vectors=VectorColumn("v"), on_bad_row="skip")
+        read(path, vectors_column="v")
+    found = read(path, vectors_column="v", on_bad_row="skip")
     assert [row.row for row in found.instances] == [0, 2]
     with pytest.raises(
         InputError, match=r"x\.jsonl: has no column `w` \(--vectors-column\); check"
     ):
-        read(path, vectors=VectorColumn("w"))
+        read(path, vectors_column="w")

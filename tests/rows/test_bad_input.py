@@ -95,7 +95,7 @@ def test_a_bad_line_stops_or_is_skipped(folder: Folder, case: str) -> None:
     assert [(row.row, row.prompt) for row in found.instances] == [(0, "first"), (2, "last")]
     assert [bad.row for bad in found.skipped] == [1]
     assert re.search(message, found.skipped[0].reason)
-    assert found.skipped[0].place == f"{path}, row 1"
+    assert (found.skipped[0].file, found.skipped[0].row_in_file) == ("pool.jsonl", 1)
     found.skipped[0].reason.encode("utf-8")
     assert found.table.to_pylist() == [json.loads(FIRST), json.loads(LAST)]
 

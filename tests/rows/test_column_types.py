@@ -12,7 +12,6 @@ import pytest
 
 from tests.rows.folder import Folder, as_table, read
 from tma_prep.rows.containers import read_blocks
-from tma_prep.rows.pool import InstancePool
 from tma_prep.rows.sources import find_files
 
 PAIR = [pa.field("prompt", pa.string()), pa.field("response", pa.string())]
@@ -50,13 +49,12 @@ def test_what_polars_writes_by_default(folder: Folder, compression: str) -> None
     assert "string_view" in str(pa.ipc.open_file(str(path)).schema)
     found = read(str(path))
     assert found.exchanges == list(zip(frame["prompt"], frame["response"], strict=True))
-    assert "view" not in str(found.pool.schema)
-    assert found.pool.schema.field("prompt").type == pa.large_string()
-    assert found.pool.schema.field("blob").type == pa.large_binary()
+    assert "view" not in str(found.table.schema)
+    assert found.table.schema.field("prompt").type == pa.large_string()
+    assert found.table.schema.field("blob").type == pa.large_binary()
     assert found.table.to_pylist() == frame.to_arrow().to_pylist()
     kept = np.array([0, 7, 2047, 2048, 4999])
-    parts = [table for _, table in found.pool.tables(found.pool.schema, kept)]
-    pq.write_table(pa.concat_tables(parts), folder.root / "out.parquet")
+    pq.write_table(found.table.take(pa.array(kept)), folder.root / "out.parquet")
     assert pl.read_parquet(folder.root / "out.parquet").equals(frame[kept.tolist()])
 
 
@@ -136,11 +134,11 @@ def test_parts_without_rows(folder: Folder, ending: str, empty: tuple[int, ...])
         content = table.slice(0, 0) if part in empty else table
         folder.write(f"part-{part}.{ending}", content)
     found = read(str(folder.root))
-    assert found.pool.rows_by_file == [0 if part in empty else 2 for part in range(3)]
+    assert [one.rows for one in found.found.inputs] == [
+        0 if part in empty else 2 for part in range(3)
+    ]
     assert [row.row for row in found.instances] == list(range(6 - 2 * len(empty)))
     assert found.table.equals(pa.concat_tables([table] * (3 - len(empty))))
-    kept = np.array([row.row for row in found.instances])
-    assert list(found.pool.instances(kept)) == found.instances
 
 
 def test_no_part_with_a_row(folder: Folder) -> None:
@@ -188,5 +186,49 @@ def test_the_trial_is_made_once_a_type(folder: Folder) -> None:
     """A thousand columns open quickly."""
     table = pa.table({"prompt": ["p"], "response": ["r"], **{f"c{n}": [n] for n in range(1000)}})
     path = folder.write("x.parquet", table)
-    pool = InstancePool(find_files([path]), format_name=None, task_column=None)
-    assert len(pool.schema) == 1002
+    assert read(path).table.num_columns == 1002
+
+
+KEPT = {
+    "time32[s]": pa.array([1], pa.time32("s")),
+    "timestamp[s]": pa.array([1], pa.timestamp("s")),
+    "timestamp[ns, tz]": pa.array([1], pa.timestamp("ns", "Europe/Berlin")),
+    "date64": pa.array([86_400_000], pa.date64()),
+    "duration": pa.array([1], pa.duration("us")),
+    "large_list": pa.array([["x", None]], pa.large_list(pa.string())),
+    "decimal256": pa.array([1], pa.decimal256(50, 2)),
+    "dictionary of int8": pa.DictionaryArray.from_arrays(pa.array([0], pa.int8()), ["x"]),
+    "ordered dictionary": pa.DictionaryArray.from_arrays(pa.array([0]), ["x"], ordered=True),
+    "uint8 in a struct": pa.array([{"a": 1}], pa.struct([("a", pa.uint8())])),
+    "fixed_size_binary": pa.array([b"xy"], pa.binary(2)),
+    "list of null": pa.array([[None]], pa.list_(pa.null())),
+    "map": pa.array([[("k", None)]], pa.map_(pa.large_string(), pa.float32())),
+}
+
+
+@pytest.mark.parametrize("kind", KEPT)
+def test_shards_hold_what_they_would_without_the_store(folder: Folder, kind: str) -> None:
+    """What Parquet makes of a type of Arrow it does not make twice."""
+    metadata = {"owner": "someone"}
+    columns = {"prompt": ["p"], "response": ["r"], "x": KEPT[kind]}
+    table = pa.table(columns).replace_schema_metadata(metadata)
+    through = read(folder.write("x.arrow", table)).table
+    for name, content in (("1.parquet", table), ("2.parquet", through)):
+        pq.write_table(content, folder.root / name)
+    one, two = (pq.read_table(folder.root / name) for name in ("1.parquet", "2.parquet"))
+    assert one.schema.equals(two.schema)
+    assert one.equals(two)
+
+
+def test_dictionaries_of_many_blocks(folder: Folder) -> None:
+    """Each file and block may have another."""
+    words = [f"w{n}" for n in range(9000)]
+    for part in range(3):
+        table = pa.table({"prompt": words, "response": words, "x": words})
+        table = table.slice(part * 3000, 3000).set_column(
+            2, "x", pa.array(words[part * 3000 :][:3000]).dictionary_encode()
+        )
+        folder.write(f"{part}.arrow", table)
+    column = read(str(folder.root)).table["x"]
+    assert pa.types.is_dictionary(column.type)
+    assert column.to_pylist() == words

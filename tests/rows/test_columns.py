@@ -10,7 +10,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.rows.folder import Folder, json_lines, read
-from tma_prep.rows.pool import InstancePool, stored_schema
 from tma_prep.rows.sources import find_files
 
 P: dict[str, object] = {"prompt": "p", "response": "r"}
@@ -56,28 +55,8 @@ def test_every_type_survives(folder: Folder, ending: str) -> None:
     if ending == "parquet":
         table = pq.read_table(path)
     found = read(path)
-    assert found.pool.schema.equals(table.schema)
+    assert found.found.schema is not None and found.found.schema.equals(table.schema)
     assert found.table.equals(table)
-    kept = np.array([0, 1, 2047, 2048, 5999])
-    parts = list(found.pool.tables(found.pool.schema, kept))
-    assert np.concatenate([rows for rows, _ in parts]).tolist() == kept.tolist()
-    assert pa.concat_tables([part for _, part in parts]).equals(table.take(pa.array(kept)))
-
-
-@pytest.mark.parametrize("ending", ["parquet", "jsonl"])
-def test_a_pool_from_its_manifest_gives_the_same_columns(folder: Folder, ending: str) -> None:
-    """`Source` holds all that is needed to read the input again."""
-    rows = [{**P, "x": n, "source": "s", "l": [{"a": 1.5}]} for n in range(3)]
-    content = _typed_table(3) if ending == "parquet" else json_lines(rows)
-    found = read(folder.write(f"x.{ending}", content))
-    source = found.pool.source([(1, "0" * 64)])
-    again = InstancePool.from_source(source)
-    assert stored_schema(source).equals(found.pool.schema)
-    assert again.format.name == found.pool.format.name
-    assert again.task_column == found.pool.task_column
-    tables = [table for _, table in again.tables(stored_schema(source), np.arange(3))]
-    assert pa.concat_tables(tables).equals(found.table)
-    assert source.columns[0] == f"prompt: {found.pool.schema.field('prompt').type}"
 
 
 def test_several_files_of_one_schema(folder: Folder) -> None:
@@ -162,7 +141,7 @@ def test_a_bad_row_has_no_say_in_the_types(folder: Folder) -> None:
 def test_ids_become_the_instance_names(folder: Folder) -> None:
     """An `id` of any type, as text; none where it is null."""
     path = folder.lines("x.jsonl", {**P, "id": 7}, {**P, "id": None})
-    assert [row.name for row in read(path).instances] == ["7", None]
+    assert [row.id for row in read(path).instances] == ["7", None]
 
 
 def test_the_input_is_not_touched(folder: Folder) -> None:

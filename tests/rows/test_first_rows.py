@@ -5,7 +5,6 @@ import json
 import pytest
 
 from tests.rows.folder import Folder, json_lines, read
-from tma_prep.rows.vectors import VectorColumn
 
 GOOD: dict[str, object] = {"prompt": "p", "response": "r", "v": [1.0, 2.0]}
 
@@ -15,7 +14,7 @@ def test_a_first_block_without_a_good_row(folder: Folder, bad: str) -> None:
     """Later blocks name the columns; without `skip` the first row is what is wrong."""
     path = folder.write("x.jsonl", f"{bad}\n" * 5000 + json_lines([GOOD]))
     assert "x.jsonl, row 0: (line 1) " in folder.error(path)
-    found = read(path, on_bad_row="skip", vectors=VectorColumn("v"))
+    found = read(path, on_bad_row="skip", vectors_column="v")
     assert [row.row for row in found.instances] == [5000]
     assert len(found.skipped) == 5000
     assert found.table.to_pylist() == [GOOD]

@@ -5,7 +5,6 @@ import json
 from collections.abc import Callable
 
 import datasets
-import numpy as np
 import pyarrow as pa
 import pyarrow.ipc
 import pytest
@@ -14,7 +13,7 @@ import zstandard
 from tests.rows.folder import Folder, Rows, as_table, json_lines, read
 from tma_prep.errors import InputError, OptionError
 from tma_prep.rows.formats import FORMATS
-from tma_prep.rows.pool import InstancePool
+from tma_prep.rows.reading import ReadOptions, read_files
 from tma_prep.rows.sources import find_files
 
 Exchanges = list[tuple[str, str]]
@@ -236,10 +235,10 @@ def test_same_instances_from_every_container(folder: Folder, case: str, containe
     """Format, prompt and response are the same, and rows are numbered from 0 without gaps."""
     name, rows, expected = ROWS[case]
     found = read(CONTAINERS[container](folder, rows))
-    assert found.pool.format.name == name
+    assert found.found.reader.format.name == name
     assert found.exchanges == expected
     assert [row.row for row in found.instances] == list(range(len(rows)))
-    assert sum(found.pool.rows_by_file) == len(rows)
+    assert sum(one.rows for one in found.found.inputs) == len(rows)
 
 
 def test_every_format_is_tested() -> None:
@@ -265,7 +264,7 @@ def test_natural_instructions_task_file(folder: Folder) -> None:
             ("Add the numbers.\nAnswer in digits.\n\n4 5", "9"),
         ]
         assert [row.task for row in found.instances] == ["task001_add"] * 2
-        assert [row.name for row in found.instances] == ["t-1", "t-2"]
+        assert [row.id for row in found.instances] == ["t-1", "t-2"]
 
 
 def test_a_named_format_is_used_where_several_fit(folder: Folder) -> None:
@@ -304,14 +303,10 @@ def test_rows_are_numbered_over_files_in_the_order_given(folder: Folder) -> None
         (6, "a1"),
     ]
     assert [row.row for row in found.skipped] == [1]
-    assert found.pool.rows_by_file == [3, 2, 2]
-    assert [
-        path.name.partition(".")[0] for path in read(str(folder.root), on_bad_row="skip").pool.files
-    ] == [
-        "a",
-        "b",
-        "c",
-    ]
+    assert [one.rows for one in found.found.inputs] == [3, 2, 2]
+    assert [(bad.file, bad.row_in_file) for bad in found.skipped] == [("b.jsonl", 1)]
+    whole = read(str(folder.root), on_bad_row="skip")
+    assert [row.prompt for row in whole.instances] == ["a0", "a1", "b0", "b2", "c0", "c1"]
 
 
 @pytest.mark.parametrize(
@@ -346,12 +341,12 @@ def test_a_named_task_column_must_be_there(folder: Folder) -> None:
 
 @pytest.mark.parametrize("ending", ["jsonl", "parquet"])
 def test_an_optional_task_column_may_be_absent(folder: Folder, ending: str) -> None:
-    """There is no task then, nor when the pool is opened again from its manifest."""
+    """There is no task then, nor one from the usual columns."""
     rows: Rows = [{"prompt": "p", "response": "r", "source": "s"}]
     content = json_lines(rows) if ending == "jsonl" else as_table(rows)
     files = find_files([folder.write(f"x.{ending}", content)])
     for wanted, task in (("topic", None), ("source", "s")):
-        pool = InstancePool(files, format_name=None, task_column=wanted, task_optional=True)
-        assert [row.task for batch in pool.batches() for row in batch.instances] == [task]
-        again = InstancePool.from_source(pool.source([(1, "0" * 64)]))
-        assert [row.task for row in again.instances(np.array([0]))] == [task]
+        options = ReadOptions(task_column=wanted, task_optional=True)
+        reader = read_files(files, folder.root, options).reader
+        assert reader.read(rows[0], 0).task == task
+        assert reader.task_column == (None if task is None else wanted)

@@ -90,7 +90,7 @@ def test_rows_of_many_shapes(folder: Folder) -> None:
     assert found.table.column("m").to_pylist()[7]["k7"] == 7
     flags = [{**P, **{f"f{bit}": 1 for bit in range(13) if n >> bit & 1}} for n in range(6000)]
     found = read(folder.lines("y.jsonl", *flags))
-    assert found.pool.schema.names == ["prompt", "response", *(f"f{bit}" for bit in range(13))]
+    assert found.table.schema.names == ["prompt", "response", *(f"f{bit}" for bit in range(13))]
     assert [row["f12"] for row in found.table.to_pylist()].count(1) == 6000 - 4096
 
 
@@ -101,4 +101,4 @@ def test_a_row_that_misfits_leaves_no_column(folder: Folder) -> None:
         on_bad_row="skip",
     )
     assert [bad.row for bad in found.skipped] == [1]
-    assert found.pool.schema.field("new").type == "string"
+    assert found.table.schema.field("new").type == "string"

@@ -24,7 +24,7 @@ from tests.conftest import BUCKET
 from tests.rows.folder import Folder, json_lines, read
 from tma_prep.errors import InputError
 from tma_prep.remote import any_path
-from tma_prep.rows.pool import InstancePool
+from tma_prep.rows.reading import ReadOptions, read_files
 from tma_prep.rows.sources import find_files
 
 pytest.importorskip("s3fs", reason="the extra s3 is not installed")
@@ -112,14 +112,13 @@ def test_folders_are_in_the_order_of_local_ones(s3: Any, folder: Folder) -> None
 
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_odd_names(s3: Any, name: str) -> None:  # noqa: ANN401
-    """By name, by folder, and through a manifest."""
+    """By name and by folder."""
     s3.put_object(Bucket=BUCKET, Key=f"odd/{name}/{name}", Body=json_lines(ROWS).encode())
     url = f"s3://{BUCKET}/odd/{name}"
     (found,) = find_files([url])
     assert str(found) == f"{url}/{name}"
-    pool = read(str(found)).pool
-    again = InstancePool.from_source(pool.source([(1, "0" * 64)]))
-    assert again.files == pool.files and len(list(again.batches())) == 1
+    assert any_path(str(found)) == found
+    assert len(read(str(found)).instances) == len(ROWS)
 
 
 def test_a_saved_dataset(s3: Any, tmp_path: Path) -> None:  # noqa: ANN401
@@ -131,12 +130,12 @@ def test_a_saved_dataset(s3: Any, tmp_path: Path) -> None:  # noqa: ANN401
     assert [row[0] for row in read(f"{url}/train").exchanges] == [row["prompt"] for row in ROWS]
 
 
-def test_columns_that_are_not_needed_are_not_fetched(
+def test_how_much_of_a_file_is_fetched(
     s3: Any,  # noqa: ANN401
     folder: Folder,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A Parquet file is read in ranges."""
+    """JSON once; Parquet once in ranges, which have no order, and once for its SHA-256."""
     wide = pa.table(
         {
             "prompt": [row["prompt"] for row in ROWS],
@@ -146,6 +145,8 @@ def test_columns_that_are_not_needed_are_not_fetched(
     )
     path = folder.root / "wide.parquet"
     pq.write_table(wide, path, compression="none", use_dictionary=False)
+    lines = folder.root / "long.jsonl"
+    lines.write_text(json_lines([{**row, "x": "y" * 99_000} for row in ROWS]), encoding="utf-8")
     url = put(s3, folder.root, "wide")
     import s3fs.core
 
@@ -158,34 +159,41 @@ def test_columns_that_are_not_needed_are_not_fetched(
         return data
 
     monkeypatch.setattr(s3fs.core.S3File, "_fetch_range", counted)
-    pool = InstancePool(find_files([url]), format_name=None, task_column=None)
-    assert sum(len(batch.instances) for batch in pool.batches()) == len(ROWS)
-    assert sum(fetched) < path.stat().st_size // 10
+    assert len(read(f"{url}/long.jsonl").instances) == len(ROWS)
+    assert sum(fetched) == lines.stat().st_size
+    fetched.clear()
+    assert len(read(f"{url}/wide.parquet").instances) == len(ROWS)
+    assert sum(fetched) < path.stat().st_size * 2.1
 
 
-def test_a_file_that_changes_under_the_reader(s3: Any) -> None:  # noqa: ANN401
+def test_a_file_that_changes_under_the_reader(s3: Any, tmp_path: Path) -> None:  # noqa: ANN401
     """It is refused, and not read half old, half new."""
     line = json_lines([{"prompt": "p" * 1000, "response": "r"}]).encode()
     s3.put_object(Bucket=BUCKET, Key="moving.jsonl", Body=line * 30_000)
-    pool = InstancePool(
-        find_files([f"s3://{BUCKET}/moving.jsonl"]), format_name=None, task_column=None
-    )
-    batches = pool.batches()
-    next(batches)
-    s3.put_object(Bucket=BUCKET, Key="moving.jsonl", Body=line.upper() * 30_000)
+    done: list[int] = []
+
+    def advance(rows: int) -> None:
+        if not done:
+            s3.put_object(Bucket=BUCKET, Key="moving.jsonl", Body=line.upper() * 30_000)
+        done.append(rows)
+
+    files = find_files([f"s3://{BUCKET}/moving.jsonl"])
     with pytest.raises(InputError, match=r"moving.jsonl: changed while it was read; run"):
-        list(batches)
+        read_files(files, tmp_path, ReadOptions(), advance)
+    assert 0 < sum(done) < 30_000
 
 
 MEASURED = """
-import resource, sys
-from tma_prep.rows import InstancePool, find_files
+import resource, sys, tempfile
+from pathlib import Path
+from tma_prep.rows.reading import ReadOptions, read_files
+from tma_prep.rows.sources import find_files
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 small, large = sys.argv[1:]
 for url in (small, large):
-    pool = InstancePool(find_files([url]), format_name=None, task_column=None)
-    rows = sum(len(batch.instances) for batch in pool.batches())
-    print(rows, peak())
+    with tempfile.TemporaryDirectory() as folder:
+        read = read_files(find_files([url]), Path(folder), ReadOptions())
+    print(read.rows, peak())
 """
 
 
@@ -213,7 +221,7 @@ def test_memory_does_not_grow_with_the_file(
     )
     (_, before), (count, after) = (line.split() for line in done.stdout.splitlines())
     assert int(count) == len(rows)
-    assert int(after) - int(before) < 80_000  # KiB: blocks read ahead, and one of rows
+    assert int(after) - int(before) < 80_000  # KiB: blocks read ahead, one of rows, and a row group
 
 
 def test_the_plainest_web_server(web: tuple[Path, str]) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tma_prep.rows.text import TextPart, render, text_id
+from tma_prep.rows.sample import Sample, TextPart, text_id
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,9 @@ from tma_prep.rows.text import TextPart, render, text_id
 )
 def test_parts(response: str, part: TextPart, text: tuple[str, str]) -> None:
     """An empty response gives the prompt alone, whichever part is asked for."""
-    assert render("p", response, part) == text
+    sample = Sample(0, "p", response, None, None)
+    assert sample.embedded(part) == text
+    assert sample.text_id(part) == text_id("".join(text))
 
 
 def test_ids() -> None:

@@ -153,9 +153,13 @@ def _turns(row: Row, column: str) -> Sequence[object]:
     turns = row[column]
     if isinstance(turns, Mapping):
         # Hugging Face `datasets` stores a Sequence of objects as an object of lists.
-        keys, columns = list(turns), list(turns.values())
-        if columns and all(isinstance(values, list) for values in columns):
-            return [dict(zip(keys, values, strict=False)) for values in zip(*columns, strict=False)]
+        # A key that other rows have is null.
+        lists = {key: values for key, values in turns.items() if values is not None}
+        if lists and all(isinstance(values, list) for values in lists.values()):
+            return [
+                dict(zip(lists, values, strict=False))
+                for values in zip(*lists.values(), strict=False)
+            ]
     if not isinstance(turns, Sequence) or isinstance(turns, str):
         raise BadRow(f"`{column}` must be a list of messages")
     return turns

@@ -29,7 +29,9 @@ class HashedInput:
         return self.path.stat()  # type: ignore[return-value]
 
     def open(self, mode: str = "rb") -> io.BufferedReader:
-        """Its bytes as a stream."""
+        """Its bytes as a stream, from the first on."""
+        if self._stream is not None:
+            self._stream.let_go()
         self._stream = _HashingStream(self.path.open("rb"))
         return io.BufferedReader(self._stream, _BYTES_AT_ONCE)
 
@@ -59,6 +61,9 @@ class _HashingStream(io.RawIOBase):
         buffer[: len(data)] = data
         return len(data)
 
+    def let_go(self) -> None:
+        self._stream.close()
+
     def close(self) -> None:
         # The file stays open until its end was hashed.
         return
@@ -68,5 +73,5 @@ class _HashingStream(io.RawIOBase):
             data = self._stream.read(_BYTES_AT_ONCE)
             self._digest.update(data)
             self._ended = not data
-        self._stream.close()
+        self.let_go()
         return self._digest.hexdigest()

@@ -1,9 +1,6 @@
 """One pass over the files of a side: hashed, validated, numbered and written."""
 
-import io
-import itertools
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast
@@ -21,17 +18,15 @@ from tma_prep.rows.containers import Block, JsonBlock, TableBlock, read_blocks
 from tma_prep.rows.formats import BadRow, format_named, recognise_format, task_column_of
 from tma_prep.rows.hashed import HashedInput
 from tma_prep.rows.json_container import JsonRow
-from tma_prep.rows.json_schema import JsonSchema, table_of
+from tma_prep.rows.json_schema import JsonSchema
 from tma_prep.rows.opening import empty_input
 from tma_prep.rows.sample import SampleReader
+from tma_prep.rows.spool import Spool
 from tma_prep.rows.store import RowStoreWriter
 from tma_prep.rows.vectors import VectorColumn
 from tma_prep_schemas import FileEntry
 
 OnBadRow = Literal["fail", "skip"]
-
-_ROWS_AT_ONCE = 2048
-_SPOOL = ".spool.jsonl.zst"
 
 
 @dataclass(frozen=True)
@@ -153,25 +148,24 @@ class _Pass:
             found = self._read_all(lambda block, places, rows: _write(writer, block, places, rows))
             found.schema, found.files = self._columnar, writer.close()
             return found
-        spool = self._folder / _SPOOL
         numbers: list[NDArray[np.int64]] = []
-        # The types of a column are known when its last row was seen: until then rows wait as text.
-        with pa.output_stream(str(spool), compression="zstd") as stream:
+        with Spool(self._folder) as spool:
 
             def keep(block: Block, places: list[int], rows: NDArray[np.int64]) -> None:
                 assert isinstance(block, JsonBlock)
-                lines = [f"{json.dumps(block.rows[place])}\n" for place in places]
-                stream.write("".join(lines).encode("ascii"))
+                spool.write([block.rows[place] for place in places])
                 numbers.append(rows)
 
             found = self._read_all(keep)
-        found.schema = self._json.schema
-        writer = RowStoreWriter(self._folder, found.schema)
-        rows = np.concatenate([np.empty(0, np.int64), *numbers])
-        for start, table in _spooled(spool, found.schema):
-            writer.write(rows[start : start + table.num_rows], table)
+            found.schema = self._json.schema
+            texts = found.reader.kept_as_text(found.schema)
+            written = pa.schema([*found.schema, *(pa.field(name, pa.string()) for name in texts)])
+            writer = RowStoreWriter(self._folder, written)
+            left = np.concatenate([np.empty(0, np.int64), *numbers])
+            for table in spool.tables(written, texts):
+                writer.write(left[: table.num_rows], table)
+                left = left[table.num_rows :]
         found.files = writer.close()
-        spool.unlink()
         return found
 
     def _read_all(self, keep: Callable[[Block, list[int], NDArray[np.int64]], None]) -> ReadRows:
@@ -192,10 +186,11 @@ class _Pass:
                     self._check_columns(block.columns, path)
                     checked = True
                 places, bad = self._judged(block, path)
-                if self._reader is None and first_bad is None and bad:
+                if bad and first_bad is None:
                     first_bad = bad[0].error(path)
-                if bad and self._options.on_bad_row == "fail" and self._reader is not None:
-                    raise bad[0].error(path)
+                # What the columns are tells more than what is wrong with a row before them.
+                if first_bad and self._options.on_bad_row == "fail" and self._reader is not None:
+                    raise first_bad
                 skipped += bad
                 if places:
                     keep(block, places, np.array(places) + self._first_row + block.first_row)
@@ -212,8 +207,6 @@ class _Pass:
             others = len(self._files) - 1
             also = f", and so are the {others} files after it" if others else ""
             raise InputError(f"{self._files[0]}: is empty{also}; it must hold at least one row")
-        if first_bad is not None and self._options.on_bad_row == "fail":
-            raise first_bad
         return ReadRows(self._reader, inputs, skipped)
 
     def _recognise(self, columns: Sequence[str], path: AnyPath) -> None:
@@ -254,7 +247,8 @@ class _Pass:
             try:
                 if isinstance(row, BadRow):
                     raise row
-                assert self._reader is not None, "a row that is no bad one has columns"
+                if self._reader is None:
+                    raise BadRow("must be a JSON object with named columns")
                 self._reader.read(row, in_file)
                 if self._vectors is not None:
                     self._vectors.read(row.get(self._vectors.name))
@@ -284,13 +278,3 @@ def _write(
     assert isinstance(block, TableBlock)
     table = block.table
     writer.write(rows, table if len(places) == len(block) else table.take(pa.array(places)))
-
-
-def _spooled(path: Path, schema: pa.Schema) -> Iterator[tuple[int, pa.Table]]:
-    """Rows that waited as text, as tables, each with how many rows came before it."""
-    start = 0
-    with pa.input_stream(str(path), compression="zstd") as stream:
-        lines = io.BufferedReader(stream)
-        while batch := list(itertools.islice(lines, _ROWS_AT_ONCE)):
-            yield start, table_of([json.loads(line) for line in batch], schema)
-            start += len(batch)

@@ -4,9 +4,14 @@ import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
+import pyarrow as pa
+
 from tma_prep.rows.formats import BadRow, InstanceFormat, Message, Row
+from tma_prep_schemas import PREFIX
 
 TextPart = Literal["both", "prompt", "response"]
+
+_TEXT_OF = f"{PREFIX}text_of_"
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,28 @@ class SampleReader:
         named = [*self.format.columns, *self.format.optional, "id", self.task_column]
         return list(dict.fromkeys(name for name in named if name is not None))
 
+    @property
+    def columns_kept(self) -> list[str]:
+        """The same, and the columns of the store that hold text for some of them."""
+        return [*self.columns, *(f"{_TEXT_OF}{name}" for name in self._named_by())]
+
+    def kept_as_text(self, schema: pa.Schema) -> dict[str, str]:
+        """Columns of JSON whose text is not that of their Arrow values.
+
+        7 beside 7.5 becomes 7.0, and an object gets the keys that it lacks.
+
+        Returns:
+            Their names, by those of the columns that keep the text of each row.
+        """
+        return {
+            f"{_TEXT_OF}{name}": name
+            for name in self._named_by()
+            if name in schema.names and not _is_plain(schema.field(name).type)
+        }
+
+    def _named_by(self) -> list[str]:
+        return [name for name in ("id", self.task_column) if name is not None]
+
     def read(self, row: Row, number: int) -> Sample:
         """The row as a sample with this number.
 
@@ -90,8 +117,8 @@ class SampleReader:
                 text.encode("utf-8")
             except UnicodeEncodeError as error:
                 raise BadRow("holds half a surrogate pair, which is not text; mend it") from error
-        task = row.get(self.task_column) if self.task_column else None
-        name = row.get("id")
+        task = _kept(row, self.task_column) if self.task_column else None
+        name = _kept(row, "id")
         return Sample(
             row=number,
             prompt=prompt,
@@ -110,3 +137,11 @@ class SampleReader:
             return self.format.conversation.messages(row)
         prompt, response = self.format.exchange(row)
         return [Message("user", prompt, {}), Message("assistant", response, {})]
+
+
+def _kept(row: Row, column: str) -> object:
+    return row.get(f"{_TEXT_OF}{column}", row.get(column))
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind))

@@ -124,7 +124,12 @@ def take_in(
     replace = options.overwrite or options.update
     found = _finished(folder, replace=options.overwrite)
     log = _read_log(folder)
-    if found is not None and log is not None and log.named == named and _all_gone(log):
+    if (
+        found is not None
+        and log is not None
+        and log.named == named
+        and _all_gone(log, replace=replace)
+    ):
         _refuse_other_options(folder, found, config, replace=replace)
         progress.note(f"{side}: the input files are gone; the rows that were read are reused")
         return SideRows(RowStore(folder, found), reused=True, inputs_gone=True)
@@ -221,16 +226,19 @@ def _finished(folder: Path, *, replace: bool) -> RowsManifest | None:
     return manifest
 
 
-def _same_options(found: RowsManifest, config: dict[str, Option]) -> bool:
-    """Whether the options lead to the same rows; bad ones do not matter where there were none."""
-    ignored = {"on_bad_row"} if not found.skipped_rows else set()
-    return all(found.config.get(key) == config[key] for key in config if key not in ignored)
+def _other_options(found: RowsManifest, config: dict[str, Option]) -> list[str]:
+    """Options that lead to other rows; what becomes of bad ones matters where there were some."""
+    return [
+        name
+        for name in config
+        if found.config.get(name) != config[name] and (name != "on_bad_row" or found.skipped_rows)
+    ]
 
 
 def _refuse_other_options(
     folder: Path, found: RowsManifest, config: dict[str, Option], *, replace: bool
 ) -> None:
-    if _same_options(found, config):
+    if not _other_options(found, config):
         return
     remedy = "put them back" if replace else f"put them back, and {_UPDATE}"
     raise ArtifactError(
@@ -251,7 +259,7 @@ def _is_same(
 
     Whether the files moved does not matter, nor their names: their content and order do.
     """
-    if not _same_options(found, config) or len(files) != len(found.input_files):
+    if _other_options(found, config) or len(files) != len(found.input_files):
         return False
     states = [file_state(path) for path in files]
     if [size for size, _ in states] != [file.bytes for file in found.input_files]:
@@ -278,11 +286,8 @@ def _difference(
     options = [
         f"--{name.replace('_', '-')} was {found.config.get(name) or 'unset'}, "
         f"now {config[name] or 'unset'}"
-        for name in config
-        if found.config.get(name) != config[name] and not (name == "on_bad_row")
+        for name in _other_options(found, config)
     ]
-    if not options and found.config.get("on_bad_row") != config["on_bad_row"]:
-        options = [f"--on-bad-row was {found.config.get('on_bad_row')}, now {config['on_bad_row']}"]
     before = [file.name for file in found.input_files]
     now = [path.name for path in files]
     if files and before != now:
@@ -307,16 +312,19 @@ def _absolute(patterns: Sequence[str]) -> list[str]:
     ]
 
 
-def _all_gone(log: _Log) -> bool:
+def _all_gone(log: _Log, *, replace: bool) -> bool:
     """Whether none of the files is there any more.
 
     Raises:
-        InputError: Some are, and some are not.
+        InputError: Some are, and some are not, and the rows are not to be replaced.
     """
     gone = [file.path for file in log.files if not _is_there(file.path)]
     if gone and len(gone) < len(log.files):
+        if replace:
+            return False
         raise InputError(
-            f"{gone[0]}: is not there any more, and other input files are; put it back"
+            f"{gone[0]}: is not there any more, and other input files are; put it back, or "
+            f"{_UPDATE}"
         )
     return bool(gone)
 

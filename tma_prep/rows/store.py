@@ -14,7 +14,7 @@ from tma_prep.errors import ArtifactError
 from tma_prep.parquet import UNREADABLE, unreadable
 from tma_prep.rows.formats import format_named
 from tma_prep.rows.sample import Sample, SampleReader
-from tma_prep_schemas import ROW, FileEntry, RowsManifest
+from tma_prep_schemas import PREFIX, ROW, FileEntry, RowsManifest
 
 _ROWS_A_GROUP = 8192
 _BYTES_A_GROUP = 32 << 20
@@ -30,7 +30,7 @@ class RowStoreWriter:
 
         Args:
             folder: Where the parts go.
-            schema: The user's columns.
+            schema: The user's columns, and what `SampleReader.kept_as_text` adds to them.
         """
         self._folder = folder
         self._schema = schema.append(pa.field(ROW, pa.int64(), nullable=False))
@@ -90,13 +90,18 @@ class RowStore:
 
     @functools.cached_property
     def schema(self) -> pa.Schema:
-        """The user's columns.
+        """The user's columns, and what their file says of them.
 
         Raises:
             ArtifactError: The first part cannot be read.
         """
-        whole = self._open(self.folder / self.manifest.files[0].file).schema_arrow
-        return pa.schema([field for field in whole if field.name != ROW])
+        fields = [field for field in self._written if not field.name.startswith(PREFIX)]
+        return pa.schema(fields, self._written.metadata)
+
+    @functools.cached_property
+    def _written(self) -> pa.Schema:
+        with self._open(self.folder / self.manifest.files[0].file) as first:
+            return first.schema_arrow
 
     def samples(self, rows: NDArray[np.int64] | None = None) -> Iterator[Sample]:
         """Stream samples.
@@ -107,9 +112,7 @@ class RowStore:
         Raises:
             ArtifactError: A part is damaged, or holds no such row.
         """
-        names = set(self.schema.names)
-        columns = [name for name in self.reader.columns if name in names]
-        for numbers, table in self._tables(rows, columns):
+        for numbers, table in self._tables(rows, self._there(self.reader.columns_kept)):
             for number, row in zip(numbers.tolist(), table.to_pylist(), strict=True):
                 yield self.reader.read(row, number)
 
@@ -119,9 +122,8 @@ class RowStore:
         Args:
             columns: Names of the columns that the tables hold; none if None.
         """
-        read = list(dict.fromkeys([*self.reader.columns, *(columns or [])]))
-        names = set(self.schema.names)
-        for numbers, table in self._tables(None, [name for name in read if name in names]):
+        read = list(dict.fromkeys([*self.reader.columns_kept, *(columns or [])]))
+        for numbers, table in self._tables(None, self._there(read)):
             rows = zip(numbers.tolist(), table.to_pylist(), strict=True)
             yield [self.reader.read(row, number) for number, row in rows], table
 
@@ -138,6 +140,18 @@ class RowStore:
             ArtifactError: A part is damaged, or holds no such row.
         """
         return self._tables(rows, self.schema.names)
+
+    def numbers(self) -> NDArray[np.int64]:
+        """`tma_row` of every row, ascending, int64 [rows].
+
+        Raises:
+            ArtifactError: A part is damaged.
+        """
+        return np.concatenate([numbers for numbers, _ in self._tables(None, [])])
+
+    def _there(self, columns: list[str]) -> list[str]:
+        names = set(self._written.names)
+        return [name for name in columns if name in names]
 
     def _tables(
         self, rows: NDArray[np.int64] | None, columns: list[str]
@@ -168,28 +182,19 @@ class RowStore:
     ) -> Iterator[pa.Table]:
         """Tables of a part, of row groups that hold some of the rows alone."""
         with self._open(path) as file:
-            groups = [
-                group
-                for group in range(file.num_row_groups)
-                if rows is None or _holds(file.metadata.row_group(group), rows)
-            ]
-            if not groups:
-                return
             wanted = [*columns, ROW]
-            for batch in file.iter_batches(_ROWS_AT_ONCE, row_groups=groups, columns=wanted):
-                yield pa.Table.from_batches([batch]).select(wanted)
+            for group in range(file.num_row_groups):
+                if rows is not None and not _holds(file.metadata.row_group(group), rows):
+                    continue
+                # One at a time: a batch over several of them is not bounded in bytes.
+                for batch in file.iter_batches(_ROWS_AT_ONCE, row_groups=[group], columns=wanted):
+                    yield pa.Table.from_batches([batch]).select(wanted)
 
     def _open(self, path: Path) -> pq.ParquetFile:
         try:
             return pq.ParquetFile(path)
         except UNREADABLE as error:
             raise unreadable(path, error, EMBED_AGAIN) from error
-
-    def numbers(self) -> NDArray[np.int64]:
-        """`tma_row` of every row, ascending, int64 [rows]."""
-        pieces = [pq.read_table(self.folder / f.file, columns=[ROW]) for f in self.manifest.files]
-        rows: NDArray[np.int64] = pa.concat_tables(pieces).column(ROW).to_numpy()
-        return rows
 
 
 def _holds(group: pq.RowGroupMetaData, rows: NDArray[np.int64]) -> bool:

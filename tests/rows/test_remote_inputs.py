@@ -23,7 +23,9 @@ import zstandard
 from tests.conftest import BUCKET
 from tests.rows.folder import Folder, json_lines, read
 from tma_prep.errors import InputError
-from tma_prep.remote import any_path
+from tma_prep.files import any_path
+from tma_prep.rows.columnar import columnar_schema
+from tma_prep.rows.containers import read_blocks
 from tma_prep.rows.pool import InstancePool
 from tma_prep.rows.sources import find_files
 
@@ -131,19 +133,13 @@ def test_a_saved_dataset(s3: Any, tmp_path: Path) -> None:  # noqa: ANN401
     assert [row[0] for row in read(f"{url}/train").exchanges] == [row["prompt"] for row in ROWS]
 
 
-def test_columns_that_are_not_needed_are_not_fetched(
+def test_a_schema_costs_a_footer(
     s3: Any,  # noqa: ANN401
     folder: Folder,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A Parquet file is read in ranges."""
-    wide = pa.table(
-        {
-            "prompt": [row["prompt"] for row in ROWS],
-            "response": [row["response"] for row in ROWS],
-            "image": [bytes(range(256)) * 800] * len(ROWS),
-        }
-    )
+    """A Parquet file is fetched whole once, and not to learn its columns."""
+    wide = pa.table({"prompt": ["p"] * 40, "image": [bytes(range(256)) * 800] * 40})
     path = folder.root / "wide.parquet"
     pq.write_table(wide, path, compression="none", use_dictionary=False)
     url = put(s3, folder.root, "wide")
@@ -158,9 +154,13 @@ def test_columns_that_are_not_needed_are_not_fetched(
         return data
 
     monkeypatch.setattr(s3fs.core.S3File, "_fetch_range", counted)
-    pool = InstancePool(find_files([url]), format_name=None, task_column=None)
-    assert sum(len(batch.instances) for batch in pool.batches()) == len(ROWS)
+    (there,) = find_files([url])
+    schema = columnar_schema(there)
+    assert schema is not None and schema.equals(wide.schema)
     assert sum(fetched) < path.stat().st_size // 10
+    fetched.clear()
+    assert sum(len(block) for block in read_blocks(there)) == 40
+    assert sum(fetched) == path.stat().st_size
 
 
 def test_a_file_that_changes_under_the_reader(s3: Any) -> None:  # noqa: ANN401

@@ -13,9 +13,9 @@ from tma_prep.embeddings.model import ResolvedModel
 from tma_prep.embeddings.parts import PartsFolder
 from tma_prep.embeddings.results import Side, SideResult
 from tma_prep.errors import InputError
+from tma_prep.files import file_state
 from tma_prep.options import EmbedOptions
 from tma_prep.progress import Progress
-from tma_prep.remote import file_state
 from tma_prep.rows import InstancePool, SkippedRow
 from tma_prep.versions import library_versions, tool_version
 from tma_prep_schemas import EmbeddingsManifest, FileEntry

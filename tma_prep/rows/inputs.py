@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from tma_prep.artifact import sha256_of
 from tma_prep.errors import InputError
-from tma_prep.remote import AnyPath, any_path, file_state
+from tma_prep.files import AnyPath, any_path, file_state, kind_of
 from tma_prep_schemas import Source
 
 
@@ -18,7 +18,7 @@ def missing_input(source: Source) -> AnyPath | None:
         InputError: A remote one cannot be asked for.
     """
     paths = (any_path(file.path) for file in source.files)
-    return next((path for path in paths if not path.is_file()), None)
+    return next((path for path in paths if kind_of(path) != "file"), None)
 
 
 def check_inputs(source: Source, on_bytes: Callable[[int], None] = lambda _: None) -> None:

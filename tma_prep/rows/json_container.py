@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 
 from tma_prep.errors import InputError
-from tma_prep.remote import AnyPath
+from tma_prep.files import AnyPath
 from tma_prep.rows.formats import BadRow
 from tma_prep.rows.json_array import array_elements
 from tma_prep.rows.opening import open_bytes

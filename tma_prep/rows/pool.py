@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tma_prep.errors import InputError
-from tma_prep.remote import AnyPath, any_path
+from tma_prep.files import AnyPath, any_path
 from tma_prep.rows.column_types import common_schema
 from tma_prep.rows.columnar import columnar_schema
 from tma_prep.rows.containers import JsonBlock, read_blocks

@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tma_prep.errors import InputError
-from tma_prep.remote import AnyPath
+from tma_prep.files import AnyPath
 from tma_prep.rows.containers import Block, JsonBlock, read_blocks
 from tma_prep.rows.formats import BadRow
 from tma_prep.rows.instance import Instance, InstanceReader

@@ -198,50 +198,45 @@ class _Stream(io.RawIOBase):
 
     def __init__(self, path: UPath) -> None:
         self._path, self._at = path, 0
-        self._source: Any = None
+        self._file: Any = None
 
     def readable(self) -> bool:
-        """It is."""
         return True
 
     def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any writable buffer
-        """Read some bytes, 0 at the end."""
         found = tried(self._path, lambda: self._read(len(buffer)))
         buffer[: len(found)] = found
         self._at += len(found)
         return len(found)
 
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        super().close()
+
     def _read(self, size: int) -> bytes:
         try:
-            if self._source is None:
-                self._source = self._opened()
-            found: bytes = self._source.read(size)
+            if self._file is None:
+                self._file = self._opened()
+            found: bytes = self._file.read(size)
         except BaseException:
-            self._let_go()
+            file, self._file = self._file, None
+            with contextlib.suppress(Exception):
+                file.close()
             raise
         return found
 
     def _opened(self) -> Any:  # noqa: ANN401 - fsspec has no types
-        # Web servers that know no ranges are as good as others where nothing breaks off.
+        # A web server may know no ranges, so that what was read is read again.
         block = 0 if self._path.protocol in WEB else _BYTES_A_REQUEST
         file = _system(self._path).open(self._path.path, "rb", block_size=block)
         if block:
             file.seek(self._at)
-        else:
-            left = self._at
-            while left and (skipped := file.read(min(left, _BYTES_A_READ))):
-                left -= len(skipped)
+        left = 0 if block else self._at
+        while left and (skipped := file.read(min(left, _BYTES_A_READ))):
+            left -= len(skipped)
         return file
-
-    def _let_go(self) -> None:
-        if self._source is not None:
-            self._source.close()
-            self._source = None
-
-    def close(self) -> None:
-        """Close both."""
-        self._let_go()
-        super().close()
 
 
 def _system(path: UPath) -> Any:  # noqa: ANN401 - fsspec has no types

@@ -99,20 +99,23 @@ def watched(send: Callable[[Callable[..., None]], None]) -> None:
 
 
 def client_options(protocol: str) -> dict[str, Any]:
-    """What makes a file system of fsspec give up where nothing comes."""
+    """What makes a file system of fsspec give up where nothing comes; the user's own goes first."""
     if protocol in ("s3", "s3a"):
-        limits = {"connect_timeout": _SILENCE, "read_timeout": _SILENCE}
-        return {"config_kwargs": {**limits, "retries": {"max_attempts": 0}}}
-    if protocol not in (*WEB, "gs", "gcs"):
-        return {}
-    import aiohttp
+        name = "config_kwargs"
+        limits: dict[str, Any] = {"connect_timeout": _SILENCE, "read_timeout": _SILENCE}
+        limits["retries"] = {"max_attempts": 0}
+    elif protocol in (*WEB, "gs", "gcs"):
+        import aiohttp
 
-    silence = aiohttp.ClientTimeout(total=None, sock_connect=_SILENCE, sock_read=_SILENCE)
-    return (
-        {"client_kwargs": {"timeout": silence}}
-        if protocol in WEB
-        else {"requests_timeout": silence}
-    )
+        silence = aiohttp.ClientTimeout(total=None, sock_connect=_SILENCE, sock_read=_SILENCE)
+        if protocol not in WEB:
+            return {"requests_timeout": silence}
+        name, limits = "client_kwargs", {"timeout": silence}
+    else:
+        return {}
+    from fsspec.config import conf
+
+    return {name: {**limits, **conf.get(protocol, {}).get(name, {})}}
 
 
 def is_absence(error: FileNotFoundError) -> bool:
@@ -131,37 +134,35 @@ def missing(url: object) -> InputError:
 
 def _as_ours(url: str, done: str, error: Exception) -> TmaPrepError:
     protocol = url.partition("://")[0]
-    sign_in = _SIGN_IN.get(EXTRAS.get(protocol, protocol), "see the documentation of its store")
+    extra = EXTRAS.get(protocol, protocol)
+    sign_in = _SIGN_IN.get(extra, "see the documentation of its store")
     if isinstance(error, ImportError):
-        extra, package = EXTRAS.get(protocol), _PACKAGES.get(protocol, "its library for fsspec")
-        install = f"'tma-prep[{extra}]'" if extra else package
+        package = _PACKAGES.get(protocol, "its library for fsspec")
+        install = f"'tma-prep[{extra}]'" if protocol in EXTRAS else package
         return DependencyError(
             f"{url}: {protocol}:// needs another library; run pip install {install}"
         )
     if isinstance(error, ValueError) and "nsupported filesystem" in str(error):
-        return InputError(
-            f"{url}: {protocol}:// is not known; use s3://, gs://, hf://, https://, or another "
-            "that fsspec knows"
+        told = (
+            f"{protocol}:// is not known; use s3://, gs://, hf://, https://, or another that "
+            "fsspec knows"
         )
-    if _named(error, _NO_CREDENTIALS):
-        return InputError(f"{url}: no credentials that can be used were found; {sign_in}")
-    if _named(error, _REFUSED) or _status(error) in (401, 403):
-        return InputError(
-            f"{url}: access is refused; check the name and the rights of your credentials "
-            f"({sign_in})"
+    elif _named(error, _NO_CREDENTIALS):
+        told = f"no credentials that can be used were found; {sign_in}"
+    elif _named(error, _REFUSED) or _status(error) in (401, 403):
+        told = f"access is refused; check the name and the rights of your credentials ({sign_in})"
+    elif _named(error, _UNREACHABLE) or _is_transient(error):
+        told = (
+            f"its server cannot be reached ({_reason(error)}); check the network and the address, "
+            "or wait; then run the same command again, and it goes on"
         )
-    if _named(error, _UNREACHABLE) or _is_transient(error):
-        return InputError(
-            f"{url}: its server cannot be reached ({_reason(error)}); check the network and the "
-            "address, or wait; then run the same command again, and it goes on"
-        )
-    if isinstance(error, FileNotFoundError):
+    elif isinstance(error, FileNotFoundError):
         return missing(url)
-    if type(error).__name__ == "FileExpired":
-        return InputError(f"{url}: changed while it was read; run the same command again")
-    return InputError(
-        f"{url}: cannot be {done} ({_reason(error)}); check the URL and run the same command again"
-    )
+    elif type(error).__name__ == "FileExpired":
+        told = "changed while it was read; run the same command again"
+    else:
+        told = f"cannot be {done} ({_reason(error)}); check the URL and run the same command again"
+    return InputError(f"{url}: {told}")
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -72,13 +72,6 @@ def take_nothing(connection: socket.socket) -> None:
         connection.close()
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A time-out and a patience that a test can wait for."""
-    monkeypatch.setattr(tma_prep.stores, "_SILENCE", 0.4)
-    monkeypatch.setattr(tma_prep.stores, "_PATIENCE", 1.5)
-
-
 def read(path: AnyPath) -> bytes:
     """Its first byte."""
     return open_file(path).read(1)
@@ -158,3 +151,13 @@ def test_a_stream_goes_on_where_it_broke_off() -> None:
             assert stream.read() == BreaksOff.body
         web.shutdown()
     assert BreaksOff.requests == 2
+
+
+def test_the_clients_own_settings_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As fsspec takes them from its files and from the environment."""
+    from fsspec.config import conf
+
+    given = {"read_timeout": 99, "s3": {"addressing_style": "path"}}
+    monkeypatch.setitem(conf, "s3", {"config_kwargs": given})
+    options = tma_prep.stores.client_options("s3")["config_kwargs"]
+    assert given.items() <= options.items() and options["connect_timeout"] == 10

@@ -216,6 +216,7 @@ def test_memory_does_not_grow_with_the_file(
     assert int(after) - int(before) < 80_000  # KiB: blocks read ahead, and one of rows
 
 
+@pytest.mark.usefixtures("impatient")
 def test_the_plainest_web_server(web: tuple[Path, str]) -> None:
     """Streams are read front to back, Parquet from a copy; what fails is one line."""
     folder, url = web
@@ -265,6 +266,7 @@ def test_with_credentials_that_do_not_do() -> None:
         unchecked(b"Infinity")
 
 
+@pytest.mark.usefixtures("impatient")
 def test_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """S3 at a dead port, and the hub where it is switched off: a line each, in seconds."""
     import s3fs

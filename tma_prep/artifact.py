@@ -14,8 +14,8 @@ import filelock
 from pydantic import BaseModel, ValidationError
 
 from tma_prep.errors import ArtifactError
+from tma_prep.files import AnyPath, open_file, read_file
 from tma_prep.inside import check_inside
-from tma_prep.remote import AnyPath
 from tma_prep_schemas import FileEntry, Manifest
 from tma_prep_schemas.manifests import Option
 
@@ -36,7 +36,7 @@ def sha256_of(*paths: AnyPath, on_bytes: Callable[[int], None] = lambda _: None)
     """SHA-256 over the bytes of the files, one after the other, in hex."""
     digest = hashlib.sha256()
     for path in paths:
-        with path.open("rb") as stream:
+        with open_file(path) as stream:
             while chunk := stream.read(_BYTES_AT_ONCE):
                 digest.update(chunk)
                 on_bytes(len(chunk))
@@ -87,7 +87,7 @@ def read_manifest(path: AnyPath, model: type[AnyModel]) -> AnyModel | None:
         ArtifactError: It is damaged or of another version of the format.
     """
     try:
-        return model.model_validate_json(path.read_bytes())
+        return model.model_validate_json(read_file(path))
     except FileNotFoundError:
         return None
     except NotADirectoryError as error:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from tma_prep.artifact import MANIFEST, Workspace, read_manifest, sha256_of
 from tma_prep.errors import ArtifactError
+from tma_prep.files import any_path, is_remote
 from tma_prep.options import option_name
 from tma_prep.orders import arrange_options, order_names
 from tma_prep.recipe import SECTIONS, TYPED_ALONE
 from tma_prep.recipe_text import comment, section_text
-from tma_prep.remote import RemotePath, any_path
 from tma_prep.rows import open_rows, recorded_inputs
 from tma_prep_schemas import (
     CheckManifest,
@@ -209,7 +209,7 @@ def _path(text: str, folder: Path) -> str:
     """A path as the recipe has it: relative where it lies below the recipe's folder."""
     path = any_path(text)
     folder = folder.absolute()
-    if isinstance(path, RemotePath) or not path.is_relative_to(folder):
+    if is_remote(path) or not path.is_relative_to(folder):
         return text
     found = path.relative_to(folder).as_posix()
     # What would be taken for a home folder or a URL.

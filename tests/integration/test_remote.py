@@ -2,19 +2,22 @@
 
 import gzip
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from upath import UPath
 
+import tma_prep.files
 from tests.conftest import BUCKET
 from tma_prep.arrange import arrange
 from tma_prep.embeddings.stage import embed
 from tma_prep.errors import DependencyError, InputError, TmaPrepError
+from tma_prep.files import any_path, file_state, files_below, read_file
 from tma_prep.options import ArrangeOptions, EmbedOptions
-from tma_prep.remote import RemotePath, any_path, file_state
 from tma_prep.rows.sources import find_files
 
 pytest.importorskip("s3fs", reason="the extra s3 is not installed")
@@ -79,7 +82,7 @@ def test_stores_and_shards_are_those_of_local_files(
     options = ArrangeOptions(work=there, rows_per_shard=150, shards_to=out)
     assert arrange(options).orders[0].folder == f"{out}/nft"
     shards = bytes_of(here / "shards/nft", "part-*")
-    remote = {name: path.read_bytes() for name, path in RemotePath(f"{out}/nft").below().items()}
+    remote = {name: read_file(path) for name, path in files_below(any_path(f"{out}/nft")).items()}
     assert {name: remote[name] for name in shards} == shards
     assert len(shards) > 1 and "manifest.json" in remote
     assert not list(there.glob("shards/.*"))
@@ -92,23 +95,23 @@ def test_a_sending_that_breaks_off_does_not_look_whole(
     """The manifest is sent last; the same command again sends everything."""
     work = embedded(str(inputs), tmp_path / "work")
     options = ArrangeOptions(work=work, rows_per_shard=200, shards_to=f"s3://{BUCKET}/broken")
-    send = RemotePath.send
+    send = tma_prep.files._send
     sent: list[str] = []
 
-    def fails(self: RemotePath, source: Path) -> None:
+    def fails(source: Path, target: UPath) -> None:
         if len(sent) == 3:
             raise InputError("the line went dead")
-        sent.append(self.name)
-        send(self, source)
+        sent.append(target.name)
+        send(source, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(RemotePath, "send", fails)
+        patch.setattr(tma_prep.files, "_send", fails)
         with pytest.raises(InputError, match="went dead"):
             arrange(options)
-    target = RemotePath(f"s3://{BUCKET}/broken/nft")
-    assert len(target.below()) == 3 and "manifest.json" not in target.below()
+    target = any_path(f"s3://{BUCKET}/broken/nft")
+    assert len(files_below(target)) == 3 and "manifest.json" not in files_below(target)
     assert not arrange(options).orders[0].kept
-    assert "manifest.json" in target.below() and arrange(options).orders[0].kept
+    assert "manifest.json" in files_below(target) and arrange(options).orders[0].kept
 
 
 def test_folders_and_globs(inputs: Path) -> None:
@@ -152,11 +155,6 @@ def test_what_cannot_be_read_is_one_line(url: str, reason: str) -> None:
 
 def test_a_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """As pip takes it."""
-    import fsspec
-
-    def missing(protocol: str) -> None:
-        raise ImportError(f"Install a library for {protocol}")
-
-    monkeypatch.setattr(fsspec, "get_filesystem_class", missing)
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
     with pytest.raises(DependencyError, match=r"pip install 'tma-prep\[gcs\]'"):
         find_files(["gs://bucket/a.jsonl"])

@@ -52,6 +52,20 @@ def test_elements_are_those_of_json_loads(
     assert _elements(data, most) == json.loads(text)
 
 
+TRICKY = [
+    *("-0", "-0.0", "1E5", "1.0", "0.1", "5e-324", "1e400", "-1e400", "NaN", "-Infinity"),
+    *("9007199254740993", "9223372036854775808", "-123456789012345678901234567890"),
+    *(r'"\ud800"', r'"\udc00\ud800"', r'"\ud83d\ude00"', r'"\u0000\/"', '""', '{"": {"": []}}'),
+    *('{"a": 1, "b": 2, "a": 3}', '{"b": 1, "a": 2}', "[[], {}, null, true]"),
+]
+
+
+def test_tricky_values() -> None:
+    """Of the same type and the same to the last digit, keys in the same order."""
+    text = f"[{', '.join(TRICKY)}]"
+    assert repr(_elements(text.encode(), 7)) == repr(json.loads(text))
+
+
 @given(st.lists(JSON, min_size=1), st.integers(1, 40), st.data())
 def test_a_cut_array_is_never_whole(values: list[object], most: int, data: st.DataObject) -> None:
     """Every proper beginning of an array raises; what came before are its first elements."""

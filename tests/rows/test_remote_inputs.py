@@ -23,7 +23,8 @@ import zstandard
 from tests.conftest import BUCKET
 from tests.rows.folder import Folder, json_lines, read
 from tma_prep.errors import InputError
-from tma_prep.remote import any_path
+from tma_prep.files import any_path
+from tma_prep.rows.columnar import columnar_schema
 from tma_prep.rows.reading import ReadOptions, read_files
 from tma_prep.rows.sources import find_files
 
@@ -130,19 +131,14 @@ def test_a_saved_dataset(s3: Any, tmp_path: Path) -> None:  # noqa: ANN401
     assert [row[0] for row in read(f"{url}/train").exchanges] == [row["prompt"] for row in ROWS]
 
 
-def test_how_much_of_a_file_is_fetched(
+def test_a_schema_costs_a_footer(
     s3: Any,  # noqa: ANN401
     folder: Folder,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """JSON once; Parquet once in ranges, which have no order, and once for its SHA-256."""
-    wide = pa.table(
-        {
-            "prompt": [row["prompt"] for row in ROWS],
-            "response": [row["response"] for row in ROWS],
-            "image": [bytes(range(256)) * 800] * len(ROWS),
-        }
-    )
+    """Files are fetched whole once, and not to learn their columns."""
+    texts = {name: [row[name] for row in ROWS] for name in ("prompt", "response")}
+    wide = pa.table(texts | {"image": [bytes(range(256)) * 800] * len(ROWS)})
     path = folder.root / "wide.parquet"
     pq.write_table(wide, path, compression="none", use_dictionary=False)
     lines = folder.root / "long.jsonl"
@@ -159,11 +155,17 @@ def test_how_much_of_a_file_is_fetched(
         return data
 
     monkeypatch.setattr(s3fs.core.S3File, "_fetch_range", counted)
-    assert len(read(f"{url}/long.jsonl").instances) == len(ROWS)
-    assert sum(fetched) == lines.stat().st_size
+    (there,) = find_files([f"{url}/wide.parquet"])
+    schema = columnar_schema(there)
+    assert schema is not None and schema.equals(wide.schema)
+    footer = sum(fetched)
+    assert footer < path.stat().st_size // 10
     fetched.clear()
     assert len(read(f"{url}/wide.parquet").instances) == len(ROWS)
-    assert sum(fetched) < path.stat().st_size * 2.1
+    assert sum(fetched) <= path.stat().st_size + footer
+    fetched.clear()
+    assert len(read(f"{url}/long.jsonl").instances) == len(ROWS)
+    assert sum(fetched) == lines.stat().st_size
 
 
 def test_a_file_that_changes_under_the_reader(s3: Any, tmp_path: Path) -> None:  # noqa: ANN401
@@ -224,6 +226,7 @@ def test_memory_does_not_grow_with_the_file(
     assert int(after) - int(before) < 80_000  # KiB: blocks read ahead, one of rows, and a row group
 
 
+@pytest.mark.usefixtures("impatient")
 def test_the_plainest_web_server(web: tuple[Path, str]) -> None:
     """Streams are read front to back, Parquet from a copy; what fails is one line."""
     folder, url = web
@@ -273,6 +276,7 @@ def test_with_credentials_that_do_not_do() -> None:
         unchecked(b"Infinity")
 
 
+@pytest.mark.usefixtures("impatient")
 def test_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """S3 at a dead port, and the hub where it is switched off: a line each, in seconds."""
     import s3fs

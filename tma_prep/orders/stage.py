@@ -23,6 +23,7 @@ from tma_prep.artifact import (
 )
 from tma_prep.embeddings import EmbeddingStore, Sides, tokenizer_sha256
 from tma_prep.errors import ArtifactError, OptionError
+from tma_prep.files import AnyPath, any_path, is_remote
 from tma_prep.options import ArrangeOptions, LeakageMode
 from tma_prep.orders.comparison import OrderComparison, compare_orders
 from tma_prep.orders.ranked import Ranked
@@ -31,7 +32,6 @@ from tma_prep.orders.selection import parse_budget
 from tma_prep.parquet import read_table
 from tma_prep.progress import Progress
 from tma_prep.rankings import LIBRARIES, RankedPool, Ranker
-from tma_prep.remote import AnyPath, RemotePath, any_path
 from tma_prep.versions import library_versions, tool_version
 from tma_prep_schemas import (
     ORDER,
@@ -155,7 +155,7 @@ def shards_folder(workspace: Workspace, name: str, options: ArrangeOptions) -> A
     if options.shards_to is None:
         return workspace.shards(name)
     target = any_path(options.shards_to)
-    if isinstance(target, RemotePath) and target.protocol in ("http", "https"):
+    if is_remote(target) and target.protocol in ("http", "https"):
         raise OptionError(f"--shards-to {target}: a web server takes no files; use s3://bucket/…")
     return target / name
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tma_prep.errors import InputError
-from tma_prep.remote import AnyPath
+from tma_prep.files import AnyPath
 from tma_prep_schemas import PREFIX
 
 _LONGEST_TYPE = 80

@@ -1,22 +1,23 @@
 """Parquet and Arrow files, as tables of bounded size."""
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet as pq
+from upath import UPath
 
 from tma_prep.arrays import with_types
 from tma_prep.errors import InputError
-from tma_prep.remote import AnyPath
+from tma_prep.files import AnyPath, is_remote, open_ranges
 from tma_prep.rows.column_types import without_views
 from tma_prep.rows.opening import open_seekable, reading
-from tma_prep.rows.sources import container_of
+from tma_prep.rows.sources import compression_of, container_of
+from tma_prep.stores import tried
 
 _ROWS_A_BLOCK = 2048
 _BYTES_A_BLOCK = 32 << 20
-_BYTES_A_REQUEST = 4 << 20
 
 
 def columnar_schema(path: AnyPath) -> pa.Schema | None:
@@ -25,30 +26,41 @@ def columnar_schema(path: AnyPath) -> pa.Schema | None:
     Raises:
         InputError: The file cannot be read.
     """
-    if container_of(path) == "parquet":
-        with reading(path):
-            return without_views(_decoded(pq.read_schema(open_seekable(path))))
-    if container_of(path) == "arrow":
-        with reading(path), _open_arrow(path) as reader:
-            return without_views(_decoded(reader.schema))
+    if container_of(path) not in ("parquet", "arrow"):
+        return None
+    with reading(path):
+        schema = None
+        if is_remote(path) and compression_of(path) is None:
+            schema = tried(path, lambda: _schema_alone(path))
+        if schema is None:
+            schema = _schema_of(path, open_seekable(path))
+        fields = list(schema)
+        while fields:
+            field = fields.pop()
+            # Arrow libraries do not look whether a name is UTF-8.
+            field.name.encode("utf-8")
+            fields += [field.type.field(place) for place in range(field.type.num_fields)]
+        return without_views(schema)
+
+
+def _schema_alone(path: UPath) -> pa.Schema | None:
+    """The schema of a remote file, None where it takes the whole file to tell."""
+    # Arrow's errors are of this class, and so is that for a web server that knows no ranges.
+    with contextlib.suppress(ValueError), open_ranges(path) as file:
+        return _schema_of(path, pa.PythonFile(file, mode="r"))
     return None
 
 
-def _decoded(schema: pa.Schema) -> pa.Schema:
-    """The schema, once every name in it, at any depth, has been seen to be UTF-8."""
-    fields = list(schema)
-    while fields:
-        field = fields.pop()
-        field.name.encode("utf-8")
-        fields += [field.type.field(place) for place in range(field.type.num_fields)]
-    return schema
+def _schema_of(path: AnyPath, source: pa.NativeFile) -> pa.Schema:
+    if container_of(path) == "parquet":
+        return pq.read_schema(source)
+    with _open_arrow(source) as reader:
+        return reader.schema
 
 
 def parquet_tables(path: AnyPath, columns: Sequence[str] | None) -> Iterator[pa.Table]:
     """The rows of a Parquet file, of these columns alone."""
-    # A column of a row group, however long, comes from afar piece by piece.
-    piece = 0 if isinstance(path, Path) else _BYTES_A_REQUEST
-    source = pq.ParquetFile(open_seekable(path), buffer_size=piece)
+    source = pq.ParquetFile(open_seekable(path))
     groups = (source.metadata.row_group(place) for place in range(source.num_row_groups))
     rows = _rows_a_block((group.total_byte_size, group.num_rows) for group in groups)
     wanted = None if columns is None else list(columns)
@@ -63,7 +75,7 @@ def arrow_tables(path: AnyPath, columns: Sequence[str] | None) -> Iterator[pa.Ta
     Raises:
         InputError: A column holds a null and is declared to hold none.
     """
-    with _open_arrow(path) as reader:
+    with _open_arrow(open_seekable(path)) as reader:
         if isinstance(reader, pa.ipc.RecordBatchFileReader):
             batches = (reader.get_batch(place) for place in range(reader.num_record_batches))
         else:
@@ -80,8 +92,7 @@ def arrow_tables(path: AnyPath, columns: Sequence[str] | None) -> Iterator[pa.Ta
                 yield _read_as(table.slice(start, rows))
 
 
-def _open_arrow(path: AnyPath) -> pa.RecordBatchReader | pa.ipc.RecordBatchFileReader:
-    source = open_seekable(path)
+def _open_arrow(source: pa.NativeFile) -> pa.RecordBatchReader | pa.ipc.RecordBatchFileReader:
     magic = source.read(6)
     source.seek(0)
     return pa.ipc.open_file(source) if magic == b"ARROW1" else pa.ipc.open_stream(source)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from tma_prep.remote import AnyPath
+from tma_prep.files import AnyPath
 from tma_prep.rows.columnar import arrow_tables, parquet_tables
 from tma_prep.rows.formats import BadRow
 from tma_prep.rows.json_container import JsonRow, json_blocks, jsonl_blocks

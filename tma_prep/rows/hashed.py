@@ -2,9 +2,8 @@
 
 import hashlib
 import io
-from os import stat_result
 
-from tma_prep.remote import AnyPath
+from tma_prep.files import AnyPath, open_file
 
 _BYTES_AT_ONCE = 1 << 20
 
@@ -24,15 +23,11 @@ class HashedInput:
         """As messages name the file."""
         return str(self.path)
 
-    def stat(self) -> "stat_result":
-        """Its size now."""
-        return self.path.stat()  # type: ignore[return-value]
-
     def open(self, mode: str = "rb") -> io.BufferedReader:
         """Its bytes as a stream, from the first on."""
         if self._stream is not None:
             self._stream.let_go()
-        self._stream = _HashingStream(self.path.open("rb"))
+        self._stream = _HashingStream(open_file(self.path))
         return io.BufferedReader(self._stream, _BYTES_AT_ONCE)
 
     def sha256(self) -> str:

@@ -17,6 +17,9 @@ _UNDECODED = re.compile("[\udc80-\udcff]")
 def array_elements(stream: BinaryIO) -> Iterator[tuple[int, object]]:
     """Decode the elements of a JSON array one at a time, as `json.loads` would.
 
+    `ijson` is none for this: it refuses NaN, makes half a surrogate pair a question mark without a
+    word, and takes memory that grows with the square of the nesting.
+
     Args:
         stream: UTF-8 that begins with `[`, a byte order mark and white space apart.
 
@@ -47,13 +50,11 @@ class _Window:
     """The part of the file that is held; `place` is where it is read next."""
 
     def __init__(self, stream: BinaryIO) -> None:
-        self.held = ""
-        self.place = 0
+        self.held, self.place, self._ended = "", 0, False
         self._stream = stream
         # Bytes that are not UTF-8 come through as surrogates, so that their row can be named.
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape")
         self._parse = json.JSONDecoder().raw_decode
-        self._ended = False
 
     def next_mark(self) -> str:
         """Go to the next character that is no white space, and return it; "" at the end."""
@@ -67,14 +68,16 @@ class _Window:
     def take_element(self) -> tuple[int, object]:
         """Read the value that begins here and go behind it."""
         while True:
+            # What ends or breaks near the window's end may be cut there.
+            last = len(self.held) - _LONGEST_WORD
             try:
                 value, end = self._parse(self.held, self.place)
             except json.JSONDecodeError as error:
-                if self._ended or not _may_be_cut(error):
+                cut = error.pos >= last or error.msg.startswith("Unterminated string")
+                if self._ended or not cut:
                     raise
             else:
-                # A number that ends near the window's end may go on behind it.
-                if end + _LONGEST_WORD <= len(self.held) or self._ended:
+                if end <= last or self._ended:
                     source = self.held[self.place : end]
                     self.place = end
                     if not source.isascii() and _UNDECODED.search(source):
@@ -87,11 +90,4 @@ class _Window:
         left = self.held[self.place :]
         data = self._stream.read(max(_BYTES_A_READ, len(left)))
         self._ended = not data
-        self.held = left + self._decoder.decode(data, final=self._ended)
-        self.place = 0
-
-
-def _may_be_cut(error: json.JSONDecodeError) -> bool:
-    """Whether more text could mend the error."""
-    near_end = error.pos >= len(error.doc) - _LONGEST_WORD
-    return near_end or error.msg.startswith("Unterminated string")
+        self.held, self.place = left + self._decoder.decode(data, final=self._ended), 0

@@ -1,11 +1,12 @@
 """JSON lines, JSON arrays and Natural Instructions task files, as blocks of rows."""
 
 import io
+import itertools
 import json
 from collections.abc import Iterator
 
 from tma_prep.errors import InputError
-from tma_prep.remote import AnyPath
+from tma_prep.files import AnyPath
 from tma_prep.rows.formats import BadRow
 from tma_prep.rows.json_array import array_elements
 from tma_prep.rows.opening import open_bytes
@@ -84,21 +85,15 @@ def _lines(stream: io.BufferedReader) -> Iterator[tuple[int, JsonRow | BadRow]]:
 
 def _are_lines(stream: io.BufferedReader) -> bool:
     """Whether the file holds one object a line, judged by its first lines."""
-    first = _parsed_line(_next_line(stream).removeprefix(_BOM) or _next_line(stream))
+    lines = (line.removeprefix(_BOM).strip() for line in stream)
+    start = itertools.chain(filter(None, lines), itertools.repeat(b""))
+    first = _parsed_line(next(start))
     if isinstance(first, dict):
         return "Instances" not in first
-    if not isinstance(_parsed_line(_next_line(stream)), dict):
+    if not isinstance(_parsed_line(next(start)), dict):
         return False
     # An object that is the second line of a larger one is followed by the rest of that.
-    return _next_line(stream)[:1] not in (b"]", b"}", b",")
-
-
-def _next_line(stream: io.BufferedReader) -> bytes:
-    """The next line that is not blank, without the space around it; empty at the end."""
-    for line in stream:
-        if stripped := line.strip():
-            return stripped
-    return b""
+    return next(start)[:1] not in (b"]", b"}", b",")
 
 
 def _parsed_line(line: bytes) -> object:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from tma_prep.errors import InputError
-from tma_prep.remote import AnyPath
+from tma_prep.files import AnyPath, open_file
 from tma_prep.rows.sources import compression_of, container_of
 
 
@@ -44,39 +44,26 @@ def open_bytes(path: AnyPath) -> io.BufferedReader:
     Raises:
         InputError: A compressed file has no bytes.
     """
-    compression = compression_of(path)
+    stream, compression = open_file(path), compression_of(path)
     if compression is None:
-        return path.open("rb")
-    if path.stat().st_size == 0:
+        return stream
+    if not stream.peek(1):
         raise empty_input(path)
-    source = str(path) if isinstance(path, Path) else path.open()
-    return io.BufferedReader(pa.input_stream(source, compression=compression))
+    return io.BufferedReader(pa.input_stream(stream, compression=compression))
 
 
 def open_seekable(path: AnyPath) -> pa.NativeFile:
-    """A file that can be read from anywhere.
+    """A file that can be read from anywhere; a copy where it is compressed or lies elsewhere.
 
     Raises:
         InputError: It has no bytes.
     """
-    if path.stat().st_size == 0:
-        raise empty_input(path)
-    if compression_of(path) is not None:
-        return _unpacked(path)
-    if isinstance(path, Path):
+    if isinstance(path, Path) and compression_of(path) is None and path.stat().st_size:
         return pa.memory_map(str(path))
-    # Parquet is read in pieces of its own choice; Arrow in many small ones, front to back.
-    if container_of(path) == "parquet":
-        pieces: io.RawIOBase | io.BufferedReader = path.open_raw("none")
-    else:
-        pieces = path.open()
-    return pa.PythonFile(pieces, mode="r") if pieces.seekable() else _unpacked(path)
-
-
-def _unpacked(path: AnyPath) -> pa.NativeFile:
-    """Its bytes, as they are to be read, mapped from a file that is gone once they are let go."""
-    with tempfile.NamedTemporaryFile(prefix="tma-prep-") as file:
-        with open_bytes(path) as stream:
-            shutil.copyfileobj(stream, file, 1 << 20)
+    # The copy has no name any more once it is mapped.
+    with tempfile.NamedTemporaryFile(prefix="tma-prep-") as file, open_bytes(path) as stream:
+        shutil.copyfileobj(stream, file, 1 << 20)
         file.flush()
+        if not file.tell():
+            raise empty_input(path)
         return pa.memory_map(file.name)

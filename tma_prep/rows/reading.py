@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tma_prep.artifact import sha256_of
 from tma_prep.errors import InputError
-from tma_prep.remote import AnyPath, file_state
+from tma_prep.files import AnyPath, file_state, is_remote
 from tma_prep.rows.column_types import common_schema
 from tma_prep.rows.columnar import columnar_schema
 from tma_prep.rows.containers import Block, JsonBlock, TableBlock, read_blocks
@@ -21,6 +21,7 @@ from tma_prep.rows.json_container import JsonRow
 from tma_prep.rows.json_schema import JsonSchema
 from tma_prep.rows.opening import empty_input
 from tma_prep.rows.sample import SampleReader
+from tma_prep.rows.sources import compression_of
 from tma_prep.rows.spool import Spool
 from tma_prep.rows.store import RowStoreWriter
 from tma_prep.rows.vectors import VectorColumn
@@ -177,9 +178,9 @@ class _Pass:
             before = file_state(path)
             hashed = HashedInput(path)
             rows_in_file, checked = 0, False
-            # Columns of Parquet and Arrow are read out of their order, so these are hashed apart.
-            source = path if self._columnar is not None else cast("AnyPath", hashed)
-            for block in read_blocks(source):
+            # A plain local file of columns is mapped and read out of its order: it is hashed apart.
+            mapped = self._columnar is not None and not (is_remote(path) or compression_of(path))
+            for block in read_blocks(path if mapped else cast("AnyPath", hashed)):
                 # A block of nothing but bad rows may have no column.
                 if not checked and block.columns:
                     self._recognise(block.columns, path)
@@ -196,7 +197,7 @@ class _Pass:
                     keep(block, places, np.array(places) + self._first_row + block.first_row)
                 rows_in_file += len(block)
                 self._advance(len(block))
-            sha256 = sha256_of(path) if self._columnar is not None else hashed.sha256()
+            sha256 = sha256_of(path) if mapped else hashed.sha256()
             if file_state(path) != before:
                 raise InputError(f"{path}: changed while it was read; run embed again")
             self._first_row += rows_in_file

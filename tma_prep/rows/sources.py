@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from tma_prep.errors import InputError
-from tma_prep.remote import AnyPath, RemotePath, any_path
-from tma_prep.remote_errors import missing
+from tma_prep.files import AnyPath, any_path, files_below, kind_of, matches, read_file
+from tma_prep.stores import WEB, missing
 
 _COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 _CONTAINERS = {
@@ -77,11 +77,14 @@ def _undecodable(name: str) -> bool:
 
 def _expand(pattern: str) -> list[AnyPath]:
     path = any_path(pattern)
-    if isinstance(path, RemotePath):
-        kind = _remote_kind(path)
-    else:
-        path = Path(os.path.expanduser(path))
-        kind = "folder" if path.is_dir() else "file" if path.exists() else None
+    if isinstance(path, Path):
+        path = path.expanduser()
+    elif path.protocol in WEB and container_of(path) is None:
+        raise InputError(
+            f"{path}: over {path.protocol}:// only files can be read, ending in "
+            f"{', '.join(_CONTAINERS)}, with .gz or .zst after it if compressed; name each file"
+        )
+    kind = kind_of(path)
     if kind == "folder":
         return _folder(path)
     if kind == "file":
@@ -97,58 +100,21 @@ def _expand(pattern: str) -> list[AnyPath]:
             )
         return [path]
     if glob.has_magic(pattern):
-        found = [name for name in _matches(path) if container_of(name) is not None]
-        if found:
-            # Spark writes a folder `x.parquet`.
-            return [
-                file for name in found for file in (_folder(name) if _is_folder(name) else [name])
-            ]
-        raise InputError(f"{pattern}: no data file fits this pattern; check the folder and ending")
-    if isinstance(path, RemotePath):
-        raise missing(path.url)
-    raise InputError(f"{path}: no such file or folder; check the path")
-
-
-def _remote_kind(path: RemotePath) -> str | None:
-    """What it is; a web server has files alone, and a page that lists some is none of them."""
-    if path.protocol in ("http", "https") and container_of(path) is None:
-        raise InputError(
-            f"{path}: over {path.protocol}:// only files can be read, ending in "
-            f"{', '.join(_CONTAINERS)}, with .gz or .zst after it if compressed; name each file"
-        )
-    return path.kind()
-
-
-def _is_folder(path: AnyPath) -> bool:
-    return path.kind() == "folder" if isinstance(path, RemotePath) else path.is_dir()
-
-
-def _matches(pattern: AnyPath) -> list[AnyPath]:
-    """What a pattern fits, sorted as paths are."""
-    found: list[AnyPath] = []
-    if isinstance(pattern, RemotePath):
-        by_url = {path.url: path for path in pattern.glob()}
-        found += [by_url[url] for url in sorted(by_url, key=PurePosixPath)]
-    else:
-        found += sorted(Path(name) for name in glob.glob(str(pattern), recursive=True))
-    return found
-
-
-def _below(folder: AnyPath) -> dict[str, AnyPath]:
-    """All files of a folder by their path in it, sorted as paths are."""
-    if isinstance(folder, RemotePath):
-        files: dict[str, AnyPath] = dict(folder.below())
-    else:
-        files = {
-            path.relative_to(folder).as_posix(): path
-            for path in folder.rglob("*")
-            if path.is_file()
-        }
-    return {name: files[name] for name in sorted(files, key=PurePosixPath)}
+        found = [each for each in matches(path) if container_of(each) is not None]
+        if not found:
+            raise InputError(
+                f"{pattern}: no data file fits this pattern; check the folder and ending"
+            )
+        # Spark writes a folder `x.parquet`.
+        files = ([each] if kind_of(each) == "file" else _folder(each) for each in found)
+        return [file for some in files for file in some]
+    if isinstance(path, Path):
+        raise InputError(f"{path}: no such file or folder; check the path")
+    raise missing(path)
 
 
 def _folder(folder: AnyPath) -> list[AnyPath]:
-    files = _below(folder)
+    files = files_below(folder)
     if "dataset_dict.json" in files:
         states = [PurePosixPath(name) for name in files if name.count("/") == 1]
         splits = sorted(path.parent.name for path in states if path.name == "state.json")
@@ -175,7 +141,7 @@ def _saved_dataset(files: Mapping[str, AnyPath]) -> list[AnyPath]:
     """The Arrow files of a folder that Hugging Face `Dataset.save_to_disk` wrote, in order."""
     state = files["state.json"]
     try:
-        entries = json.loads(state.read_bytes())["_data_files"]
+        entries = json.loads(read_file(state))["_data_files"]
         names = [str(entry["filename"]) for entry in entries]
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{state}: is not what `save_to_disk` writes; save it again") from error

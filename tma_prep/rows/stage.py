@@ -23,9 +23,9 @@ from tma_prep.artifact import (
     write_text,
 )
 from tma_prep.errors import ArtifactError, InputError
+from tma_prep.files import AnyPath, any_path, file_state, is_remote, kind_of
 from tma_prep.options import EmbedOptions
 from tma_prep.progress import Progress
-from tma_prep.remote import AnyPath, RemotePath, any_path, file_state
 from tma_prep.rows.reading import ReadOptions, ReadRows, SkippedRow, read_files
 from tma_prep.rows.sources import find_files
 from tma_prep.rows.store import RowStore
@@ -305,9 +305,7 @@ def _listed(names: list[str]) -> str:
 def _absolute(patterns: Sequence[str]) -> list[str]:
     """What the user named, so that it is the same from whatever folder it is named."""
     return [
-        pattern
-        if isinstance(any_path(pattern), RemotePath)
-        else os.path.abspath(os.path.expanduser(pattern))
+        pattern if is_remote(any_path(pattern)) else os.path.abspath(os.path.expanduser(pattern))
         for pattern in patterns
     ]
 
@@ -331,7 +329,7 @@ def _all_gone(log: _Log, *, replace: bool) -> bool:
 
 def _is_there(path: str) -> bool:
     found = any_path(path)
-    return found.is_file() if isinstance(found, RemotePath) else os.path.lexists(found)
+    return kind_of(found) is not None if is_remote(found) else os.path.lexists(found)
 
 
 def _read_log(folder: Path) -> _Log | None:

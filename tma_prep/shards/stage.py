@@ -16,9 +16,9 @@ from tma_prep.artifact import (
     write_text,
 )
 from tma_prep.embeddings import counted_by
+from tma_prep.files import is_remote, sent_folder
 from tma_prep.orders import OrderPlan, Orders, shards_folder, stages
 from tma_prep.rankings import LIBRARIES
-from tma_prep.remote import RemotePath, sent_folder
 from tma_prep.shards.writer import write_shards
 from tma_prep.versions import library_versions, tool_version
 from tma_prep_schemas import ROUND, ROW, FileEntry, Schedule, ScheduleStage, ShardsManifest
@@ -32,7 +32,7 @@ def write_shards_of(work: Orders, plan: OrderPlan, order: pa.Table) -> None:
     label = f"Writing shards of {plan.name}"
     target = shards_folder(work.workspace, plan.name, work.options)
     with contextlib.ExitStack() as stack:
-        if isinstance(target, RemotePath):
+        if is_remote(target):
             staging = beside(work.workspace.shards(plan.name), "sending")
             folder = stack.enter_context(sent_folder(staging, target, MANIFEST))
         else:

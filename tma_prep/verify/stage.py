@@ -14,10 +14,10 @@ import pyarrow as pa
 
 from tma_prep.artifact import MANIFEST, Workspace
 from tma_prep.errors import ArtifactError, OptionError
+from tma_prep.files import any_path, is_remote
 from tma_prep.memory import default_budget
 from tma_prep.options import VerifyOptions
 from tma_prep.progress import Progress, Silent, Stopwatch
-from tma_prep.remote import RemotePath, any_path
 from tma_prep.shards import ShardFolder, open_shards
 from tma_prep.verify.consumed import ConsumedResult, told, verify_consumed
 from tma_prep.verify.files import check_files, open_files
@@ -158,7 +158,7 @@ def _find(work: str, names: list[str]) -> _Place:
         OptionError: It is not of this machine.
     """
     path = any_path(work)
-    if isinstance(path, RemotePath):
+    if is_remote(path):
         raise OptionError(
             f"{path}: verify reads shards of this machine; copy them here, and verify the copy"
         )

@@ -23,7 +23,7 @@ from tma_prep.orders import (
 )
 from tma_prep.progress import Progress, Silent, Stopwatch
 from tma_prep.rankings import Plan, Ranker, RayScan, keep_neighbors, load_or_rank
-from tma_prep.shards import write_shards_of
+from tma_prep.shards import keep_shards
 from tma_prep_schemas import Facts, LeakCounts, TargetRole
 
 _SLOWER = 2.5
@@ -192,20 +192,23 @@ def arrange_held(
             if len(ranker.test_places) == sides.test.shape[0]:
                 keep_neighbors(workspace, sides, ranker, overwrite=options.overwrite)
             if leakage is not None and options.leakage == "exclude":
-                sides = without_leaks(sides, leakage.rows)
+                sides = without_leaks(workspace, sides, leakage)
                 check_sizes(options, sides)
                 ranker = Ranker(sides, options, progress, elsewhere)
             pool = load_or_rank(workspace, sides, ranker, overwrite=options.overwrite)
         counts = None if leakage is None else leakage.manifest.counts
         work = Orders(workspace, sides, ranker, pool, counts, options, progress)
-        rows = {}
+        rows: dict[str, int] = {}
+        kept: dict[str, bool] = {}
         for plan in plans:
             with clock("order"):
-                table = work.order(plan)
-            rows[plan.name] = table.num_rows
-            if plan.shards_missing:
+                made = work.order(plan)
+            rows[plan.name] = made.table.num_rows
+            shards_made = False
+            if options.shards:
                 with clock("shards"):
-                    write_shards_of(work, plan, table)
+                    shards_made = keep_shards(work, plan, made)
+            kept[plan.name] = not (made.made or shards_made)
     return ArrangeResult(
         workspace=str(options.work),
         train_rows=sides.train.shape[0],
@@ -217,7 +220,7 @@ def arrange_held(
         leakage=None if leakage is None else _leakage_result(workspace, leakage, options),
         searched=pool.made,
         orders=[
-            _result(workspace, plan, rows[plan.name], options, work.changes.get(plan.name))
+            _result(workspace, plan, rows[plan.name], kept[plan.name], options, work)
             for plan in plans
         ],
         seconds=clock.seconds,
@@ -297,8 +300,9 @@ def _result(
     workspace: Workspace,
     plan: OrderPlan,
     rows: int,
+    kept: bool,
     options: ArrangeOptions,
-    change: OrderComparison | None,
+    work: Orders,
 ) -> OrderResult:
     folder = shards_folder(workspace, plan.name, options)
     return OrderResult(
@@ -307,6 +311,6 @@ def _result(
         rows=rows,
         shards=math.ceil(rows / options.rows_per_shard) if options.shards else 0,
         folder=str(folder) if options.shards else None,
-        kept=not plan.order_missing and not plan.shards_missing,
-        change=change,
+        kept=kept,
+        change=work.changes.get(plan.name),
     )

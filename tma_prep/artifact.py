@@ -5,9 +5,8 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import TypeVar
 
 import filelock
@@ -96,6 +95,10 @@ def read_manifest(path: AnyPath, model: type[AnyModel]) -> AnyModel | None:
         raise ArtifactError(f"{path}: is a folder where a file is needed; remove it") from error
     except ValidationError as error:
         first = error.errors()[0]
+        if first["loc"] == ("format_version",) and first["input"] == 1:
+            raise ArtifactError(
+                f"{path}: was made by tma-prep 0.1; run embed again, into another workspace"
+            ) from error
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise ArtifactError(
             f"{path}: is damaged or of another version ({where}: {first['msg']}); "
@@ -197,25 +200,25 @@ def find_finished(
     manifest_path: AnyPath,
     model: type[AnyManifest],
     config: Mapping[str, Option],
-    inputs: Mapping[str, str],
+    inputs: Mapping[str, str] | None,
     *,
     overwrite: bool,
     same: Callable[[str, AnyManifest], bool] = lambda option, existing: False,
-    before: Mapping[str, Collection[str]] = MappingProxyType({}),
     remedy_for_inputs: str | None = None,
 ) -> AnyManifest | None:
     """The finished artifact if it is the one wanted and whole, None if it is to be made.
+
+    One that was made with the options wanted, of parents that have been replaced since, is stale:
+    it is to be made again, and no contradiction.
 
     Args:
         manifest_path: Its manifest; its files lie beside it.
         model: What the manifest must be.
         config: The options wanted.
-        inputs: What it must have been made from.
+        inputs: SHA-256 of its parents' manifests; None where these are not known yet.
         overwrite: Make it anew if it is another one or damaged.
         same: Whether the artifact is the same whatever this option says.
-        before: What inputs were before they were updated, by name. What was made from that, with
-            the options wanted, is out of date: to be made again, and no contradiction.
-        remedy_for_inputs: What to do where nothing but the inputs differ.
+        remedy_for_inputs: What to do with a stale one that is dear, in place of making it again.
 
     Raises:
         ArtifactError: It is another one or damaged, and `overwrite` is off.
@@ -229,15 +232,19 @@ def find_finished(
             option: existing.config.get(option) if option in ignored else value
             for option, value in config.items()
         }
-        different = differences(wanted, inputs, existing)
-        if different and is_outdated(existing, config, inputs, before):
-            return None
+        different = differences(wanted, existing.inputs, existing)
         if different:
-            only_inputs = not differences(wanted, existing.inputs, existing)
-            remedy = only_inputs and remedy_for_inputs or _REPLACE
             raise ArtifactError(
                 f"{manifest_path.parent}: holds {existing.kind} made differently "
-                f"({'; '.join(different[:3])}); {remedy}"
+                f"({'; '.join(different[:3])}); {_REPLACE}"
+            )
+        if inputs is not None and dict(inputs) != existing.inputs:
+            if remedy_for_inputs is None:
+                return None
+            stale = "; ".join(differences(wanted, inputs, existing)[:3])
+            raise ArtifactError(
+                f"{manifest_path.parent}: holds {existing.kind} that is out of date ({stale}); "
+                f"{remedy_for_inputs}"
             )
         check_files(manifest_path.parent, existing, "make it again with --overwrite")
     except ArtifactError:
@@ -245,24 +252,6 @@ def find_finished(
             return None
         raise
     return existing
-
-
-def is_outdated(
-    existing: Manifest,
-    config: Mapping[str, Option],
-    inputs: Mapping[str, str],
-    before: Mapping[str, Collection[str]],
-) -> bool:
-    """Whether an artifact is the one wanted but for inputs that have been updated since."""
-    return (
-        existing.config == config
-        and existing.inputs.keys() == inputs.keys()
-        and existing.inputs != inputs
-        and all(
-            found == inputs[name] or found in before.get(name, ())
-            for name, found in existing.inputs.items()
-        )
-    )
 
 
 _OURS = (
@@ -305,12 +294,12 @@ class Workspace:
     @property
     def leakage(self) -> Path:
         """File of the training rows that hold a test row; its manifest is `leakage_manifest`."""
-        return self.root / "leakage.parquet"
+        return self.root / "leakage" / "leakage.parquet"
 
     @property
     def leakage_manifest(self) -> Path:
         """Manifest of those rows."""
-        return self.root / "leakage.manifest.json"
+        return self.leakage.with_name(MANIFEST)
 
     def ranking(self, name: str) -> Path:
         """Folder of a finished ranking."""
@@ -318,11 +307,11 @@ class Workspace:
 
     def order(self, name: str) -> Path:
         """File of an order; its manifest is `order_manifest`."""
-        return self.root / "orders" / f"{name}.parquet"
+        return self.root / "orders" / name / "order.parquet"
 
     def order_manifest(self, name: str) -> Path:
         """Manifest of an order."""
-        return self.root / "orders" / f"{name}.manifest.json"
+        return self.order(name).with_name(MANIFEST)
 
     def shards(self, name: str) -> Path:
         """Folder of the shards of an order."""

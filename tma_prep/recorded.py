@@ -145,12 +145,13 @@ def _orders(workspace: Workspace, inputs: dict[str, str], left_out: list[str]) -
         manifest = read_manifest(workspace.order_manifest(name), OrderManifest)
         if manifest is None:
             continue
-        if not _made_from(manifest, inputs):
+        if any(manifest.inputs.get(parent) != sha256 for parent, sha256 in inputs.items()):
             left_out.append(f"Left out: order {name}, made from other embeddings.")
             continue
         shards = read_manifest(workspace.shards(name) / MANIFEST, ShardsManifest)
         config = dict(manifest.config)
-        if shards is not None and _made_from(shards, inputs):
+        sha256 = sha256_of(workspace.order_manifest(name))
+        if shards is not None and shards.inputs.get(f"orders/{name}") == sha256:
             config |= shards.config
         values = _keys("arrange", arrange_options(config)) | {"shards": shards is not None}
         yield _Order(name, manifest.order, values)

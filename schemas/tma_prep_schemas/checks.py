@@ -131,7 +131,7 @@ class Fall(Strict):
 class CheckSummary(Strict):
     """`checks/NAME/summary.json`: the numbers a person asks for first."""
 
-    format_version: Literal[1] = 1
+    format_version: Literal[2] = 2
     headline: str = Field(description="one sentence: what survives, or that no effect was found")
     evaluated: Evaluated = Field(
         default="all",

@@ -39,15 +39,14 @@ class InputFile(Strict):
 class Manifest(Strict):
     """What every manifest records."""
 
-    format_version: Literal[1] = 1
+    format_version: Literal[2] = 2
     kind: str
     tool_version: str
     libraries: dict[str, str] = Field(description="versions of the libraries that matter")
     config: dict[str, Option] = Field(description="every option, resolved")
     inputs: dict[str, Sha256] = Field(
         default_factory=dict,
-        description="SHA-256 of what this was made from: input files by path, in the order read; "
-        "artifacts by name, of their manifests",
+        description="SHA-256 of the manifests of what this was made from directly, by artifact",
     )
     rows: int = Field(ge=1)
     files: list[FileEntry] = Field(min_length=1)
@@ -162,7 +161,7 @@ class LeakCounts(Strict):
 
 
 class LeakageManifest(Manifest):
-    """`leakage.manifest.json`, beside `leakage.parquet`."""
+    """`leakage/manifest.json`, beside `leakage.parquet`."""
 
     kind: Literal["leakage"] = "leakage"
     rows: int = Field(ge=0)
@@ -193,7 +192,7 @@ class RankingManifest(Manifest):
 
 
 class OrderManifest(Manifest):
-    """`orders/NAME.manifest.json`."""
+    """`orders/NAME/manifest.json`, beside `order.parquet`."""
 
     kind: Literal["order"] = "order"
     order: str
@@ -221,7 +220,7 @@ class ScheduleStage(Strict):
 class Schedule(Strict):
     """`shards/NAME/schedule.json`: an order in stages."""
 
-    format_version: Literal[1] = 1
+    format_version: Literal[2] = 2
     order: str
     tokens_counted_by: str = Field(
         description="encoder, words (where vectors were given), or the tokenizer file"

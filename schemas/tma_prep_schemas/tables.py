@@ -66,12 +66,14 @@ RANKING = pa.schema(
         pa.field("distance", pa.float64()),
         pa.field("similarity", pa.float64(), nullable=False),
         pa.field("test_row", pa.int64(), nullable=False),
+        pa.field("unit", pa.int32()),
     ]
 )
 """`rankings/NAME/ranking.parquet`: one row a training row, in input order.
 
 `round` under `tma`, `distance` (smaller is nearer) under the others. `similarity` is the exact
-cosine similarity to the nearest test row, `test_row`.
+cosine similarity to the nearest test row, `test_row`. `unit` is the number of the task or k-means
+cell that was ranked in place of the row.
 """
 
 SHARD_FIELDS = (
@@ -87,7 +89,7 @@ SHARD_FIELDS = (
 ORDER_FIELDS = (POSITION, ROW, ROW_ID, ROUND, SIMILARITY, TARGET)
 
 ORDER = pa.schema([{f.name: f for f in SHARD_FIELDS}[name] for name in ORDER_FIELDS])
-"""`orders/NAME.parquet`: the order alone."""
+"""`orders/NAME/order.parquet`: the order alone."""
 
 LEAKAGE = pa.schema(
     [
@@ -99,7 +101,7 @@ LEAKAGE = pa.schema(
         pa.field("train_text", pa.string(), nullable=False),
     ]
 )
-"""`leakage.parquet`: training rows that hold a test row, by `tma_row`, the strongest first.
+"""`leakage/leakage.parquet`: training rows that hold a test row, by `tma_row`, the strongest first.
 
 A pair stands once, with the first kind that fits: `equal` (one `tma_id`), `normalised` (equal but
 for case, space and punctuation), `ngram`, `similarity`. `score` is 1 for the first two, the share

@@ -115,15 +115,15 @@ def test_orders_without_leaks_are_ordinary_orders(
     manifest = ShardsManifest.model_validate_json(text)
     with workspace.locked():
         found, rounds = order_without_leaks(workspace, "y", manifest, 240, _options(), Silent())
-    leaking = pl.read_parquet(work / "leakage.parquet")["tma_row"].unique().to_list()
+    leaking = pl.read_parquet(work / "leakage" / "leakage.parquet")["tma_row"].unique().to_list()
     fewer = [240 - len(leaking) if option == 235 else option for option in given]
     excluded = ("--order", "nft", "--name", "x", "--leakage", "exclude", *fewer)
     done = tma_prep("arrange", work, *excluded)
     assert done.returncode == 0, done.stderr
-    expected = pl.read_parquet(work / "orders" / "x.parquet")
+    expected = pl.read_parquet(work / "orders" / "x" / "order.parquet")
     assert leaking and not set(leaking) & set(found.rows.tolist())
     assert found.rows.tolist() == expected["tma_row"].to_list()
     assert rounds is not None and rounds.tolist() == expected["tma_round"].to_list()
     named, _ = read_named("y", workspace.shards("y"), manifest)
-    order = pl.read_parquet(work / "orders" / "y.parquet")
+    order = pl.read_parquet(work / "orders" / "y" / "order.parquet")
     assert named.rows.tolist() == order["tma_row"].to_list()

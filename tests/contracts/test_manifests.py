@@ -188,7 +188,7 @@ def test_a_manifest_comes_back_from_its_text(name: str) -> None:
     """And carries the version of its format."""
     manifest = _model(name).model_validate(GOOD[name])
     assert _model(name).model_validate_json(manifest.model_dump_json()) == manifest
-    assert manifest.model_dump()["format_version"] == 1
+    assert manifest.model_dump()["format_version"] == 2
 
 
 @pytest.mark.parametrize("name", manifest_models())
@@ -197,7 +197,7 @@ def test_unknown_keys_and_versions_are_refused(name: str) -> None:
     with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
         _model(name).model_validate(GOOD[name] | {"surprise": 1})
     with pytest.raises(ValidationError, match="format_version"):
-        _model(name).model_validate(GOOD[name] | {"format_version": 2})
+        _model(name).model_validate(GOOD[name] | {"format_version": 3})
 
 
 @pytest.mark.parametrize("name", manifest_models())

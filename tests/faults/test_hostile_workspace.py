@@ -24,10 +24,10 @@ LINKED = (
     *(
         "rankings",
         "rankings/tma/manifest.json",
-        "orders/nft.parquet",
+        "orders/nft/order.parquet",
         "orders/.nft.parquet.partial",
     ),
-    *("leakage.parquet", ".leakage.parquet.partial", "shards", "shards/.nft.partial", "shards/nft"),
+    *("leakage", ".leakage.partial", "shards", "shards/.nft.partial", "shards/nft"),
     *("shards/nft/part-00000-of-00003.parquet", "checks", "exports", "shards/.x.retired"),
 )
 
@@ -108,8 +108,8 @@ def test_links_that_may_be(place: Place, tally: Tally) -> None:
     for moved in (place.root / "in" / "train.jsonl", work):
         moved.rename(place.root / f"real-{moved.name}")
         moved.symlink_to(place.root / f"real-{moved.name}")
-    orders = work / "orders" / "nft.parquet"
-    orders.rename(work / "orders" / "real.parquet")
+    orders = work / "orders" / "nft" / "order.parquet"
+    orders.rename(work / "orders" / "real" / "order.parquet")
     orders.symlink_to("real.parquet")
     for name, words in COMMANDS.items():
         done = place.run(*words)
@@ -122,7 +122,7 @@ def test_what_is_neither_file_nor_folder(place: Place, tally: Tally, kind: str) 
     """A pipe or a socket in place of an input, and of a file of the workspace."""
     for path, message in (
         ("in/train.jsonl", "is a pipe or a device"),
-        ("work/orders/nft.manifest.json", "is neither a file nor a folder"),
+        ("work/orders/nft/manifest.json", "is neither a file nor a folder"),
     ):
         place.reset()
         (place.root / path).unlink()

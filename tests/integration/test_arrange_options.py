@@ -75,7 +75,7 @@ def order(work: Path, **options: Any) -> pl.DataFrame:  # noqa: ANN401
     """The order that these options make."""
     name = f"case-{abs(hash(json.dumps(options, sort_keys=True)))}"
     arrange(ArrangeOptions(work=work, name=name, shards=False, **options))
-    return pl.read_parquet(work / "orders" / f"{name}.parquet")
+    return pl.read_parquet(work / "orders" / name / "order.parquet")
 
 
 def rows_of(work: Path, **options: Any) -> list[int]:  # noqa: ANN401
@@ -193,7 +193,7 @@ def test_tests_of_each_task_are_capped(work: Path, similarity: np.ndarray) -> No
     """One test of each of the six tasks makes the rounds."""
     result = arrange(ArrangeOptions(work=work, name="capped", tests_per_task=1, seed=2))
     assert result.test_rows == 6
-    found = pl.read_parquet(work / "orders" / "capped.parquet")
+    found = pl.read_parquet(work / "orders" / "capped" / "order.parquet")
     tests = sorted({int(target) for target in found["tma_target"]})
     assert len({test % 6 for test in tests}) == len(tests)
     used = list(range(12))
@@ -295,7 +295,7 @@ def test_what_has_no_meaning_is_refused_with_the_reason(
     """Before anything is written."""
     with pytest.raises(OptionError, match=message):
         arrange(ArrangeOptions(work=work, name="refused", **options))
-    assert not (work / "orders" / "refused.parquet").exists()
+    assert not (work / "orders" / "refused" / "order.parquet").exists()
 
 
 def test_shards_do_not_depend_on_memory(work: Path) -> None:

@@ -65,7 +65,7 @@ def run(a: Path, b: Path, *names: str) -> CompareResult:
 
 def order_of(work: Path, column: str) -> list[str]:
     """What names each row of `nft`, by position."""
-    found: list[str] = pl.read_parquet(work / "orders" / "nft.parquet")[column].to_list()
+    found: list[str] = pl.read_parquet(work / "orders" / "nft" / "order.parquet")[column].to_list()
     return found
 
 

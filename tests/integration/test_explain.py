@@ -45,7 +45,7 @@ def similarity_of(work: Path) -> np.ndarray:
 
 def order_of(work: Path, name: str) -> pl.DataFrame:
     """The order as it stands on disk."""
-    return pl.read_parquet(work / "orders" / f"{name}.parquet")
+    return pl.read_parquet(work / "orders" / name / "order.parquet")
 
 
 def check_named(
@@ -212,7 +212,7 @@ def test_leaks_are_told_and_what_was_left_out_takes_no_part(
         leak_similarity=0.4,
         granularity=granularity,
     )
-    pairs = pl.read_parquet(work / "leakage.parquet")
+    pairs = pl.read_parquet(work / "leakage" / "leakage.parquet")
     out = set(pairs["tma_row"])
     assert 3 < len(out) < 40
     plain, clean = Explainer(work), Explainer(work, "clean")

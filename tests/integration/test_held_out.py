@@ -67,7 +67,7 @@ def _arrange(work: Path, name: str, **given: Any) -> dict[str, bytes]:  # noqa: 
     """Everything that was written of an order but its manifests, by file name."""
     options: dict[str, Any] = {"overwrite": True, "orders": ["nft"], "rows_per_shard": 30} | given
     arrange(ArrangeOptions(work=work, name=name, **options))
-    files = [work / "orders" / f"{name}.parquet", *(work / "shards" / name).iterdir()]
+    files = [work / "orders" / name / "order.parquet", *(work / "shards" / name).iterdir()]
     return {path.name: path.read_bytes() for path in files if path.name != MANIFEST}
 
 
@@ -105,7 +105,7 @@ def test_an_order_for_a_part_is_that_of_a_test_set_without_the_rest(
     alone = _embedded(tmp_path / "alone", kept)
     # Only the seed of what is shuffled later is left of the options of the draw.
     assert found == _arrange(alone, "half", seed=part.get("seed", 0), **given)
-    named = set(pl.read_parquet(work / "orders" / "half.parquet")["tma_target"])
+    named = set(pl.read_parquet(work / "orders" / "half" / "order.parquet")["tma_target"])
     assert named <= {f"test {row}" for row in targets.rows}
 
 
@@ -206,7 +206,7 @@ def test_the_control_without_leaks_is_of_the_same_part(halves: Path) -> None:
         work=halves, name="clean", target_fraction=0.4, by_task=True, leakage="exclude"
     )
     arrange(clean)
-    arranged = pl.read_parquet(halves / "orders" / "clean.parquet")["tma_row"].to_list()
+    arranged = pl.read_parquet(halves / "orders" / "clean" / "order.parquet")["tma_row"].to_list()
     # Rows 0 to 11 equal a test, which the order saw or not.
     assert sorted(arranged) == list(range(TESTS, 240))
     manifest = read_manifest(halves / "shards" / "half-nft" / MANIFEST, ShardsManifest)

@@ -55,7 +55,7 @@ def test_an_order_from_first_to_last(work: Path, name: str) -> None:
     """Similarity, rounds and tasks of every stretch; rounds; hubs; coverage."""
     order = look(work, name=name).order
     assert order is not None
-    table = pl.read_parquet(work / "orders" / f"{name}.parquet")
+    table = pl.read_parquet(work / "orders" / name / "order.parquet")
     for part in order.stretches:
         rows = table.slice(part.first, part.rows)
         assert part.mean_similarity == pytest.approx(rows["tma_similarity"].mean(), abs=1e-6)
@@ -84,7 +84,7 @@ def test_leaking_rows_are_counted_where_they_stand(tmp_path: Path) -> None:
     work = make_workspace(tmp_path, "duplicated")
     make_order(work, leak_similarity=0.9)
     found = look(work)
-    pairs = pl.read_parquet(work / "leakage.parquet")
+    pairs = pl.read_parquet(work / "leakage" / "leakage.parquet")
     strongest = pairs.group_by("tma_row", maintain_order=True).first()
     counts = dict(strongest["kind"].value_counts().iter_rows())
     assert found.leakage is not None and found.order is not None

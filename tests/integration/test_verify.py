@@ -109,7 +109,7 @@ def test_a_row_that_is_none_and_another_budget(work: Path) -> None:
 
 def forge_order(work: Path, name: str, change: Callable[[pa.Table], pa.Table]) -> None:
     """Put another order in place, and let its manifest and its shards agree with it."""
-    path = work / "orders" / f"{name}.parquet"
+    path = work / "orders" / name / "order.parquet"
     table = change(pq.read_table(path))
     pq.write_table(table, path)
     manifest = path.with_name(f"{name}.manifest.json")
@@ -182,12 +182,12 @@ def test_rows_that_are_damaged(work: Path) -> None:
 
 def test_an_order_that_is_gone_or_damaged(work: Path) -> None:
     """Named as what it is; shards can be proven without it."""
-    path = work / "orders" / "nft.parquet"
+    path = work / "orders" / "nft" / "order.parquet"
     flip(path, 100)
     (proof,) = verified(work, "nft").shards
     assert "nft.parquet: its SHA-256" in proof.findings[0]
     assert proof.checks["order"] == "not proven" and proof.checks["rows"] == "proven"
-    (work / "orders" / "nft.manifest.json").unlink()
+    (work / "orders" / "nft" / "manifest.json").unlink()
     (proof,) = verified(work, "nft").shards
     assert proof.checks["order"].startswith("no finished") and not proof.findings
 

@@ -59,7 +59,7 @@ def test_the_order_equals_brute_force_on_the_stored_vectors(work: Path, sample_d
     exact = similarity_matrix(vectors(work, "test"), vectors(work, "train"))
     rounds = rounds_of(exact)
     expected = nearest_first(exact, rounds)
-    order = pl.read_parquet(work / "orders" / "nft.parquet")
+    order = pl.read_parquet(work / "orders" / "nft" / "order.parquet")
     assert order["tma_row"].to_list() == expected
     assert order["tma_round"].to_list() == [rounds[row] for row in expected]
     assert order["tma_similarity"].to_list() == [
@@ -69,7 +69,7 @@ def test_the_order_equals_brute_force_on_the_stored_vectors(work: Path, sample_d
     assert order["tma_target"].to_list() == [
         tests[int(exact[:, row].argmax())]["id"] for row in expected
     ]
-    reverse = pl.read_parquet(work / "orders" / "fft.parquet")
+    reverse = pl.read_parquet(work / "orders" / "fft" / "order.parquet")
     assert reverse["tma_row"].to_list() == expected[::-1]
 
 
@@ -106,7 +106,7 @@ def test_shards_hold_every_row_of_the_input_in_order(
         assert {key: row[key] for key in original} == original
         prompt, answer = (turn["value"] for turn in original["conversations"])
         assert row["tma_id"] == text_id(f"{prompt} {answer}")
-    order = pq.read_table(work / "orders" / f"{name}.parquet")
+    order = pq.read_table(work / "orders" / name / "order.parquet")
     assert order.schema.remove_metadata().equals(ORDER)
     assert rows.select(ORDER.names).to_pydict() == order.to_pydict()
 

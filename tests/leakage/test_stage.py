@@ -26,11 +26,11 @@ from tma_prep_schemas import LeakageManifest, OrderManifest, ShardsManifest
 
 
 def _table(work: Path) -> pl.DataFrame:
-    return pl.read_parquet(work / "leakage.parquet")
+    return pl.read_parquet(work / "leakage" / "leakage.parquet")
 
 
 def _manifest(work: Path) -> LeakageManifest:
-    return LeakageManifest.model_validate_json((work / "leakage.manifest.json").read_bytes())
+    return LeakageManifest.model_validate_json((work / "leakage" / "manifest.json").read_bytes())
 
 
 def _pairs(work: Path) -> dict[Pair, tuple[str, float]]:
@@ -180,8 +180,8 @@ def test_a_pool_without_leaks_is_told_of_in_a_line(tmp_path: Path) -> None:
 def test_off_does_not_look(work: Path) -> None:
     """Nor does it say anything."""
     result = arranged(work, leakage="off")
-    assert result.leakage is None and not (work / "leakage.parquet").exists()
-    manifest = OrderManifest.model_validate_json((work / "orders/nft.manifest.json").read_bytes())
+    assert result.leakage is None and not (work / "leakage" / "leakage.parquet").exists()
+    manifest = OrderManifest.model_validate_json((work / "orders/nft/manifest.json").read_bytes())
     assert manifest.leakage is None and manifest.config["leakage"] == "off"
 
 
@@ -190,7 +190,7 @@ def test_manifests_tell_what_was_found_and_the_role(work: Path) -> None:
     for name, mode in (("a", "warn"), ("b", "exclude")):
         arranged(work, leakage=mode, name=name, target_role="validation")
         for model, path in (
-            (OrderManifest, work / "orders" / f"{name}.manifest.json"),
+            (OrderManifest, work / "orders" / name / "manifest.json"),
             (ShardsManifest, work / "shards" / name / "manifest.json"),
         ):
             found = model.model_validate_json(path.read_bytes())
@@ -224,14 +224,14 @@ def test_the_answer_is_kept_for_the_same_question_alone(
 
     monkeypatch.setattr("tma_prep.arrange.look_for_leaks", look)
     arranged(work)
-    before = (work / "leakage.parquet").read_bytes()
+    before = (work / "leakage" / "leakage.parquet").read_bytes()
     for options in ({}, {"orders": ["rt"]}, {"leakage": "exclude", "name": "x"}):
         arranged(work, **options)
     assert len(looked) == 1
     arranged(work, leak_similarity=0.9, name="y")
     assert len(looked) == 2 and _manifest(work).config["leak_similarity"] == 0.9
     arranged(work, name="z")
-    assert len(looked) == 3 and (work / "leakage.parquet").read_bytes() == before
+    assert len(looked) == 3 and (work / "leakage" / "leakage.parquet").read_bytes() == before
     # What was ordered by another answer is known as such.
     with pytest.raises(ArtifactError, match="leak-similarity was 0.9, now 0.98"):
         arranged(work, name="y")
@@ -254,7 +254,7 @@ def test_a_kept_order_tells_as_much_as_is_wanted(work: Path) -> None:
 
 def test_damage_is_noticed_and_mended(work: Path) -> None:
     """One flipped byte, or a file that is gone; --overwrite makes it again."""
-    victim = "leakage.parquet"
+    victim = "leakage/leakage.parquet"
     arranged(work)
     whole = (work / victim).read_bytes()
     damaged = bytearray(whole)
@@ -288,10 +288,10 @@ def test_a_run_that_dies_leaves_nothing_that_looks_whole(
                 patch.setattr(guard, name, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
             with pytest.raises(KeyboardInterrupt):
                 arranged(work)
-        assert not (work / "leakage.manifest.json").exists()
+        assert not (work / "leakage" / "manifest.json").exists()
         assert not (work / "orders").exists()
     arranged(work)
-    for name in ("leakage.parquet",):
+    for name in ("leakage/leakage.parquet",):
         assert (work / name).read_bytes() == (warned / name).read_bytes()
     assert not list(work.glob(".leakage*"))
 
@@ -301,14 +301,14 @@ def test_inputs_are_not_read_again(work: Path) -> None:
     for side in ("test", "train"):
         (work.parent / f"{side}.jsonl").unlink()
     arranged(work, shards=False)
-    assert (work / "leakage.manifest.json").exists()
+    assert (work / "leakage" / "manifest.json").exists()
 
 
 def test_verify_knows_which_rows_were_left_out(work: Path) -> None:
     """By the ranking, which holds none of them, whether or not the answer is there still."""
     arranged(work, leakage="exclude")
     assert verify(VerifyOptions(work=str(work))).proven
-    (work / "leakage.manifest.json").unlink()
+    (work / "leakage" / "manifest.json").unlink()
     (proof,) = verify(VerifyOptions(work=str(work))).shards
     assert set(proof.checks.values()) == {"proven"}
 

@@ -61,6 +61,8 @@ def arranged(root: Path, rows: Sequence[UserRow], *, rows_per_shard: int = 7) ->
 
 def order_of(work: Path) -> list[int]:
     """Row of the input at every position, from the order alone."""
-    rows: list[int] = pq.read_table(work / "orders" / "nft.parquet").column("tma_row").to_pylist()
+    rows: list[int] = (
+        pq.read_table(work / "orders" / "nft" / "order.parquet").column("tma_row").to_pylist()
+    )
     assert rows != sorted(rows)
     return rows

@@ -134,7 +134,7 @@ def test_every_row_comes_whole_and_in_order(work: Path, format_name: str, traine
     added = [field.name for field in SHARD_FIELDS]
     assert table.schema.names == [*names, *added]
     assert table.column("tma_position").to_pylist() == list(range(COUNT))
-    order = pq.read_table(work / "orders" / "nft.parquet")
+    order = pq.read_table(work / "orders" / "nft" / "order.parquet")
     for name in ORDER_FIELDS:
         assert table.column(name).to_pylist() == order.column(name).to_pylist()
 

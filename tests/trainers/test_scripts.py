@@ -197,7 +197,9 @@ def test_the_model_sees_every_row_in_order(
     """Whole, with the loss on what the model is to say; and the log says so too."""
     result = trained[f"{trainer}-{form}"]
     assert result["ended"] == "well"
-    order = pq.read_table(work[form] / "orders" / "nft.parquet").column("tma_row").to_pylist()
+    order = (
+        pq.read_table(work[form] / "orders" / "nft" / "order.parquet").column("tma_row").to_pylist()
+    )
     shown = {"exchanges": shown_exchange, "chats": shown_chat}[form]
     assert read_off(tokenizer, result) == [shown(row) for row in order[:20]]
     assert result["two_ranks"] == [2, 1]

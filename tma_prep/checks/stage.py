@@ -19,10 +19,10 @@ from tma_prep.artifact import (
     write_manifest,
 )
 from tma_prep.checks.targets import evaluated_tests
-from tma_prep.embeddings import EmbeddingStore, Sides, check_arranged_from, open_sides
+from tma_prep.embeddings import EmbeddingStore, Sides, open_sides
 from tma_prep.errors import ArtifactError, OptionError, VerdictError
 from tma_prep.options import ArrangeOptions, TrainCheckOptions, wrong_record
-from tma_prep.orders import parse_rounds
+from tma_prep.orders import check_shards_current, parse_rounds
 from tma_prep.progress import Silent, Stopwatch, TableProgress
 from tma_prep.versions import library_versions, tool_version
 from tma_prep_schemas import CheckManifest, CheckSummary, ShardsManifest, TargetRole
@@ -111,6 +111,7 @@ def train_check(
                 check.config,
                 check.inputs,
                 overwrite=options.overwrite,
+                remedy_for_inputs="give --overwrite to train again, or another --name",
             )
         if kept is None:
             summary = _make(check, progress, clock)
@@ -277,5 +278,5 @@ def _open_shards(
         check_files(workspace.shards(name), manifest, ARRANGE_AGAIN)
         opened[name] = manifest
     for name, manifest in opened.items():
-        check_arranged_from(workspace.shards(name), manifest.inputs, sides.inputs)
+        check_shards_current(workspace, name, manifest)
     return opened

@@ -10,7 +10,6 @@ from tma_prep.embeddings.row_tokens import (
 from tma_prep.embeddings.sides import (
     Sides,
     Tasks,
-    check_arranged_from,
     made_from,
     open_sides,
     tasks_of,
@@ -28,7 +27,6 @@ __all__ = [
     "Sides",
     "StoreSubset",
     "Tasks",
-    "check_arranged_from",
     "counted_by",
     "embed",
     "made_from",

@@ -1,14 +1,11 @@
 """Both embedding stores of a workspace, opened and checked."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tma_prep.artifact import (
-    ARRANGE_AGAIN,
     EMBED_AGAIN,
     MANIFEST,
     Workspace,
@@ -32,13 +29,16 @@ class Sides:
 
     Attributes:
         inputs: SHA-256 of their manifests, by artifact.
-        before: The same of the stores that they were updated from.
     """
 
     train: EmbeddingStore
     test: EmbeddingStore
     inputs: dict[str, str]
-    before: dict[str, list[str]]
+
+    @property
+    def row_inputs(self) -> dict[str, str]:
+        """The same of their rows."""
+        return {**self.train.manifest.inputs, **self.test.manifest.inputs}
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,6 @@ def open_sides(workspace: Workspace) -> Sides:
     """
     stores = {}
     inputs = {}
-    before = {}
     for side in ("train", "test"):
         folder = workspace.embeddings(side)
         manifest = read_manifest(folder / MANIFEST, EmbeddingsManifest)
@@ -84,9 +83,8 @@ def open_sides(workspace: Workspace) -> Sides:
             )
         stores[side] = EmbeddingStore(folder, manifest, rows)
         inputs[f"embeddings/{side}"] = sha256_of(folder / MANIFEST)
-        before[f"embeddings/{side}"] = manifest.updated_from
     _check_alike(workspace, stores["train"].manifest, stores["test"].manifest)
-    return Sides(stores["train"], stores["test"], inputs, before)
+    return Sides(stores["train"], stores["test"], inputs)
 
 
 def tasks_of(store: EmbeddingStore, purpose: str) -> Tasks:
@@ -130,22 +128,3 @@ def _check_alike(workspace: Workspace, train: EmbeddingsManifest, test: Embeddin
 def made_from(inputs: dict[str, str], sides: Sides) -> bool:
     """Whether an artifact with these inputs was made from these embeddings."""
     return all(inputs.get(name) == sha256 for name, sha256 in sides.inputs.items())
-
-
-def check_arranged_from(shards: Path, arranged: Mapping[str, str], now: Mapping[str, str]) -> None:
-    """Refuse shards of embeddings that have been replaced since.
-
-    Args:
-        shards: For the message.
-        arranged: SHA-256 of manifests by artifact, as the shards record them.
-        now: The same of the embeddings in the workspace.
-
-    Raises:
-        ArtifactError: The workspace holds others now.
-    """
-    for artifact, sha256 in now.items():
-        if arranged.get(artifact) != sha256:
-            raise ArtifactError(
-                f"{shards}: was arranged from other {artifact.rpartition('/')[2]} embeddings than "
-                f"the workspace holds now; {ARRANGE_AGAIN}"
-            )

@@ -7,7 +7,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from tma_prep.artifact import ARRANGE_AGAIN, MANIFEST, Workspace, read_manifest, write_text
+from tma_prep.artifact import (
+    ARRANGE_AGAIN,
+    MANIFEST,
+    Workspace,
+    read_manifest,
+    sha256_of,
+    write_text,
+)
 from tma_prep.embeddings import EmbeddingStore, Sides, made_from, open_sides
 from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.explain.series import Along, listed_positions, rounds_of, stretches
@@ -192,7 +199,8 @@ def _orders(workspace: Workspace, sides: Sides) -> Iterator[OrderFacts]:
             ranked=str(manifest.config["granularity"]),
             limits=limits_of(manifest.config),
             rows=manifest.rows,
-            shards=shards is not None and shards.inputs == manifest.inputs,
+            shards=shards is not None
+            and shards.inputs.get(f"orders/{name}") == sha256_of(workspace.order_manifest(name)),
             current=made_from(manifest.inputs, sides),
         )
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tma_prep.embeddings import EmbeddingStore, StoreSubset, on_grid, tasks_of
-from tma_prep.explain.contest import remaining_in_farthest_round, remaining_in_round, whole_units
+from tma_prep.explain.contest import remaining_in_farthest_round, remaining_in_round
 from tma_prep.orders import Arranged
 from tma_prep.rankings import (
     ArrayVectors,
@@ -15,7 +15,6 @@ from tma_prep.rankings import (
     Engine,
     VectorRows,
     distinct_tests,
-    kmeans_cells,
     unit_means,
 )
 
@@ -56,25 +55,18 @@ class Things:
 
     @functools.cached_property
     def units(self) -> Units | None:
-        """The units; None where rows were ranked, or cells come out differently here."""
+        """The units; None where rows were ranked."""
         if self._granularity == "instance":
             return None
         ranked = self._arranged.ranked
         mask, store = ranked.was_ranked, self._arranged.sides.train
         kept: EmbeddingStore = store if mask.all() else StoreSubset(store, mask)
+        assert ranked.units is not None
+        unit_of_kept = ranked.units[mask]
         if self._granularity == "task":
-            tasks = tasks_of(kept, "--granularity task")
-            names, unit_of_kept = tasks.names, tasks.of_row
+            names = tasks_of(kept, "--granularity task").names
         else:
-            cells = int(self._granularity.partition(":")[2])
-            seed = self._arranged.manifest.config["seed"]
-            unit_of_kept = kmeans_cells(kept, cells, int(str(seed)))
             names = [f"cell {cell}" for cell in range(int(unit_of_kept.max()) + 1)]
-        values = ranked.rounds if ranked.rounds is not None else ranked.distance
-        assert values is not None
-        # Cells hang on the number of threads; the ranking tells whether these are the same.
-        if not whole_units(unit_of_kept, values[mask], len(names)):
-            return None
         of_row = np.full(len(mask), -1, dtype=np.int64)
         of_row[mask] = unit_of_kept
         means = unit_means(kept.slices(), unit_of_kept, names)

@@ -8,7 +8,6 @@ from tma_prep.leakage.stage import (
     kept_leakage,
     leakage_line,
     look_for_leaks,
-    rows_left_out,
     without_leaks,
 )
 
@@ -24,6 +23,5 @@ __all__ = [
     "leakage_line",
     "leaks_by_words",
     "look_for_leaks",
-    "rows_left_out",
     "without_leaks",
 ]

@@ -61,6 +61,6 @@ def leak_marks(workspace: Workspace, sides: Sides) -> LeakMarks | None:
     manifest = read_manifest(workspace.leakage_manifest, LeakageManifest)
     if manifest is None or not made_from(manifest.inputs, sides):
         return None
-    check_files(workspace.root, manifest, ARRANGE_AGAIN)
+    check_files(workspace.leakage.parent, manifest, ARRANGE_AGAIN)
     path = workspace.leakage
     return LeakMarks(manifest.counts, read_table(path, LEAKAGE, remedy=ARRANGE_AGAIN))

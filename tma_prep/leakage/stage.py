@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 
 from tma_prep.artifact import (
     ARRANGE_AGAIN,
+    MANIFEST,
     Workspace,
     check_files,
     differences,
     file_entry,
     read_manifest,
+    sha256_of,
+    staged_folder,
     sync,
     write_manifest,
 )
@@ -59,7 +62,7 @@ def kept_leakage(workspace: Workspace, sides: Sides, options: ArrangeOptions) ->
     """
     config = _config(options)
     try:
-        manifest = _finished(workspace, sides.inputs, config)
+        manifest = _finished(workspace, _inputs(sides), config)
         if manifest is None:
             return None
         rows = _rows(workspace)
@@ -68,23 +71,6 @@ def kept_leakage(workspace: Workspace, sides: Sides, options: ArrangeOptions) ->
             return None
         raise
     return Leakage(manifest, rows)
-
-
-def rows_left_out(
-    workspace: Workspace, inputs: Mapping[str, str], config: Mapping[str, Option]
-) -> NDArray[np.int64] | None:
-    """What an order left out as leaking, None where the answer that it used is not there any more.
-
-    Args:
-        workspace: Where it lies.
-        inputs: From its manifest.
-        config: From its manifest; `leakage` is `exclude`.
-
-    Raises:
-        ArtifactError: The answer is damaged.
-    """
-    wanted = {name: config.get(name) for name in ("leak_ngrams", "leak_similarity")}
-    return None if _finished(workspace, inputs, wanted) is None else _rows(workspace)
 
 
 def look_for_leaks(
@@ -108,38 +94,41 @@ def look_for_leaks(
     """
     pairs = leaking_pairs(sides, engine, options, workspace.root, progress)
     rows = np.unique(pairs.rows)
-    # The manifest goes first, so that an answer under way never looks whole.
-    workspace.leakage_manifest.unlink(missing_ok=True)
-    with progress.stage("Writing the rows that leak", len(rows), "rows") as advance:
-        _write(workspace.leakage, LEAKAGE, _pair_tables(sides, pairs, rows, advance))
-    manifest = LeakageManifest(
-        tool_version=tool_version(),
-        libraries=library_versions(*_LIBRARIES),
-        config=_config(options),
-        inputs=sides.inputs,
-        rows=len(pairs),
-        files=[file_entry(workspace.leakage, len(pairs))],
-        train_rows=sides.train.shape[0],
-        test_rows=sides.test.shape[0],
-        counts=_counts(pairs),
-    )
-    write_manifest(workspace.leakage_manifest, manifest)
+    with (
+        staged_folder(workspace.leakage.parent) as partial,
+        progress.stage("Writing the rows that leak", len(rows), "rows") as advance,
+    ):
+        path = partial / workspace.leakage.name
+        _write(path, LEAKAGE, _pair_tables(sides, pairs, rows, advance))
+        manifest = LeakageManifest(
+            tool_version=tool_version(),
+            libraries=library_versions(*_LIBRARIES),
+            config=_config(options),
+            inputs=_inputs(sides),
+            rows=len(pairs),
+            files=[file_entry(path, len(pairs))],
+            train_rows=sides.train.shape[0],
+            test_rows=sides.test.shape[0],
+            counts=_counts(pairs),
+        )
+        write_manifest(partial / MANIFEST, manifest)
     return Leakage(manifest, rows)
 
 
-def without_leaks(sides: Sides, leaking: NDArray[np.int64]) -> Sides:
-    """Both stores, as if the training rows of these numbers had never been embedded.
+def without_leaks(workspace: Workspace, sides: Sides, leakage: Leakage) -> Sides:
+    """Both stores, as if the training rows that leak had never been embedded.
 
     Raises:
         OptionError: No row is left.
     """
-    kept = ~np.isin(sides.train.rows, leaking)
+    kept = ~np.isin(sides.train.rows, leakage.rows)
     if not kept.any():
         raise OptionError(
             "--leakage exclude leaves no row: every row of the pool holds a test row; give another "
             "pool or another test set"
         )
-    return replace(sides, train=StoreSubset(sides.train, kept))
+    inputs = sides.inputs | {"leakage": sha256_of(workspace.leakage_manifest)}
+    return replace(sides, train=StoreSubset(sides.train, kept), inputs=inputs)
 
 
 def leakage_line(manifest: LeakageManifest) -> str:
@@ -162,6 +151,10 @@ def leakage_line(manifest: LeakageManifest) -> str:
     )
 
 
+def _inputs(sides: Sides) -> dict[str, str]:
+    return {**sides.row_inputs, **sides.inputs}
+
+
 def _config(options: ArrangeOptions) -> dict[str, Option]:
     return {"leak_ngrams": options.leak_ngrams, "leak_similarity": options.leak_similarity}
 
@@ -176,7 +169,7 @@ def _finished(
     names = [entry.file for entry in manifest.all_files]
     if names != [workspace.leakage.name]:
         raise ArtifactError(f"{workspace.leakage_manifest}: names other files; {ARRANGE_AGAIN}")
-    check_files(workspace.root, manifest, ARRANGE_AGAIN)
+    check_files(workspace.leakage.parent, manifest, ARRANGE_AGAIN)
     return manifest
 
 
@@ -220,10 +213,7 @@ def _pair_tables(
 
 
 def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    with pq.ParquetWriter(partial, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for table in tables:
             writer.write_table(table)
-    sync(partial)
-    partial.replace(path)
-    sync(path.parent)
+    sync(path)

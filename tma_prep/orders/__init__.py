@@ -2,6 +2,7 @@
 
 from tma_prep.orders.arranged import (
     Arranged,
+    check_shards_current,
     chosen_order,
     limits_of,
     open_order,
@@ -24,10 +25,19 @@ from tma_prep.orders.schedule import stages
 from tma_prep.orders.selected import SelectedRows
 from tma_prep.orders.selection import parse_budget, parse_rounds
 from tma_prep.orders.sequences import rows_before_shuffle
-from tma_prep.orders.stage import OrderPlan, Orders, arrange_options, plan_order, shards_folder
+from tma_prep.orders.stage import (
+    MadeOrder,
+    OrderPlan,
+    Orders,
+    arrange_options,
+    plan_order,
+    shards_folder,
+    tells_enough,
+)
 
 __all__ = [
     "Arranged",
+    "MadeOrder",
     "Matched",
     "OrderComparison",
     "OrderPlan",
@@ -36,6 +46,7 @@ __all__ = [
     "TaskMove",
     "arrange_options",
     "check_options",
+    "check_shards_current",
     "check_sizes",
     "chosen_order",
     "compare_matched",
@@ -54,4 +65,5 @@ __all__ = [
     "shards_folder",
     "stages",
     "task_moves",
+    "tells_enough",
 ]

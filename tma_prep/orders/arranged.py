@@ -9,7 +9,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tma_prep.artifact import ARRANGE_AGAIN, MANIFEST, Workspace, check_files, read_manifest
+from tma_prep.artifact import (
+    ARRANGE_AGAIN,
+    MANIFEST,
+    Workspace,
+    check_files,
+    read_manifest,
+    sha256_of,
+)
 from tma_prep.embeddings import Sides, Tasks, made_from, tasks_of
 from tma_prep.errors import ArtifactError
 from tma_prep.options import ArrangeOptions, wrong_record
@@ -22,6 +29,7 @@ from tma_prep_schemas import (
     ROW,
     OrderManifest,
     RankingManifest,
+    ShardsManifest,
 )
 from tma_prep_schemas.manifests import Option
 
@@ -44,6 +52,8 @@ class Ranked:
         distance: float64, NaN for a row that was not ranked; None for a ranking by rounds.
         similarity: float64, to the nearest test; NaN likewise.
         test_rows: int64, `tma_row` of that test; -1 likewise.
+        units: int64, the task or k-means cell that was ranked in place of the row; -1 likewise;
+            None where rows were ranked.
     """
 
     manifest: RankingManifest
@@ -51,6 +61,7 @@ class Ranked:
     distance: NDArray[np.float64] | None
     similarity: NDArray[np.float64]
     test_rows: NDArray[np.int64]
+    units: NDArray[np.int64] | None
 
     @property
     def was_ranked(self) -> NDArray[np.bool_]:
@@ -131,9 +142,8 @@ class Arranged:
 
 def order_names(workspace: Workspace) -> list[str]:
     """Names of the finished orders, sorted."""
-    suffix = ".manifest.json"
-    found = (workspace.root / "orders").glob(f"*{suffix}")
-    return sorted(path.name.removesuffix(suffix) for path in found if path.name[:1] != ".")
+    found = (workspace.root / "orders").glob(f"*/{MANIFEST}")
+    return sorted(path.parent.name for path in found if path.parent.name[:1] != ".")
 
 
 def chosen_order(workspace: Workspace, name: str | None) -> str:
@@ -217,22 +227,47 @@ def limits_of(config: Mapping[str, Option]) -> str:
 
 
 def _ranking_of(workspace: Workspace, sides: Sides, order: OrderManifest) -> Ranked:
-    """The ranking whose options an order names."""
-    left_out = order.config.get("leakage") == "exclude"
-    for path in sorted((workspace.root / "rankings").glob(f"*/{MANIFEST}")):
-        manifest = read_manifest(path, RankingManifest)
-        if manifest is None or not made_from(manifest.inputs, sides):
+    """The ranking that an order was made from."""
+    for name, sha256 in order.inputs.items():
+        folder = workspace.root / name
+        if not name.startswith("rankings/") or not (folder / MANIFEST).is_file():
             continue
-        # An order has a seed of its own, which a ranking that draws nothing lacks.
-        wanted = {k: v for k, v in manifest.config.items() if (k, v) != ("seed", None)}
-        same = all(order.config.get(name) == value for name, value in wanted.items())
-        if same and (manifest.config.get("leakage") == "exclude") == left_out:
-            check_files(path.parent, manifest, ARRANGE_AGAIN)
-            return _read_ranking(path.parent / manifest.files[0].file, manifest, sides)
+        if sha256_of(folder / MANIFEST) != sha256:
+            raise ArtifactError(f"{folder}: has been made anew since this order was; {_AGAIN}")
+        manifest = read_manifest(folder / MANIFEST, RankingManifest)
+        assert manifest is not None
+        check_files(folder, manifest, ARRANGE_AGAIN)
+        return _read_ranking(folder / manifest.files[0].file, manifest, sides)
     raise ArtifactError(
         f"{workspace.root / 'rankings'}: the ranking that this order was made from is not there "
         f"any more; {_AGAIN}"
     )
+
+
+def check_shards_current(workspace: Workspace, name: str, manifest: ShardsManifest) -> None:
+    """Refuse shards whose order, or the embeddings under it, have been replaced since.
+
+    Where the workspace does not hold these any more, there is nothing to compare with.
+
+    Raises:
+        ArtifactError: With the command that makes them again.
+    """
+    path = workspace.order_manifest(name)
+    order = read_manifest(path, OrderManifest)
+    if order is None:
+        return
+    if sha256_of(path) != manifest.inputs.get(f"orders/{name}"):
+        raise ArtifactError(
+            f"{workspace.shards(name)}: was made from another order {name} than the workspace "
+            f"holds now; {ARRANGE_AGAIN}"
+        )
+    for side in ("train", "test"):
+        embedded = workspace.embeddings(side) / MANIFEST
+        if embedded.is_file() and sha256_of(embedded) != order.inputs.get(f"embeddings/{side}"):
+            raise ArtifactError(
+                f"{workspace.shards(name)}: was arranged from other {side} embeddings than the "
+                f"workspace holds now; {ARRANGE_AGAIN}"
+            )
 
 
 def _read_ranking(path: Path, manifest: RankingManifest, sides: Sides) -> Ranked:
@@ -253,6 +288,9 @@ def _read_ranking(path: Path, manifest: RankingManifest, sides: Sides) -> Ranked
         distance=None if has_rounds else column("distance", np.nan, "float64").astype(np.float64),
         similarity=column("similarity", np.nan, "float64").astype(np.float64),
         test_rows=column("test_row", -1, "int64").astype(np.int64),
+        units=None
+        if table.column("unit").null_count
+        else column("unit", -1, "int64").astype(np.int64),
     )
 
 

@@ -63,6 +63,8 @@ def _made(arranged: Arranged, options: ArrangeOptions) -> pa.Table:
         similarity=ranked.similarity[was_ranked],
         tests=ranked.test_rows[was_ranked],
         made=False,
+        name="",
+        sha256="",
     )
     farthest = np.zeros(len(was_ranked), dtype=np.int32)
     if arranged.order_rounds is not None:

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -16,8 +17,8 @@ from tma_prep.artifact import (
     Workspace,
     file_entry,
     find_finished,
-    is_outdated,
-    read_manifest,
+    sha256_of,
+    staged_folder,
     sync,
     write_manifest,
 )
@@ -52,8 +53,7 @@ class OrderPlan:
     order: str
     config: dict[str, Option]
     shards_config: dict[str, Option]
-    order_missing: bool
-    shards_missing: bool
+    found: OrderManifest | None
 
 
 def plan_order(
@@ -64,7 +64,7 @@ def plan_order(
     ranker: Ranker,
     options: ArrangeOptions,
 ) -> OrderPlan:
-    """See which of the order and its shards is finished.
+    """See which order is finished, and that its shards may be made.
 
     Raises:
         ArtifactError: One is there that was made differently or is damaged.
@@ -98,40 +98,32 @@ def plan_order(
         "tokenizer": tokenizer,
         "tokenizer_sha256": sha256,
     }
-    same = functools.partial(_tells_enough, options.leakage)
-    order_found = find_finished(
+    same = functools.partial(tells_enough, options.leakage)
+    found = find_finished(
         workspace.order_manifest(name),
         OrderManifest,
         config,
-        sides.inputs,
+        None,
         overwrite=options.overwrite,
         same=same,
-        before=sides.before,
     )
-    if order_found is not None and order_found.files[0].file != workspace.order(name).name:
+    if found is not None and found.files[0].file != workspace.order(name).name:
         raise ArtifactError(
             f"{workspace.order_manifest(name)}: names another file; make it again with --overwrite"
         )
-    shards_found = options.shards and find_finished(
-        shards_folder(workspace, name, options) / MANIFEST,
-        ShardsManifest,
-        shards_config,
-        sides.inputs,
-        overwrite=options.overwrite,
-        same=same,
-        before=sides.before,
-    )
-    return OrderPlan(
-        name,
-        order,
-        config,
-        shards_config,
-        order_missing=order_found is None,
-        shards_missing=shards_found is None,
-    )
+    if options.shards:
+        find_finished(
+            shards_folder(workspace, name, options) / MANIFEST,
+            ShardsManifest,
+            shards_config,
+            None,
+            overwrite=options.overwrite,
+            same=same,
+        )
+    return OrderPlan(name, order, config, shards_config, found)
 
 
-def _tells_enough(wanted: LeakageMode, option: str, existing: Manifest) -> bool:
+def tells_enough(wanted: LeakageMode, option: str, existing: Manifest) -> bool:
     """Whether an order from which nothing was left out tells as much of leaks as is wanted now."""
     before = existing.config.get("leakage")
     if not option.startswith("leak") or "exclude" in (wanted, before):
@@ -160,6 +152,21 @@ def shards_folder(workspace: Workspace, name: str, options: ArrangeOptions) -> A
     return target / name
 
 
+@dataclass(frozen=True)
+class MadeOrder:
+    """An order of the workspace.
+
+    Attributes:
+        table: Schema `ORDER`.
+        sha256: Of its manifest.
+        made: False where it was found on disk.
+    """
+
+    table: pa.Table
+    sha256: str
+    made: bool
+
+
 class Orders:
     """The steps from a ranking to orders and shards; each thing is made when first needed."""
 
@@ -184,44 +191,38 @@ class Orders:
         self.progress = progress
         self.changes: dict[str, OrderComparison | None] = {}
 
-    def order(self, plan: OrderPlan) -> pa.Table:
-        """The order as a table by position, written where it is not there yet."""
+    def order(self, plan: OrderPlan) -> MadeOrder:
+        """The order, written where it is not there yet, or made from another ranking."""
         path = self.workspace.order(plan.name)
-        if not plan.order_missing:
-            return read_table(path, ORDER, remedy=ARRANGE_AGAIN)
+        inputs = {self.pool.name: self.pool.sha256, **self.sides.inputs}
+        if plan.found is not None and plan.found.inputs == inputs:
+            table = read_table(path, ORDER, remedy=ARRANGE_AGAIN)
+            return MadeOrder(table, sha256_of(path.with_name(MANIFEST)), made=False)
         sequence = self.selected.sequence(plan.order)
         table = order_table(self.sides, self.pool.tests, self.selected.kept, sequence)
-        change = self._change(plan, table)
-        path.parent.mkdir(exist_ok=True)
-        # The manifest goes first, so that an order under way never looks whole.
-        self.workspace.order_manifest(plan.name).unlink(missing_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
-        pq.write_table(table, partial, compression="zstd")
-        sync(partial)
-        partial.replace(path)
-        manifest = OrderManifest(
-            tool_version=tool_version(),
-            libraries=library_versions(*LIBRARIES),
-            config=plan.config,
-            inputs=self.sides.inputs,
-            rows=table.num_rows,
-            files=[file_entry(path, table.num_rows)],
-            order=plan.order,
-            targets=self.targets,
-            leakage=self.leaks,
-        )
-        write_manifest(self.workspace.order_manifest(plan.name), manifest)
+        change = None if plan.found is None else self._change(path, table)
+        path.parent.parent.mkdir(exist_ok=True)
+        with staged_folder(path.parent) as partial:
+            pq.write_table(table, partial / path.name, compression="zstd")
+            sync(partial / path.name)
+            manifest = OrderManifest(
+                tool_version=tool_version(),
+                libraries=library_versions(*LIBRARIES),
+                config=plan.config,
+                inputs=inputs,
+                rows=table.num_rows,
+                files=[file_entry(partial / path.name, table.num_rows)],
+                order=plan.order,
+                targets=self.targets,
+                leakage=self.leaks,
+            )
+            write_manifest(partial / MANIFEST, manifest)
         self.changes[plan.name] = change
-        return table
+        return MadeOrder(table, sha256_of(path.with_name(MANIFEST)), made=True)
 
-    def _change(self, plan: OrderPlan, table: pa.Table) -> OrderComparison | None:
-        """How far the order is from the one that it replaces after an update of its inputs."""
-        found = read_manifest(self.workspace.order_manifest(plan.name), OrderManifest)
-        if found is None or not is_outdated(
-            found, plan.config, self.sides.inputs, self.sides.before
-        ):
-            return None
-        before = read_table(self.workspace.order(plan.name), ORDER, ROW_ID, remedy=ARRANGE_AGAIN)
+    def _change(self, path: Path, table: pa.Table) -> OrderComparison:
+        """How far the order is from the one that it replaces, of parents that have changed."""
+        before = read_table(path, ORDER, ROW_ID, remedy=ARRANGE_AGAIN)
         return compare_orders(*(pl.Series("id", side[ROW_ID]) for side in (before, table)))
 
 

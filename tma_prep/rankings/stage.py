@@ -19,6 +19,7 @@ from tma_prep.artifact import (
     Workspace,
     file_entry,
     find_finished,
+    sha256_of,
     staged_folder,
     sync,
     write_manifest,
@@ -55,6 +56,8 @@ class RankedPool:
         similarity: float64, exact, to the nearest test row.
         tests: int64, `tma_row` of that test row.
         made: False where it was found on disk.
+        name: `rankings/NAME`.
+        sha256: Of its manifest.
     """
 
     manifest: RankingManifest
@@ -63,6 +66,8 @@ class RankedPool:
     similarity: NDArray[np.float64]
     tests: NDArray[np.int64]
     made: bool
+    name: str
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -215,7 +220,7 @@ def keep_neighbors(workspace: Workspace, sides: Sides, ranker: Ranker, *, overwr
     """Write the test → train graph of the whole pool, unless it is there.
 
     Raises:
-        ArtifactError: One is there that was made from other embeddings, and `overwrite` is off.
+        ArtifactError: A damaged one is there, and `overwrite` is off.
     """
     found = find_finished(
         workspace.neighbors / MANIFEST,
@@ -223,7 +228,6 @@ def keep_neighbors(workspace: Workspace, sides: Sides, ranker: Ranker, *, overwr
         _NEIGHBORS_CONFIG,
         sides.inputs,
         overwrite=overwrite,
-        before=sides.before,
     )
     if found is None:
         _write_neighbors(workspace, sides, *ranker.neighbors)
@@ -235,7 +239,7 @@ def load_or_rank(
     """The ranking: from disk where it is finished, else made and written.
 
     Raises:
-        ArtifactError: One is there that was made from other embeddings, and `overwrite` is off.
+        ArtifactError: A damaged one is there, and `overwrite` is off.
     """
     folder = workspace.ranking(ranker.name)
     manifest = find_finished(
@@ -244,7 +248,6 @@ def load_or_rank(
         ranker.config,
         sides.inputs,
         overwrite=overwrite,
-        before=sides.before,
     )
     if manifest is None:
         return _rank(workspace, sides, ranker)
@@ -262,6 +265,8 @@ def load_or_rank(
         similarity=table.column("similarity").to_numpy(),
         tests=table.column("test_row").to_numpy(),
         made=False,
+        name=f"rankings/{ranker.name}",
+        sha256=sha256_of(folder / MANIFEST),
     )
 
 
@@ -285,6 +290,7 @@ def _rank(workspace: Workspace, sides: Sides, ranker: Ranker) -> RankedPool:
         pa.nulls(count, pa.float64()) if found.distance is None else found.distance,
         found.similarity,
         tests,
+        pa.nulls(count, pa.int32()) if units is None else pa.array(units.of_row, pa.int32()),
     ]
     manifest = _write_table(
         workspace.ranking(ranker.name),
@@ -298,7 +304,16 @@ def _rank(workspace: Workspace, sides: Sides, ranker: Ranker) -> RankedPool:
             facts=facts,
         ),
     )
-    return RankedPool(manifest, found.rounds, found.distance, found.similarity, tests, made=True)
+    return RankedPool(
+        manifest,
+        found.rounds,
+        found.distance,
+        found.similarity,
+        tests,
+        made=True,
+        name=f"rankings/{ranker.name}",
+        sha256=sha256_of(workspace.ranking(ranker.name) / MANIFEST),
+    )
 
 
 def _round_of_each(found: Ranking, units: Units | None) -> NDArray[np.int32] | None:

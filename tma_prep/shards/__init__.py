@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from tma_prep.shards.folder import ShardFolder, open_shards, shards_of
 from tma_prep.shards.reader import Row, ShardReader
 from tma_prep.shards.runs import Runs, wanted_rows
-from tma_prep.shards.stage import write_shards_of
+from tma_prep.shards.stage import keep_shards
 from tma_prep.shards.writer import BYTES_PER_GROUP, ROWS_PER_GROUP, shard_name, write_shards
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ __all__ = [
     "shards_of",
     "wanted_rows",
     "write_shards",
-    "write_shards_of",
+    "keep_shards",
 ]
 
 

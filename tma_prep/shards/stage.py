@@ -1,6 +1,7 @@
 """From an order to its shards and their schedule."""
 
 import contextlib
+import functools
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,20 +12,39 @@ from tma_prep.artifact import (
     MANIFEST,
     beside,
     file_entry,
+    find_finished,
     staged_folder,
     write_manifest,
     write_text,
 )
 from tma_prep.embeddings import counted_by
 from tma_prep.files import is_remote, sent_folder
-from tma_prep.orders import OrderPlan, Orders, shards_folder, stages
+from tma_prep.orders import MadeOrder, OrderPlan, Orders, shards_folder, stages, tells_enough
 from tma_prep.rankings import LIBRARIES
 from tma_prep.shards.writer import write_shards
 from tma_prep.versions import library_versions, tool_version
 from tma_prep_schemas import ROUND, ROW, FileEntry, Schedule, ScheduleStage, ShardsManifest
 
 
-def write_shards_of(work: Orders, plan: OrderPlan, order: pa.Table) -> None:
+def keep_shards(work: Orders, plan: OrderPlan, made: MadeOrder) -> bool:
+    """Write the shards of an order, unless they are there; whether they were written."""
+    inputs = {f"orders/{plan.name}": made.sha256, **work.sides.train.manifest.inputs}
+    found = find_finished(
+        shards_folder(work.workspace, plan.name, work.options) / MANIFEST,
+        ShardsManifest,
+        plan.shards_config,
+        inputs,
+        overwrite=work.options.overwrite,
+        same=functools.partial(tells_enough, work.options.leakage),
+    )
+    if found is None:
+        _write_shards_of(work, plan, made.table, inputs)
+    return found is None
+
+
+def _write_shards_of(
+    work: Orders, plan: OrderPlan, order: pa.Table, inputs: dict[str, str]
+) -> None:
     """Write the shards and the schedule of an order."""
     train = work.sides.train
     rows = train.row_store
@@ -53,7 +73,7 @@ def write_shards_of(work: Orders, plan: OrderPlan, order: pa.Table) -> None:
             tool_version=tool_version(),
             libraries=library_versions(*LIBRARIES),
             config=plan.shards_config,
-            inputs=work.sides.inputs,
+            inputs=inputs,
             rows=order.num_rows,
             files=files,
             schedule=_schedule(work, folder, plan, order),

@@ -18,9 +18,9 @@ from tma_prep.artifact import (
     write_manifest,
     write_text,
 )
-from tma_prep.embeddings import check_arranged_from
 from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.options import ExportOptions
+from tma_prep.orders import check_shards_current
 from tma_prep.parquet import read_schema
 from tma_prep.progress import Progress, Silent, Stopwatch
 from tma_prep.rows import format_named
@@ -156,12 +156,7 @@ def _open(workspace: Workspace, trainer: Trainer, options: ExportOptions) -> _Ex
     shards = shards_of(options.work, options.name)
     name = shards.path.name
     check_files(shards.path, shards.manifest, ARRANGE_AGAIN)
-    manifests = {
-        f"embeddings/{side}": workspace.embeddings(side) / MANIFEST for side in ("train", "test")
-    }
-    # Shards are handed on without embeddings too, where a workspace holds none any more.
-    now = {name: sha256_of(path) for name, path in manifests.items() if path.is_file()}
-    check_arranged_from(shards.path, shards.manifest.inputs, now)
+    check_shards_current(workspace, name, shards.manifest)
     folder = workspace.export(name, trainer.name) if options.out is None else options.out
     folder = Path(os.path.expanduser(folder)).absolute()
     for path in (folder, shards.path.absolute()):

@@ -5,17 +5,18 @@ import functools
 import numpy as np
 import pyarrow as pa
 
-from tma_prep.artifact import MANIFEST, Workspace
-from tma_prep.embeddings import Sides, made_from, open_sides
+from tma_prep.artifact import MANIFEST, Workspace, sha256_of
+from tma_prep.embeddings import Sides, open_sides
 from tma_prep.errors import ArtifactError, TmaPrepError
 from tma_prep.orders import open_order, read_order, recomputed_order
+from tma_prep.rows import RowStore, open_rows
 from tma_prep.shards import ShardFolder
 from tma_prep.verify.findings import Findings
 from tma_prep.verify.join import Differences, TrainingRows
 from tma_prep_schemas import ORDER_FIELDS, ROW, OrderManifest, ShardsManifest
 
-_EMBEDDED_ANEW = (
-    "was arranged from other embeddings than the workspace holds now; run tma-prep arrange again"
+_OTHER_ROWS = (
+    "was arranged from other rows than the workspace holds now; run tma-prep arrange again"
 )
 
 
@@ -30,6 +31,10 @@ class Known:
     def _sides(self) -> Sides:
         return open_sides(self.workspace)
 
+    @functools.cached_property
+    def _rows(self) -> RowStore:
+        return open_rows(self.workspace, "train")
+
     def order(self, name: str, shards: ShardFolder, findings: Findings) -> pa.Table | None:
         """The order of these shards; None where there is none, or it is damaged."""
         path = self.workspace.order(name)
@@ -41,7 +46,10 @@ class Known:
         except ArtifactError as error:
             findings.add(str(error), "order", "ranking")
             return None
+        sha256 = sha256_of(self.workspace.order_manifest(name))
         wrong = _says_otherwise(shards.manifest, manifest)
+        if wrong is None and shards.manifest.inputs.get(f"orders/{name}") != sha256:
+            wrong = "was made from another order than stands there now; run tma-prep arrange again"
         if wrong is not None:
             findings.add(f"{shards.path / MANIFEST}: {wrong}", "order")
         if order.num_rows != shards.rows:
@@ -51,24 +59,28 @@ class Known:
 
     def training_rows(self, shards: ShardFolder, findings: Findings) -> TrainingRows | None:
         """The rows that these shards were made of; None where they are not known."""
-        if not (self.workspace.embeddings("train") / MANIFEST).is_file():
-            findings.skip("the workspace holds no finished embeddings", "ranking", "rows")
+        folder = self.workspace.rows("train")
+        if not (folder / MANIFEST).is_file():
+            findings.skip("the workspace holds no rows", "rows")
             return None
         try:
-            sides = self._sides
+            rows = self._rows
+            numbers = rows.numbers()
         except ArtifactError as error:
-            findings.add(str(error), "ranking", "rows")
+            findings.add(str(error), "rows")
             return None
-        if not made_from(shards.manifest.inputs, sides):
-            findings.add(f"{shards.path}: {_EMBEDDED_ANEW}", "ranking", "rows")
+        if shards.manifest.inputs.get("rows/train") != sha256_of(folder / MANIFEST):
+            findings.add(f"{shards.path}: {_OTHER_ROWS}", "rows")
             return None
-        if shards.manifest.format != sides.train.row_store.manifest.format:
+        if shards.manifest.format != rows.manifest.format:
             findings.add(f"{shards.path / MANIFEST}: its format is not that of the rows", "rows")
-        rows = sides.train.row_store
-        return TrainingRows(rows.schema, sides.train.rows, rows.tables)
+        return TrainingRows(rows.schema, numbers, rows.tables)
 
     def check_ranking(self, name: str, order: pa.Table, findings: Findings) -> None:
         """Hold the order against what its options make of the ranking."""
+        if not (self.workspace.embeddings("train") / MANIFEST).is_file():
+            findings.skip("the workspace holds no finished embeddings", "ranking")
+            return
         if not any((self.workspace.root / "rankings").glob(f"*/{MANIFEST}")):
             findings.skip("the workspace holds no ranking", "ranking")
             return
@@ -92,7 +104,7 @@ class Known:
 
 def _says_otherwise(shards: ShardsManifest, order: OrderManifest) -> str | None:
     """What a manifest of shards says that the manifest of their order does not."""
-    facts = {"order", "targets", "inputs"}
+    facts = {"order", "targets"}
     here = shards.model_dump(include=facts) | shards.config
     there = order.model_dump(include=facts) | order.config
     for name in facts | order.config.keys():

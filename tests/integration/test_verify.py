@@ -149,6 +149,15 @@ def test_an_order_is_what_the_ranking_says(work: Path, name: str, columns: list[
     ) or columns == ["tma_target"]
 
 
+def test_a_manifest_of_another_order_hides_nothing(work: Path) -> None:
+    """The order is held against its ranking all the same."""
+    manifest = work / "shards" / "b" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"budget": "50"', '"budget": "51"'))
+    forge_order(work, "b", swapped("tma_round"))
+    (proof,) = verified(work, "b").shards
+    assert {proof.checks["order"], proof.checks["ranking"]} == {"not proven"}
+
+
 def test_a_ranking_that_is_gone_or_damaged(work: Path) -> None:
     """Gone: the rest is proven, and that is said. Damaged: a finding."""
     (ranking,) = (work / "rankings").glob("*/ranking.parquet")

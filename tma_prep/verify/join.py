@@ -21,7 +21,7 @@ from tma_prep.verify.findings import Check, Findings
 from tma_prep_schemas import ORDER_FIELDS, POSITION, ROW
 
 _SHOWN = 3
-_UNREAD = -1
+_UNREAD = np.iinfo(np.int64).min
 _TOLD: dict[Check, str] = {
     "positions": "not the position of the row",
     "order": "not as in the order",
@@ -90,128 +90,95 @@ def _listed(what: str, numbers: Sequence[int] | NDArray[np.int64]) -> str:
     return f"{what}{plural} {shown}{' and more' if len(numbers) > _SHOWN else ''}"
 
 
-def row_numbers(files: Sequence[ShardFile], count: int, findings: Findings) -> NDArray[np.int64]:
-    """`tma_row` by position, -1 where it cannot be read; positions are counted, rows come once."""
-    rows = np.full(count, _UNREAD, dtype=np.int64)
-    for file in files:
-        differences = Differences(file.path)
-        for first, table in file.tables([POSITION, ROW]):
-            positions = np.arange(first, first + table.num_rows)
-            rows[positions] = table.column(ROW).to_numpy()
-            counted = pa.table({POSITION: positions})
-            differences.look("positions", positions, table, counted, [POSITION])
-        differences.report(rows, findings)
-    again = rows != _UNREAD
-    again[_first_of_each(rows)] = False
-    _tell(files, rows, again, "positions", "came before", findings)
-    return rows
-
-
-def join(
-    files: Sequence[ShardFile],
-    rows: NDArray[np.int64],
-    order: pa.Table | None,
-    training: TrainingRows | None,
-    findings: Findings,
-    memory_bytes: int,
-    advance: Advance,
-) -> None:
-    """Read every row once, and compare it with its row of the order and its training row.
-
-    Args:
-        files: By position.
-        rows: `tma_row` by position.
-        order: The `ORDER` table, None where it is not known.
-        training: None where they are not known.
-        findings: Told.
-        memory_bytes: About how much memory training rows may take.
-        advance: Told of rows.
-    """
-    with contextlib.ExitStack() as stack:
-        joined = None
-        if training is not None:
-            joined = _Joined.of(files, rows, training, findings, memory_bytes, stack)
-        for file in files:
-            differences = Differences(file.path)
-            for first, table in file.tables():
-                positions = np.arange(first, first + table.num_rows)
-                if order is not None:
-                    piece = order.slice(first, table.num_rows)
-                    there = table.slice(0, piece.num_rows)
-                    differences.look("order", positions, there, piece, ORDER_FIELDS)
-                if joined is not None:
-                    joined.compare(first, table, differences)
-                advance(table.num_rows)
-            differences.report(rows, findings)
-
-
-@dataclass(frozen=True)
-class _Joined:
-    """Training rows, sorted by the positions that name them.
+class Join:
+    """The rows of files that are open, by position; whatever is wrong with them is a finding.
 
     Attributes:
-        positions: Those that name one, ascending.
-        runs: The rows.
+        rows: `tma_row` by position, `_UNREAD` where it cannot be read.
     """
 
-    positions: NDArray[np.int64]
-    runs: Runs
+    def __init__(self, files: Sequence[ShardFile], count: int, findings: Findings) -> None:
+        """Read positions and row numbers: positions are counted, and no row comes twice.
 
-    @classmethod
-    def of(
-        cls,
-        files: Sequence[ShardFile],
-        rows: NDArray[np.int64],
-        training: TrainingRows,
-        findings: Findings,
+        Args:
+            files: By position.
+            count: Rows of all files.
+            findings: Told.
+        """
+        self._files = files
+        self._findings = findings
+        self.rows = np.full(count, _UNREAD, dtype=np.int64)
+        for file in files:
+            differences = Differences(file.path)
+            for first, table in file.tables([POSITION, ROW]):
+                positions = np.arange(first, first + table.num_rows)
+                self.rows[positions] = table.column(ROW).to_numpy()
+                counted = pa.table({POSITION: positions})
+                differences.look("positions", positions, table, counted, [POSITION])
+            differences.report(self.rows, findings)
+        self._first = np.zeros(count, dtype=bool)
+        self._first[np.unique(self.rows, return_index=True)[1]] = True
+        again = ~self._first & (self.rows != _UNREAD)
+        self._tell(again, "positions", "came before")
+
+    def compare(
+        self,
+        order: pa.Table | None,
+        training: TrainingRows | None,
         memory_bytes: int,
-        stack: contextlib.ExitStack,
-    ) -> "_Joined | None":
-        """Read the training rows once and sort them; None where they cannot be read."""
-        known = np.isin(rows, training.numbers)
-        _tell(files, rows, ~known & (rows != _UNREAD), "rows", "is no training row", findings)
-        positions = np.intersect1d(_first_of_each(rows), np.flatnonzero(known))
+        advance: Advance,
+    ) -> None:
+        """Read every row once, and hold it against its row of the order and its training row.
+
+        Args:
+            order: The `ORDER` table, None where it is not known.
+            training: None where they are not known.
+            memory_bytes: About how much memory training rows may take.
+            advance: Told of rows.
+        """
+        with contextlib.ExitStack() as stack:
+            joined = None if training is None else self._joined(training, memory_bytes, stack)
+            for file in self._files:
+                differences = Differences(file.path)
+                for first, table in file.tables():
+                    positions = np.arange(first, first + table.num_rows)
+                    if order is not None:
+                        piece = order.slice(first, table.num_rows)
+                        there = table.slice(0, piece.num_rows)
+                        differences.look("order", positions, there, piece, ORDER_FIELDS)
+                    if joined is not None:
+                        is_joined, runs = joined
+                        named = positions[is_joined[positions]]
+                        if len(named):
+                            expected = runs.rows_at(first, first + table.num_rows)
+                            there = table.filter(pa.array(is_joined[positions]))
+                            differences.look("rows", named, there, expected, expected.column_names)
+                    advance(table.num_rows)
+                differences.report(self.rows, self._findings)
+
+    def _joined(
+        self, training: TrainingRows, memory_bytes: int, stack: contextlib.ExitStack
+    ) -> tuple[NDArray[np.bool_], Runs] | None:
+        """Training rows sorted by the positions that name them, and a mask of these positions."""
+        known = np.isin(self.rows, training.numbers)
+        self._tell(~known & (self.rows != _UNREAD), "rows", "is no training row")
+        joined = self._first & known
+        positions, numbers = np.flatnonzero(joined), self.rows[joined]
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tma-prep-")))
         runs = Runs(training.schema, memory_bytes, folder, stack)
-        numbers = rows[positions]
         try:
             for places, table in wanted_rows(numbers, training.tables(np.sort(numbers))):
                 runs.add(positions[places], table)
-            runs.finish()
         except (ArtifactError, InputError) as error:
-            findings.add(str(error), "rows")
+            self._findings.add(str(error), "rows")
             return None
-        return cls(positions, runs)
+        runs.finish()
+        return joined, runs
 
-    def compare(self, first: int, table: pa.Table, differences: Differences) -> None:
-        """The user's columns of shard rows that begin at a position."""
-        end = first + table.num_rows
-        low, high = np.searchsorted(self.positions, [first, end])
-        if low == high:
-            return
-        named = self.positions[low:high]
-        expected = self.runs.rows_at(first, end)
-        if len(named) < table.num_rows:
-            table = table.take(pa.array(named - first))
-        differences.look("rows", named, table, expected, expected.column_names)
-
-
-def _first_of_each(rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Positions of rows that no position before them holds."""
-    return np.unique(rows, return_index=True)[1]
-
-
-def _tell(
-    files: Sequence[ShardFile],
-    rows: NDArray[np.int64],
-    wrong: NDArray[np.bool_],
-    check: Check,
-    what: str,
-    findings: Findings,
-) -> None:
-    """A line for every file that holds positions whose `tma_row` is wrong."""
-    for file in files:
-        places = file.first + np.flatnonzero(wrong[file.first :][: sum(file.group_rows)])
-        if len(places):
-            where = f"{_listed('position', places)}: {_listed(ROW, rows[places])}"
-            findings.add(f"{file.path}: {where} {what}", check)
+    def _tell(self, wrong: NDArray[np.bool_], check: Check, what: str) -> None:
+        """A line for every file that holds positions whose `tma_row` is wrong."""
+        for file in self._files:
+            places = file.first + np.flatnonzero(wrong[file.first :][: sum(file.group_rows)])
+            if len(places):
+                where = f"{_listed('position', places)}: {_listed(ROW, self.rows[places])}"
+                self._findings.add(f"{file.path}: {where} {what}", check)

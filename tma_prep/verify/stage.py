@@ -22,7 +22,7 @@ from tma_prep.shards import ShardFolder, open_shards
 from tma_prep.verify.consumed import ConsumedResult, told, verify_consumed
 from tma_prep.verify.files import check_files, open_files
 from tma_prep.verify.findings import Findings, Proof, unproven
-from tma_prep.verify.join import TrainingRows, join, row_numbers
+from tma_prep.verify.join import Join, TrainingRows
 from tma_prep.verify.workspace import Known
 
 _BESIDE_SHARDS = ("embeddings", "orders", "neighbors")
@@ -47,14 +47,6 @@ class VerifyResult:
     seconds: dict[str, float]
 
 
-@dataclass(frozen=True)
-class _Place:
-    """Folders of shards, by name, and the workspace they lie in."""
-
-    folders: dict[str, Path]
-    workspace: Workspace | None
-
-
 def verify(options: VerifyOptions, progress: Progress | None = None) -> VerifyResult:
     """Prove shards; whatever is wrong with them is a finding, and no error.
 
@@ -63,29 +55,27 @@ def verify(options: VerifyOptions, progress: Progress | None = None) -> VerifyRe
     """
     progress = progress or Silent()
     clock = Stopwatch()
-    place = _find(options.work, options.names)
-    if options.consumed is not None and len(place.folders) > 1:
+    folders, workspace = _find(options.work, options.names)
+    if options.consumed is not None and len(folders) > 1:
         raise OptionError(
             f"--consumed is the log of one training; name its shards with --name "
-            f"({', '.join(place.folders)})"
+            f"({', '.join(folders)})"
         )
     if options.consumed is None and options.consumed_rows is not None:
         raise OptionError("--consumed-rows says how long a log is; name the log with --consumed")
     with clock("verify"):
-        known = None if place.workspace is None else Known(place.workspace)
-        proofs = [_proof(name, path, known, progress) for name, path in place.folders.items()]
+        known = None if workspace is None else Known(workspace)
+        proofs = [_proof(name, path, known, progress) for name, path in folders.items()]
     consumed = None
     if options.consumed is not None:
         with clock("consumed"):
-            (folder,) = place.folders.values()
-            consumed = verify_consumed(
-                options.consumed, folder, options.consumed_rows, place.workspace
-            )
+            (folder,) = folders.values()
+            consumed = verify_consumed(options.consumed, folder, options.consumed_rows, workspace)
     return VerifyResult(
         work=options.work,
         proven=not any(proof.findings for proof in proofs)
         and not (consumed is not None and consumed.findings),
-        workspace=place.workspace is not None,
+        workspace=workspace is not None,
         shards=proofs,
         consumed=consumed,
         seconds=clock.seconds,
@@ -103,7 +93,7 @@ def _proof(name: str, path: Path, known: Known | None, progress: Progress) -> Pr
         return verify_shards(name, shards, None, None, findings, progress)
     order = known.order(name, shards, findings)
     training = known.training_rows(shards, findings)
-    if order is not None and not {"order", "ranking"} & findings.failed:
+    if order is not None and "ranking" not in findings.failed | findings.skipped.keys():
         known.check_ranking(name, order, findings)
     return verify_shards(name, shards, order, training, findings, progress)
 
@@ -135,9 +125,9 @@ def verify_shards(
             stack.enter_context(contextlib.closing(file))
             for file in open_files(shards, own, schema, findings)
         ]
-        rows = row_numbers(files, shards.rows, findings)
+        join = Join(files, shards.rows, findings)
         with progress.stage(f"Comparing rows of {name}", shards.rows, "rows") as advance:
-            join(files, rows, order, training, findings, default_budget(), advance)
+            join.compare(order, training, default_budget(), advance)
     return Proof(
         name=name,
         folder=str(shards.path),
@@ -150,8 +140,8 @@ def verify_shards(
     )
 
 
-def _find(work: str, names: list[str]) -> _Place:
-    """What a path holds: a workspace, the shards of one order, or folders of shards.
+def _find(work: str, names: list[str]) -> tuple[dict[str, Path], Workspace | None]:
+    """Folders of shards by name, and the workspace that they lie in.
 
     Raises:
         ArtifactError: None of these, or no shards of one of the names.
@@ -186,7 +176,7 @@ def _find(work: str, names: list[str]) -> _Place:
     unknown = [name for name in names if name not in found]
     if unknown:
         raise ArtifactError(f"{work}: no shards named {unknown[0]}; it holds {', '.join(found)}")
-    return _Place({name: found[name] for name in names or found}, workspace)
+    return {name: found[name] for name in names or found}, workspace
 
 
 def _folders(path: Path) -> Iterator[Path]:

@@ -23,7 +23,7 @@ from tma_prep_schemas.manifests import Option
 
 _NOT_RECORDED = (
     *("train", "test", "out", "overwrite", "update"),
-    *("device", "devices", "engine", "address", "memory_budget"),
+    *("device", "engine", "address", "memory_budget"),
 )
 LIBRARIES = ("numpy", "pyarrow", "torch", "transformers", "tokenizers", "sentence-transformers")
 

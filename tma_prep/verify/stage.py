@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tma_prep.artifact import MANIFEST, Workspace
+from tma_prep.device import default_budget
 from tma_prep.errors import ArtifactError, OptionError
-from tma_prep.memory import default_budget
 from tma_prep.options import VerifyOptions
 from tma_prep.progress import Progress, Silent, Stopwatch
 from tma_prep.remote import RemotePath, any_path

@@ -1,7 +1,5 @@
 """Embedding 2,000 texts against sentence-transformers' own `encode`, and what is not the model.
 
-`encode` has no int8 of its own: in the same dtype, ours is in the floating-point one too.
-
 A file `pool.parquet` in `--folder`, with the columns `prompt` and `response`, is sampled; without
 one, texts are made of words as frequent as in a language, some short and some beyond the model.
 """
@@ -18,7 +16,6 @@ import numpy as np
 import polars as pl
 
 from benchmarks.measure import Figure, interleaved, main, say, timed, tma_prep
-from tma_prep.device import resolve_dtype
 from tma_prep.embeddings.encoder import Encoder, EncoderSettings
 from tma_prep.embeddings.model import DEFAULT_MODEL, resolve_model
 
@@ -67,12 +64,11 @@ def run(folder: Path, full: bool) -> list[Figure]:
     texts = [f"{prompt} {response}" for prompt, response in frame.iter_rows()]
     model = resolve_model(DEFAULT_MODEL)
     encoder = Encoder(EncoderSettings(model))
-    floating = resolve_dtype("auto", encoder.device)
     plain = SentenceTransformer(model.location, device=encoder.device)
     same = SentenceTransformer(
         model.location,
         device=encoder.device,
-        model_kwargs={"dtype": getattr(torch, floating)},
+        model_kwargs={"dtype": getattr(torch, encoder.dtype)},
     )
     say("looking for the best batch size of encode in the same dtype")
     few = texts[: max(100, rows // 4)]
@@ -81,26 +77,25 @@ def run(folder: Path, full: bool) -> list[Figure]:
     }
     best = min(spent, key=lambda size: spent[size].seconds)
     tokens = encoder.tokenised([(text, "") for text in texts])
-    ours: dict[str, list[float]] = {"auto": [], floating: []}
+    ours: list[float] = []
 
-    def command(dtype: str) -> None:
+    def command() -> None:
         shutil.rmtree(here / "work", ignore_errors=True)
-        given = ("--train", here / "train.jsonl", "--test", here / "test.jsonl", "--dtype", dtype)
+        given = ("--train", here / "train.jsonl", "--test", here / "test.jsonl")
         told = tma_prep("embed", *given, "--out", here / "work")
-        ours[dtype].append(float(told["seconds"]["train"]))
+        ours.append(float(told["seconds"]["train"]))
 
-    say(f"embedding {rows:,} texts in five ways, {_REPEATS} times in turn")
+    say(f"embedding {rows:,} texts in four ways, {_REPEATS} times in turn")
     times = interleaved(
         {
             "float32": lambda: timed(lambda: encode_with(plain, texts, 32))[1],
             "same": lambda: timed(lambda: encode_with(same, texts, best))[1],
-            "ours in the same": lambda: timed(lambda: command(floating))[1],
-            "ours": lambda: timed(lambda: command("auto"))[1],
+            "ours": lambda: timed(command)[1],
             "forward": lambda: timed(lambda: encoder.vectors(tokens.ids))[1],
         },
         _REPEATS,
     )
-    seconds, floating_seconds = (sorted(ours[name])[_REPEATS // 2] for name in ("auto", floating))
+    seconds = sorted(ours)[_REPEATS // 2]
     again = time.perf_counter()
     subprocess.run(  # noqa: S603
         [
@@ -122,10 +117,10 @@ def run(folder: Path, full: bool) -> list[Figure]:
             f"{encoder.dtype} / {rows / times['float32'].seconds:.0f}",
         ),
         Figure(
-            f"both in {floating}, encode at its best batch size ({best})",
+            f"both in {encoder.dtype}, encode at its best batch size ({best})",
             "1.15",
             "1.5",
-            f"{times['same'].seconds / floating_seconds:.2f}: {rows / floating_seconds:.0f} / "
+            f"{times['same'].seconds / seconds:.2f}: {rows / seconds:.0f} / "
             f"{rows / times['same'].seconds:.0f} a second",
         ),
         Figure(

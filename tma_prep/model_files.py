@@ -1,5 +1,8 @@
-"""Which files of a model's folder are loaded, and what only a trusted model may bring."""
+"""Which files of a model's folder are loaded, what only a trusted model may bring, and loading."""
 
+import contextlib
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 from tma_prep.errors import DependencyError
@@ -37,14 +40,34 @@ def weight_files(model: str, folder: Path, *, trusted: bool) -> list[Path]:
     return safe
 
 
-def cannot_be_loaded(model: str, error: Exception, remedy: str) -> DependencyError:
-    """What is raised where a library refuses a model.
+@contextlib.contextmanager
+def loading(model: str, remedy: str) -> Iterator[None]:
+    """Keep transformers' advice and bars off the terminal, and turn what goes wrong into one line.
 
     Args:
         model: What the user called it.
-        error: What the library said.
-        remedy: What to do, unless it is trust that the model wants.
+        remedy: What to do where a library refuses it, unless it is trust that the model wants.
+
+    Raises:
+        DependencyError: It cannot be loaded.
     """
+    from transformers.utils import logging as transformers_logging
+
+    level = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity(logging.ERROR)
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    except DependencyError:
+        raise
+    except Exception as error:
+        # The files of a model, and code that comes with it, can make this raise anything.
+        raise _cannot_be_loaded(model, error, remedy) from error
+    finally:
+        transformers_logging.set_verbosity(level)
+
+
+def _cannot_be_loaded(model: str, error: Exception, remedy: str) -> DependencyError:
     said = " ".join(str(error).split())
     if "trust_remote_code" in said:
         return DependencyError(

@@ -15,8 +15,7 @@ from pydantic import (
     ValidationError,
 )
 
-from tma_prep.device import Dtype
-from tma_prep.memory import default_budget
+from tma_prep.device import Dtype, default_budget
 from tma_prep_schemas import Evaluated, TargetRole
 from tma_prep_schemas.manifests import Option
 
@@ -40,9 +39,12 @@ def _device(name: str) -> str:
 
 
 def _devices(names: str) -> str:
-    if not re.fullmatch(r"all|\d+(,\d+)*|cpu:[1-9]\d*", names):
-        raise ValueError("must be all, numbers of CUDA devices as in 0,1,3, or cpu:2 and the like")
-    if names != "all" and len(set(names.split(","))) < len(names.split(",")):
+    if not re.fullmatch(r"auto|cpu(:[1-9]\d*)?|mps|cuda(:\d+)?|all|\d+(,\d+)*", names):
+        raise ValueError(
+            "must be auto, cpu, mps, cuda, cuda:1, all, numbers of CUDA devices as in 0,1,3, or "
+            "cpu:2 for two processes"
+        )
+    if len(set(names.split(","))) < len(names.split(",")):
         raise ValueError("names a device twice; name each once")
     return names
 
@@ -176,13 +178,11 @@ class EmbedOptions(_WithBudget):
     task_column: str | None = None
     text: Literal["both", "prompt", "response"] = "both"
     model: str = "all-MiniLM-L6-v2"
-    device: Device = "auto"
-    devices: Devices | None = None
+    device: Devices = "auto"
     engine: Literal["local", "ray"] = "local"
     address: str | None = None
     dtype: Dtype = "auto"
     batch_tokens: int | None = Field(default=None, ge=1)
-    batch_size: int | None = Field(default=None, ge=1)
     max_length: int | None = Field(default=None, ge=8)
     prefix: str = ""
     truncate: Literal["text", "prompt"] = "text"

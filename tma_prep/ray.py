@@ -6,14 +6,13 @@ its node. A task here is a function of its arguments alone, so neither shows in 
 
 import collections
 import contextlib
+import functools
 import logging
 import os
 import signal
 import socket
 import threading
-import types
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
 from typing import Any, Self, TypeVar
 
 from tma_prep.errors import DependencyError, OptionError, TmaPrepError
@@ -21,9 +20,14 @@ from tma_prep.errors import DependencyError, OptionError, TmaPrepError
 _MOST_RETRIES = 20
 """Of a task whose process or node went away; one that takes its process down each time must end."""
 _ANSWER_SECONDS = 5.0
-_NO_BINDING = {"RAY_EXPERIMENTAL_NOSET_CUDA_VISIBLE_DEVICES": "1"}
-"""Ray shows a task its GPU by an environment variable, which CUDA reads once in a process. Ours
-keep their model for the next task, which may be given another GPU: they see all and choose."""
+_GPU_TASK: dict[str, Any] = {
+    "num_gpus": 1,
+    "num_cpus": 0,  # a node may offer its GPUs alone
+    "max_calls": 0,  # by default a process ends after a GPU task, and its model with it
+    # Ray shows a task its GPU by an environment variable, which CUDA reads once in a process. Ours
+    # keep their model for the next task, which may be given another GPU: they see all and choose.
+    "runtime_env": {"env_vars": {"RAY_EXPERIMENTAL_NOSET_CUDA_VISIBLE_DEVICES": "1"}},
+}
 
 _Shared = TypeVar("_Shared")
 _Item = TypeVar("_Item")
@@ -31,7 +35,11 @@ _Result = TypeVar("_Result")
 
 
 class Cluster:
-    """A Ray cluster, connected while it is entered."""
+    """A Ray cluster, connected when first asked and until it is left.
+
+    Ray tells of lost nodes on stdout, where the result belongs, and has no option against it: while
+    the cluster is entered, stdout is stderr.
+    """
 
     def __init__(self, address: str | None) -> None:
         """Name the cluster.
@@ -41,31 +49,21 @@ class Cluster:
                 one here.
         """
         self._address = address
+        self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        """Connect.
-
-        Raises:
-            DependencyError: Ray is not installed, or no cluster answers.
-            OptionError: The address is none.
-        """
-        self._ray = _import_ray()
-        self._connection: AbstractContextManager[None] = _connection(self._ray, self._address)
-        self._connection.__enter__()
+        """Connect to nothing yet: what is finished needs no cluster."""
+        stderr = self._stack.enter_context(os.fdopen(os.dup(2), "w", buffering=1))
+        self._stack.enter_context(contextlib.redirect_stdout(stderr))
         return self
 
     def __exit__(self, *_: object) -> None:
         """Disconnect, and stop what was started here."""
-        self._connection.__exit__(None, None, None)
+        self._stack.close()
 
     def slots(self, *, gpu: bool) -> int:
         """Tasks that have room at once, now: one a GPU, or one a CPU core."""
-        return max(1, int(self._ray.cluster_resources().get("GPU" if gpu else "CPU", 0)))
-
-    @property
-    def has_gpus(self) -> bool:
-        """Whether any node has one."""
-        return bool(self._ray.cluster_resources().get("GPU", 0) >= 1)
+        return int(self._ray.cluster_resources().get("GPU" if gpu else "CPU", 0))
 
     def in_order(
         self,
@@ -89,19 +87,11 @@ class Cluster:
 
         Raises:
             TmaPrepError: What a task raised.
-            DependencyError: A task failed for another reason.
+            DependencyError: Ray is not installed, no cluster answers, or a task failed for another
+                reason.
+            OptionError: The address is none.
         """
-        # By default Ray ends a process after a GPU task, and the model would be loaded anew.
-        wants: dict[str, Any] = (
-            {
-                "num_gpus": 1,
-                "num_cpus": 0,  # a node may offer its GPUs alone
-                "max_calls": 0,
-                "runtime_env": {"env_vars": _NO_BINDING},
-            }
-            if gpu
-            else {"num_cpus": 1}
-        )
+        wants = _GPU_TASK if gpu else {"num_cpus": 1}
         task = self._ray.remote(max_retries=_MOST_RETRIES, **wants)(function)
         held = self._ray.put(shared)
         running: collections.deque[Any] = collections.deque()
@@ -132,6 +122,28 @@ class Cluster:
                 "nodes with ray status, and run the same command to go on"
             ) from error
 
+    @functools.cached_property
+    def _ray(self) -> Any:  # noqa: ANN401 - a module of `Any`s
+        """Ray, connected; a connection that is there already is used and left."""
+        ray = _import_ray()
+        if ray.is_initialized():
+            return ray
+        where: dict[str, Any] = {"address": "local", "include_dashboard": False}
+        if self._address is not None:
+            where = {"address": _answering(self._address)}
+        with _own_signals(), _no_stderr():
+            try:
+                ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **where)
+            except ConnectionError:
+                raise _no_cluster(self._address) from None
+            except (RuntimeError, ValueError, OSError) as error:
+                raise DependencyError(
+                    f"--engine ray: Ray cannot be used ({_in_a_line(error)}); check the cluster "
+                    "with ray status, and that it has this version of Ray and Python"
+                ) from error
+        self._stack.callback(ray.shutdown)
+        return ray
+
 
 def gpu_here() -> str:
     """Within a task: the GPU that Ray gave it, as torch calls it."""
@@ -143,7 +155,7 @@ def gpu_here() -> str:
     return f"cuda:{place if place < torch.cuda.device_count() else 0}"
 
 
-def _import_ray() -> types.ModuleType:
+def _import_ray() -> Any:  # noqa: ANN401
     # What goes wrong on a node is told by this program, in a line, and not by Ray's own logs;
     # read while Ray is loaded. Nobody is told of a Ray that is started here.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
@@ -156,31 +168,6 @@ def _import_ray() -> types.ModuleType:
     return ray
 
 
-@contextlib.contextmanager
-def _connection(ray: types.ModuleType, address: str | None) -> Iterator[None]:
-    """Connect to a cluster or start one; a connection that is there already is used and left."""
-    if ray.is_initialized():
-        yield
-        return
-    if address is None:
-        where: dict[str, Any] = {"address": "local", "include_dashboard": False}
-    else:
-        where = {"address": _answering(address)}
-    with _silent():
-        with _own_signals(), _no_stderr():
-            try:
-                ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **where)
-            except (RuntimeError, ValueError, OSError) as error:
-                raise DependencyError(
-                    f"--engine ray: Ray cannot be used ({_in_a_line(error)}); check the cluster "
-                    "with ray status, and that it has this version of Ray and Python"
-                ) from error
-        try:
-            yield
-        finally:
-            ray.shutdown()
-
-
 def _answering(address: str) -> str:
     """The address, once something listens there; Ray itself asks for minutes before it gives up.
 
@@ -188,51 +175,28 @@ def _answering(address: str) -> str:
         OptionError: It is no address.
         DependencyError: Nothing listens.
     """
-    from ray._private import services  # what `auto` means is told nowhere else
-
-    if "://" in address:
+    if address == "auto":
+        address = os.environ.get("RAY_ADDRESS") or address
+    if address == "auto":
+        return address
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdigit():
         raise OptionError(
-            f"--address {address}: must be host:port or auto; run tma-prep on a machine of the "
-            "cluster in place of Ray's client"
+            f"--address {address}: must be auto, or host:port of the cluster's head, as in "
+            "10.0.0.1:6379, and not Ray's client (ray://)"
         )
     try:
-        found = str(services.canonicalize_bootstrap_address(address))
-        host, _, port = found.rpartition(":")
-        number = int(port)
-    except ConnectionError:
-        raise _no_cluster(address) from None
-    except (ValueError, OSError):
-        raise OptionError(
-            f"--address {address}: must be host:port, as in 10.0.0.1:6379, or auto"
-        ) from None
-    try:
-        socket.create_connection((host.strip("[]"), number), _ANSWER_SECONDS).close()
+        socket.create_connection((host.strip("[]"), int(port)), _ANSWER_SECONDS).close()
     except (OSError, OverflowError):
         raise _no_cluster(address) from None
-    return found
+    return address
 
 
-def _no_cluster(address: str) -> DependencyError:
+def _no_cluster(address: str | None) -> DependencyError:
     return DependencyError(
         f"--address {address}: no Ray cluster answers there; start one with ray start --head, or "
         "leave --address out and one is started here"
     )
-
-
-@contextlib.contextmanager
-def _silent() -> Iterator[None]:
-    """Keep what Ray tells of lost nodes off stdout, where the result belongs.
-
-    `log_to_driver` leaves these messages, and there is no option against them.
-    """
-    from ray._private import worker
-
-    before = getattr(worker, "_worker_logs_enabled", True)
-    worker._worker_logs_enabled = False
-    try:
-        yield
-    finally:
-        worker._worker_logs_enabled = before
 
 
 @contextlib.contextmanager

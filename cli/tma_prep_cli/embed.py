@@ -64,15 +64,13 @@ def embed(
         ),
     ] = False,
     device: Annotated[
-        str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel=_WHERE)
-    ] = "auto",
-    devices: Annotated[
-        str | None,
+        str,
         typer.Option(
-            help="One process a device: all, numbers of CUDA devices as in 0,1,3, or cpu:2.",
+            help="auto, cpu, mps, cuda or cuda:1. One process a device: all, numbers of CUDA "
+            "devices as in 0,1,3, or cpu:2.",
             rich_help_panel=_WHERE,
         ),
-    ] = None,
+    ] = "auto",
     engine: Annotated[
         Literal["local", "ray"],
         typer.Option(help="This machine, or a Ray cluster (extra ray).", rich_help_panel=_WHERE),
@@ -85,11 +83,10 @@ def embed(
         ),
     ] = None,
     dtype: Annotated[
-        Literal["auto", "float32", "bfloat16", "float16", "int8"],
+        Literal["auto", "float32", "bfloat16", "float16"],
         typer.Option(
-            help="Arithmetic of the model; auto is what the hardware is fastest at: bfloat16, "
-            "int8 and bfloat16 for BERT on a CPU with both, else float32. Stored vectors are "
-            "float32.",
+            help="Arithmetic of the model; auto is bfloat16 where the hardware is fast at it, else "
+            "float32. Stored vectors are float32.",
             rich_help_panel=_WHERE,
         ),
     ] = "auto",
@@ -99,10 +96,6 @@ def embed(
             help="Tokens a forward pass; what suits the device if not given.",
             rich_help_panel=_WHERE,
         ),
-    ] = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(help="Texts a forward pass at most.", rich_help_panel=_WHERE),
     ] = None,
     memory_budget: Annotated[
         str | None,
@@ -166,12 +159,10 @@ def embed(
         model=model,
         trust_remote_code=trust_remote_code,
         device=device,
-        devices=devices,
         engine=engine,
         address=address,
         dtype=dtype,
         batch_tokens=batch_tokens,
-        batch_size=batch_size,
         memory_budget=memory_budget,
         max_length=max_length,
         prefix=prefix,

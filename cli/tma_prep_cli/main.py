@@ -84,7 +84,7 @@ def _one_line(error: Exception) -> str:
     if os.environ.get("TMA_PREP_DEBUG"):
         traceback.print_exception(error)
     if isinstance(error, MemoryError):
-        return "out of memory; use a machine with more, or a smaller --batch-size"
+        return "out of memory; use a machine with more, or smaller batches"
     # Arrow tells a full disk in words alone.
     if isinstance(error, OSError) and (
         error.errno == errno.ENOSPC or "No space left on device" in str(error)

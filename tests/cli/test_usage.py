@@ -44,15 +44,9 @@ WRONG_USAGE: dict[str, tuple[list[str], str]] = {
 }
 
 WRONG_EMBED: dict[str, tuple[list[str], str]] = {
-    "batch size": (["--batch-size", "0"], "--batch-size 0: .*greater than or equal to 1"),
     "batch tokens": (["--batch-tokens", "0"], "--batch-tokens 0: .*greater than or equal to 1"),
-    "devices": (["--devices", "gpu"], "--devices 'gpu': must be all, numbers of CUDA devices"),
-    "devices of none": (["--devices", "cpu:0"], "--devices 'cpu:0': must be all"),
-    "a device twice": (["--devices", "0,1,0"], "--devices '0,1,0': names a device twice"),
-    "devices and device": (
-        ["--devices", "cpu:2", "--device", "cpu"],
-        "--devices names the devices of this machine; give it alone",
-    ),
+    "no process": (["--device", "cpu:0"], "--device 'cpu:0': must be auto, cpu, mps, cuda, cuda:1"),
+    "a device twice": (["--device", "0,1,0"], "--device '0,1,0': names a device twice"),
     "address without ray": (["--address", "auto"], "--address .* needs --engine ray"),
     "update of vectors": (["--update"], "--update takes over what a model made, and --vectors-c"),
     "plan of vectors": (["--plan"], "--plan judges the work of a model, and --vectors-column"),

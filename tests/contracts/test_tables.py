@@ -68,6 +68,7 @@ TABLES: dict[str, tuple[pa.Schema, Columns]] = {
             ("distance", pa.float64()),
             ("similarity", pa.float64()),
             ("test_row", pa.int64()),
+            ("unit", pa.int32()),
         ],
     ),
     "instances": (
@@ -125,7 +126,7 @@ def test_only_what_may_be_missing_is_nullable(name: str) -> None:
     """Rounds of a ranking, tasks of rows, leaks by words; and at first nothing is seen."""
     nullable = {field.name for field in TABLES[name][0] if field.nullable}
     seen = {"seen_max", "seen_mean", "seen_centroid"}
-    assert nullable <= {"tma_round", "round", "distance", "task", "id"} | seen
+    assert nullable <= {"tma_round", "round", "distance", "unit", "task", "id"} | seen
 
 
 def test_what_stands_beside_the_users_columns_has_the_prefix() -> None:

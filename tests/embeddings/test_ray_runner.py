@@ -10,7 +10,7 @@ from tma_prep import ray as cluster
 from tma_prep.artifact import sha256_of
 from tma_prep.embeddings.encoder import EncoderSettings
 from tma_prep.embeddings.model import ResolvedModel
-from tma_prep.embeddings.ray_runner import RayRunner, _Job, _loaded, _model_here, _versions
+from tma_prep.embeddings.runners import RayRunner, _Job, _loaded, _model_here, _versions
 from tma_prep.errors import DependencyError, OptionError
 from tma_prep.ray import Cluster, gpu_here
 
@@ -20,8 +20,8 @@ HUB_MODEL = ResolvedModel("some/model", "some/model", "")
 def test_ray_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the command that installs it."""
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(DependencyError) as caught, Cluster(None):
-        pass
+    with pytest.raises(DependencyError) as caught, Cluster(None) as connected:
+        connected.slots(gpu=False)
     assert str(caught.value) == "Ray is not installed; pip install 'tma-prep[ray]'"
 
 
@@ -41,9 +41,9 @@ def test_the_command_line_loads_no_ray() -> None:
     ("address", "error", "text"),
     [
         ("127.0.0.1:1", DependencyError, "no Ray cluster answers there; start one with ray start"),
-        ("nonsense", OptionError, "must be host:port, as in 10.0.0.1:6379, or auto"),
-        ("127.0.0.1:", OptionError, "must be host:port, as in 10.0.0.1:6379, or auto"),
-        ("ray://127.0.0.1:10001", OptionError, "in place of Ray's client"),
+        ("nonsense", OptionError, "must be auto, or host:port of the cluster's head, as in"),
+        ("127.0.0.1:", OptionError, "must be auto, or host:port of the cluster's head, as in"),
+        ("ray://127.0.0.1:10001", OptionError, "and not Ray's client"),
     ],
 )
 def test_an_address_without_a_cluster(
@@ -51,8 +51,8 @@ def test_an_address_without_a_cluster(
 ) -> None:
     """One line, at once, and nothing from Ray, which asks for minutes."""
     pytest.importorskip("ray", reason="the extra ray is not installed")
-    with pytest.raises(error) as caught, Cluster(address):
-        pass
+    with pytest.raises(error) as caught, Cluster(address) as connected:
+        connected.slots(gpu=False)
     assert str(caught.value).startswith(f"--address {address}: ")
     assert text in str(caught.value)
     assert capfd.readouterr() == ("", "")
@@ -66,7 +66,7 @@ def test_a_particular_device_is_refused() -> None:
 
 def test_a_worker_with_other_libraries_is_refused() -> None:
     """It would make other bytes than the manifest says."""
-    job = _Job(EncoderSettings(HUB_MODEL), ("0.0.0", *_versions()[1:]))
+    job = _Job(EncoderSettings(HUB_MODEL), "cpu", ("0.0.0", *_versions()[1:]))
     with pytest.raises(DependencyError, match=r"has tma-prep .*, and 0\.0\.0 is used here"):
         _loaded(job, "cpu")
 

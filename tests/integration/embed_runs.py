@@ -66,7 +66,7 @@ def options(inputs: Path, work: Path, **more: object) -> EmbedOptions:
         "train": [str(inputs / "pool")],
         "test": [str(inputs / "test.jsonl")],
         "out": work,
-        "device": "auto" if "devices" in more else "cpu",
+        "device": "cpu",
         "dtype": "float32",
         "rows_per_part": PART,
     }

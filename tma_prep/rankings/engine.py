@@ -12,9 +12,9 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from tma_prep.device import default_budget
 from tma_prep.embeddings import GRID, unit_vectors
 from tma_prep.errors import OptionError
-from tma_prep.memory import default_budget
 from tma_prep.progress import Progress, Silent
 from tma_prep.rankings.certified import (
     NeighborLists,

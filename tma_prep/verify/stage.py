@@ -13,9 +13,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from tma_prep.artifact import MANIFEST, Workspace
+from tma_prep.device import default_budget
 from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.files import any_path, is_remote
-from tma_prep.memory import default_budget
 from tma_prep.options import VerifyOptions
 from tma_prep.progress import Progress, Silent, Stopwatch
 from tma_prep.shards import ShardFolder, open_shards

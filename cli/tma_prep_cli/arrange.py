@@ -366,7 +366,7 @@ def print_result(result: "ArrangeResult") -> None:
     )
     print_table(
         "Orders",
-        ["order", "rows", "shards", "where", "was there"],
+        ["order", "rows", "shards", "where", "reused"],
         [
             (found.name, found.rows, found.shards, found.folder or "orders only", found.kept)
             for found in result.orders

@@ -192,7 +192,7 @@ def print_result(result: "EmbedResult") -> None:
     sides = (("train", result.train), ("test", result.test))
     print_table(
         f"Embeddings in {result.workspace}/embeddings",
-        ["side", "rows", "skipped", "texts embedded", "dimension", "was there"],
+        ["side", "rows", "skipped", "texts embedded", "dimension", "reused"],
         [
             (
                 side,

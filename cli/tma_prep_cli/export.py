@@ -109,7 +109,7 @@ def _print_result(result: "ExportResult") -> None:
             ("cut off at the end", result.cut_rows),
             ("left out", result.skipped_rows),
             ("files", ", ".join(result.files)),
-            ("was there", result.kept),
+            ("reused", result.kept),
         ],
     )
     if result.start is None:

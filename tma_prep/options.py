@@ -244,7 +244,6 @@ class ExportOptions(_Options):
     out: Folder | None = None
     global_batch: int | None = Field(default=None, ge=1)
     tail: Literal["cut", "keep"] | None = None
-    epochs: int = Field(default=1, ge=1)
     packing: bool = False
     on_bad_row: Literal["fail", "skip"] = "fail"
     overwrite: bool = False

@@ -53,9 +53,6 @@ def export(
             "whatever the trainer does with them."
         ),
     ] = None,
-    epochs: Annotated[
-        int, typer.Option(help="Passes over the rows; more than one repeats the same order.")
-    ] = 1,
     packing: Annotated[
         bool,
         typer.Option(
@@ -85,7 +82,6 @@ def export(
         out=out,
         global_batch=global_batch,
         tail=tail,
-        epochs=epochs,
         packing=packing,
         on_bad_row=on_bad_row,
         overwrite=overwrite,

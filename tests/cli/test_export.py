@@ -29,7 +29,7 @@ def test_json_says_what_was_written(run: Run, arranged: Path) -> None:
     }
     assert (found["folder"], found["start"]) == (str(folder), str(folder / "train.py"))
     assert [line.removeprefix("warning: ") for line in done.err.splitlines()] == found["warnings"]
-    assert len(found["warnings"]) == 2
+    assert len(found["warnings"]) == 3
     assert found["traps"]
 
 
@@ -54,7 +54,7 @@ def test_a_person_is_told_what_comes_next(run: Run, arranged: Path) -> None:
         (["--for", "trl", "--packing"], 2, "--packing --for trl: packing=True sorts rows by len"),
         (["--for", "trl", "--global-batch", "5"], 2, "--global-batch 5 leaves 2 of 12 rows over"),
         (["--for", "trl", "--tail", "cut"], 2, "--tail is about the rows that fill no whole"),
-        (["--for", "trl", "--epochs", "0"], 2, "--epochs 0: it must be greater than or equal"),
+        (["--for", "trl", "--global-batch", "0"], 2, "--global-batch 0: it must be greater"),
         (["--for", "trl", "--name", "../x"], 2, "--name '../x': becomes a file name"),
         (["--for", "trl", "--out", "s3://b/x"], 2, "--out "),
         (["--for", "trl", "--name", "fft"], 1, "no shards named fft; it holds nft"),

@@ -7,6 +7,7 @@ import pytest
 
 from tma_prep.trainers import arrival as causes
 from tma_prep.trainers.arrival import Arrival, likely_cause
+from tma_prep_schemas import ConsumedStart
 
 ROWS = 20_000
 FILES = (0, 8_000, 16_000)
@@ -28,13 +29,17 @@ def arrived(
     start = (batch * world_size + rank) * (size or 1) if expected is None else expected
     place = next(n for n, came in enumerate(positions) if came != start + n or came >= rows)
     return Arrival(
-        rows=rows,
+        run=ConsumedStart(
+            rank=rank,
+            world_size=world_size,
+            rows=rows,
+            shards="0" * 64,
+            first_batch=first_batch,
+            rows_per_batch=size,
+            batches_per_step=None,
+        ),
         first_positions=FILES,
-        rank=rank,
-        world_size=world_size,
         batch=batch,
-        first_batch=first_batch,
-        rows_per_batch=size,
         positions=positions,
         place=place,
         expected=start + place,

@@ -45,10 +45,10 @@ def test_what_is_there_is_kept(ordered: Path, tmp_path: Path, trainer: str) -> N
     assert (first.kept, again.kept) == (False, True)
     assert times == {path: path.stat().st_mtime_ns for path in (tmp_path / "x").iterdir()}
     assert (again.files, again.rows, again.warnings) == (first.files, first.rows, first.warnings)
-    with pytest.raises(ArtifactError, match="made differently .epochs was 1, now 2"):
-        run(ordered, tmp_path / "x", trainer, epochs=2)
+    with pytest.raises(ArtifactError, match="made differently .global-batch was unset, now 23"):
+        run(ordered, tmp_path / "x", trainer, global_batch=23)
     assert contents(tmp_path / "x") == made
-    assert not run(ordered, tmp_path / "x", trainer, epochs=2, overwrite=True).kept
+    assert not run(ordered, tmp_path / "x", trainer, global_batch=23, overwrite=True).kept
     run(ordered, tmp_path / "x", trainer, overwrite=True)
     assert contents(tmp_path / "x") == made
 
@@ -113,7 +113,7 @@ def test_nothing_else_is_replaced(ordered: Path, tmp_path: Path) -> None:
     run(work, tmp_path / "x")
     (tmp_path / "x" / "model.safetensors").write_text("a night of training")
     with pytest.raises(ArtifactError, match="holds 'model.safetensors', which is not of the exp"):
-        run(work, tmp_path / "x", epochs=2, overwrite=True)
+        run(work, tmp_path / "x", global_batch=23, overwrite=True)
 
 
 def test_damaged_shards_are_not_handed_on(ordered: Path, tmp_path: Path) -> None:
@@ -184,10 +184,10 @@ def test_the_tail_is_cut_or_kept(ordered: Path, tmp_path: Path, trainer: str) ->
 def test_warnings_stand_in_the_configuration_too(
     ordered: Path, tmp_path: Path, trainer: str
 ) -> None:
-    """Several epochs, a global batch that is not known; and the traps, always."""
-    result = run(ordered, tmp_path / "x", trainer, epochs=3)
-    assert result.warnings[0].startswith("3 epochs: ")
-    assert result.warnings[1] == (
+    """A global batch that is not known; several epochs and the traps, always."""
+    result = run(ordered, tmp_path / "x", trainer)
+    assert result.warnings[-1].startswith("Train one epoch: ")
+    assert result.warnings[0] == (
         f"The global batch is not known (--global-batch). {TRAINERS[trainer].tail}"
     )
     assert result.traps

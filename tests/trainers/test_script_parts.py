@@ -71,7 +71,7 @@ def test_a_conversation_keeps_its_end_and_an_answer(encode: Any) -> None:  # noq
 @pytest.mark.parametrize("trainer", ["transformers", "trl"])
 def test_shards_that_moved_are_named(ordered: Path, tmp_path: Path, trainer: str) -> None:
     """In one line that says how to say where they are; they are looked for first."""
-    script = Path(str(run(ordered, tmp_path / "x", trainer, epochs=2).start))
+    script = Path(str(run(ordered, tmp_path / "x", trainer).start))
     text = script.read_text(encoding="utf-8")
     assert "Stops at" not in text
     script.write_text(text.replace(str(ordered), str(tmp_path / "gone")), encoding="utf-8")

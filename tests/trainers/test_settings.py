@@ -137,9 +137,9 @@ def constants(text: str) -> dict[str, Any]:
     """What a script assigns at its top, as values."""
     found = {}
     for node in ast.parse(text).body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
-            assert isinstance(node.targets[0], ast.Name)
-            found[node.targets[0].id] = node.value.value
+        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Constant):
+            target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
+            found[ast.unparse(target)] = node.value.value
     return found
 
 

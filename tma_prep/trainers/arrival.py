@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tma_prep_schemas import ConsumedStart
+
 OTHER_SHARDS = "no row of these shards has it: the training reads other shards"
 SECOND_EPOCH = "the data began again: train one epoch (num_train_epochs=1)"
 TAIL = (
@@ -80,26 +82,18 @@ class Arrival:
     """A micro-batch of one process whose row `place` is not the one expected.
 
     Attributes:
-        rows: Of the shards.
+        run: The process, how rows are shared out, and where the run began.
         first_positions: `tma_position` of the first row of each file.
-        rank: Of the process, from 0.
-        world_size: Processes that share the rows.
         batch: Number of the micro-batch on this process, from the start of the training.
-        first_batch: The one that the run began with; not 0 after a resume.
-        rows_per_batch: Of a whole micro-batch; None where rows are packed and it varies.
         positions: `tma_position` of all rows of the micro-batch, as they came.
         place: The row in question, by its index in `positions`.
         expected: `tma_position` that should have stood there; `rows` or more after the last one.
         sampling: The trainer's `train_sampling_strategy`, where known and in use.
     """
 
-    rows: int
+    run: ConsumedStart
     first_positions: Sequence[int]
-    rank: int
-    world_size: int
     batch: int
-    first_batch: int
-    rows_per_batch: int | None
     positions: Sequence[int]
     place: int
     expected: int
@@ -112,31 +106,35 @@ class Arrival:
 
     def line(self) -> str:
         """What was expected, what came, where, and the likely cause."""
-        if self.expected < self.rows:
+        if self.expected < self.run.rows:
             wanted = f"tma_position {self.expected} was expected and {self.came} came"
         else:
-            wanted = f"all {self.rows} rows had come and tma_position {self.came} came after them"
+            wanted = (
+                f"all {self.run.rows} rows had come and tma_position {self.came} came after them"
+            )
         return (
-            f"{wanted} (rank {self.rank} of {self.world_size}, micro-batch {self.batch}, "
+            f"{wanted} (rank {self.run.rank} of {self.run.world_size}, micro-batch {self.batch}, "
             f"row {self.place} of {len(self.positions)}); likely cause: {likely_cause(self)}"
         )
 
 
 def likely_cause(arrival: Arrival) -> str:
     """The cause that the pattern speaks for, and the setting that mends it."""
-    if not 0 <= arrival.came < arrival.rows:
+    if not 0 <= arrival.came < arrival.run.rows:
         return OTHER_SHARDS
     return _begun_again(arrival) or _shared_out(arrival) or _out_of_order(arrival)
 
 
 def _begun_again(arrival: Arrival) -> str | None:
     """Rows that came before, at the end of the order or at a resume."""
-    size = arrival.rows_per_batch or 1
-    at_start = arrival.place == 0 and arrival.came == arrival.rank * size
-    if arrival.expected >= arrival.rows:
-        step_start = arrival.batch * arrival.world_size * size
-        return TAIL if arrival.world_size > 1 and step_start < arrival.rows else SECOND_EPOCH
-    if arrival.batch == arrival.first_batch > 0 and arrival.place == 0:
+    size = arrival.run.rows_per_batch or 1
+    at_start = arrival.place == 0 and arrival.came == arrival.run.rank * size
+    if arrival.expected >= arrival.run.rows:
+        step_start = arrival.batch * arrival.run.world_size * size
+        return (
+            TAIL if arrival.run.world_size > 1 and step_start < arrival.run.rows else SECOND_EPOCH
+        )
+    if arrival.batch == arrival.run.first_batch > 0 and arrival.place == 0:
         if at_start:
             return RESTARTED
         if _is_run(arrival.positions):
@@ -144,25 +142,25 @@ def _begun_again(arrival: Arrival) -> str | None:
     if at_start and arrival.batch > 0:
         return SECOND_EPOCH
     # Others than the first row of the first process come first only where a step is filled up.
-    return TAIL if arrival.came == 0 and arrival.batch > 0 and arrival.world_size > 1 else None
+    return TAIL if arrival.came == 0 and arrival.batch > 0 and arrival.run.world_size > 1 else None
 
 
 def _shared_out(arrival: Arrival) -> str | None:
     """Rows that went to another process or came from another file."""
-    if arrival.world_size > 1 and arrival.rows_per_batch is not None:
-        others = arrival.came == arrival.batch * arrival.rows_per_batch
+    if arrival.run.world_size > 1 and arrival.run.rows_per_batch is not None:
+        others = arrival.came == arrival.batch * arrival.run.rows_per_batch
         if arrival.place == 0 and others and _is_run(arrival.positions):
             return SAME_ROWS
-        if _steps(arrival.positions) == {arrival.world_size}:
+        if _steps(arrival.positions) == {arrival.run.world_size}:
             return STRIDED
     # The very first row of all is not in turn with anything.
-    very_first = arrival.rank == arrival.batch == arrival.place == 0
+    very_first = arrival.run.rank == arrival.batch == arrival.place == 0
     if arrival.came in arrival.first_positions[1:] and not very_first:
         if arrival.place > 0:
             return WORKERS
         if _is_run(arrival.positions):
-            at_first = arrival.batch == arrival.first_batch
-            return OWN_FILES if at_first and arrival.rank > 0 else WORKERS
+            at_first = arrival.batch == arrival.run.first_batch
+            return OWN_FILES if at_first and arrival.run.rank > 0 else WORKERS
     return None
 
 
@@ -175,18 +173,18 @@ def _out_of_order(arrival: Arrival) -> str:
         return REVERSED
     gap = arrival.came - arrival.expected
     if arrival.batch == arrival.place == 0 < gap and len(positions) > 1 and _is_run(positions):
-        return LATE_START if arrival.rows_per_batch else f"{PACKED}; or {LATE_START}"
+        return LATE_START if arrival.run.rows_per_batch else f"{PACKED}; or {LATE_START}"
     if _has_more(arrival):
         return REPEATED
-    packed = arrival.rows_per_batch is None
+    packed = arrival.run.rows_per_batch is None
     close = positions[-1] - positions[0] <= 2 * len(positions)
-    near = close if tells and not packed else gap * 100 < arrival.rows
+    near = close if tells and not packed else gap * 100 < arrival.run.rows
     if gap > 0 and near and all(step > 0 for step in steps):
         return DROPPED
     if packed:
         return PACKED
     within = all(abs(position - arrival.expected) <= _WINDOW_ROWS for position in positions)
-    if tells and within and arrival.rows > 4 * _WINDOW_ROWS:
+    if tells and within and arrival.run.rows > 4 * _WINDOW_ROWS:
         return BUFFER
     if arrival.sampling in (None, "random"):
         return RANDOM

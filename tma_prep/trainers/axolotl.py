@@ -6,12 +6,7 @@ core/trainers/base.py, `allocate_sequentially` in utils/samplers/multipack.py,
 prompt_strategies/alpaca_w_system.py.
 """
 
-from collections.abc import Mapping
-
-from tma_prep.trainers.text import batch_note, notes, yaml_text
-from tma_prep.trainers.trainer import CONVERSATION_COLUMN, Handoff, Trainer
-
-CONFIG = "axolotl.yaml"
+from tma_prep.trainers.trainer import Trainer
 
 _TRAPS = (
     "curriculum_sampling alone decides the sampler, and shuffle_merged_datasets (true by default) "
@@ -28,63 +23,6 @@ _TRAPS = (
 )
 
 
-def _dataset(handoff: Handoff) -> dict[str, object]:
-    dataset: dict[str, object] = {
-        "path": handoff.data_path,
-        "ds_type": "parquet",
-        "split": "train",
-    }
-    if handoff.conversations:
-        return dataset | {
-            "type": "chat_template",
-            "field_messages": CONVERSATION_COLUMN,
-            "message_property_mappings": {"role": "role", "content": "content"},
-            "roles_to_train": ["assistant"],
-        }
-    # No words around them. The space between them stands in the data, as the two are tokenised
-    # apart, and a space belongs to the word behind it.
-    return dataset | {
-        "type": {
-            "field_instruction": AXOLOTL.prompt,
-            "field_output": AXOLOTL.response,
-            "format": "{instruction}",
-            "no_input_format": "{instruction}",
-        }
-    }
-
-
-def settings(handoff: Handoff) -> dict[str, object]:
-    """What keeps the order, and where the rows are."""
-    chosen: dict[str, object] = {"datasets": [_dataset(handoff)]}
-    if handoff.conversations:
-        chosen["chat_template"] = "tokenizer_default"
-    chosen |= {
-        "curriculum_sampling": True,
-        "shuffle_merged_datasets": False,
-        "sample_packing": handoff.packing,
-    }
-    if handoff.packing:
-        chosen["sample_packing_sequentially"] = True
-    return chosen | {
-        "excess_length_strategy": "raise",
-        "dataset_prepared_path": f"last_run_prepared/{handoff.data_sha256[:16]}",
-        "val_set_size": 0,
-        "train_on_inputs": False,
-        "num_epochs": handoff.epochs,
-    }
-
-
-def _texts(handoff: Handoff) -> Mapping[str, str]:
-    about = (
-        f"Settings that keep the order {handoff.order} ({handoff.rows} rows) in Axolotl, read at "
-        f"{AXOLOTL.read_at}. Yours to add: base_model, sequence_len, output_dir, micro_batch_size, "
-        "gradient_accumulation_steps, learning_rate."
-    )
-    about += batch_note(handoff.global_batch, "micro_batch_size", "gradient_accumulation_steps")
-    about += f"\nThen: axolotl train {CONFIG}"
-    return {CONFIG: notes(about, handoff.warnings, _TRAPS) + yaml_text(settings(handoff))}
-
-
 AXOLOTL = Trainer(
     name="axolotl",
     title="Axolotl",
@@ -92,8 +30,7 @@ AXOLOTL = Trainer(
     prompt="instruction",
     response="output",
     space_in_response=True,
-    texts=_texts,
-    start=CONFIG,
+    templates={"axolotl.yaml": "axolotl.yaml.jinja"},
     tail=(
         "Axolotl trains on transformers' Trainer: with several processes the last batch is filled "
         "up with the first rows again, so that they are trained twice; with packing the last "

@@ -4,8 +4,6 @@
 """
 
 import re
-from array import array
-from bisect import bisect_left
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -105,16 +103,17 @@ class RankLog:
     Attributes:
         path: The file.
         start: The last start line; None where the process died before it wrote one.
-        numbers: Of the micro-batches, ascending.
-        ends: Where in `positions` each of them ends.
-        positions: Of all their rows, as they came.
+        batches: Number of a micro-batch, ascending, to the positions of its rows, as they came.
     """
 
     path: Path
     start: ConsumedStart | None = None
-    numbers: "array[int]" = field(default_factory=lambda: array("q"))
-    ends: "array[int]" = field(default_factory=lambda: array("q"))
-    positions: "array[int]" = field(default_factory=lambda: array("q"))
+    batches: dict[int, NDArray[np.int64]] = field(default_factory=dict)
+
+    @property
+    def last(self) -> int:
+        """Number of the last micro-batch, -1 if there is none."""
+        return next(reversed(self.batches), -1)
 
     def take(self, line: ConsumedStart | ConsumedBatch) -> str | None:
         """Add a line; what is wrong with it, or None."""
@@ -122,24 +121,15 @@ class RankLog:
             if log_name(line.rank, line.world_size) != self.path.name:
                 return "is of another process than the file's name says"
             self.start = line
-            kept = bisect_left(self.numbers, line.first_batch)
-            del self.positions[self.ends[kept - 1] if kept else 0 :]
-            del self.numbers[kept:]
-            del self.ends[kept:]
+            while self.last >= line.first_batch:
+                self.batches.popitem()
             return None
         if self.start is None:
             return "is a batch before any start"
-        if self.numbers and line.batch <= self.numbers[-1]:
-            return f"is micro-batch {line.batch} after {self.numbers[-1]}"
-        self.numbers.append(line.batch)
-        self.positions.extend(line.positions)
-        self.ends.append(len(self.positions))
+        if line.batch <= self.last:
+            return f"is micro-batch {line.batch} after {self.last}"
+        self.batches[line.batch] = np.array(line.positions, np.int64)
         return None
-
-    def batch(self, index: int) -> list[int]:
-        """Positions of the micro-batch that is the `index`-th held."""
-        first = self.ends[index - 1] if index else 0
-        return list(self.positions[first : self.ends[index]])
 
 
 def read_rank(path: Path) -> RankLog:
@@ -247,10 +237,10 @@ def compare(folder: Path, shards: ShardFolder) -> ConsumedComparison:
     ordered = _in_sequence(logs)
     if not ordered:
         findings = [*findings, f"{folder}: no micro-batch was trained"]
-    parts = [np.array(logs[rank].batch(index), dtype=np.int64) for rank, index in ordered]
-    positions = np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+    parts = [logs[rank].batches[number] for number, rank in ordered]
+    positions = np.concatenate([np.empty(0, np.int64), *parts])
     # A log that begins in the middle has a finding already, and is compared from there on.
-    from_start = bool(ordered) and logs[ordered[0][0]].numbers[ordered[0][1]] == 0
+    from_start = bool(ordered) and ordered[0][0] == 0
     first = 0 if from_start or not len(positions) else int(positions[0])
     expected = first + np.arange(len(positions))
     expected_is_row = expected < shards.rows
@@ -286,9 +276,9 @@ def _other_shards(logs: list[RankLog], shards: ShardFolder) -> list[str]:
 def _gaps(logs: list[RankLog]) -> list[str]:
     """Micro-batches that must have been trained and are not in the log."""
     findings = []
-    longest = max((log.numbers[-1] for log in logs if log.numbers), default=-1)
+    longest = max(log.last for log in logs)
     for log in logs:
-        numbers = np.array(log.numbers, dtype=np.int64)
+        numbers = np.array(list(log.batches), np.int64)
         missing = np.flatnonzero(numbers != np.arange(len(numbers)))
         if len(missing):
             at, last = int(missing[0]), int(numbers[missing[0]]) - 1
@@ -299,27 +289,21 @@ def _gaps(logs: list[RankLog]) -> list[str]:
             )
         # Processes meet once a step only; whichever died first may lack what others did since.
         may_lack = log.start.batches_per_step or 1 if log.start is not None else 1
-        if longest - (log.numbers[-1] if log.numbers else -1) > may_lack:
-            ends = f"ends at micro-batch {log.numbers[-1]}" if log.numbers else "holds none"
+        if longest - log.last > may_lack:
+            ends = f"ends at micro-batch {log.last}" if log.batches else "holds none"
             findings.append(f"{log.path}: {ends}, and another process went on to {longest}")
     return findings
 
 
 def _in_sequence(logs: list[RankLog]) -> list[tuple[int, int]]:
-    """Rank and index of every micro-batch, in the order of the training.
+    """Number and rank of every micro-batch, in the order of the training.
 
     Ends where the first one is missing: what other processes did after it is of a step that was
     never finished.
     """
-    ordered = sorted(
-        (number * len(logs) + rank, rank, index)
-        for rank, log in enumerate(logs)
-        for index, number in enumerate(log.numbers)
-    )
-    first = ordered[0][0] if ordered else 0
-    return [
-        (rank, index) for at, (number, rank, index) in enumerate(ordered) if number == first + at
-    ]
+    ordered = sorted((number, rank) for rank, log in enumerate(logs) for number in log.batches)
+    places = [number * len(logs) + rank for number, rank in ordered]
+    return [held for at, held in enumerate(ordered) if places[at] == places[0] + at]
 
 
 def _first_wrong(
@@ -333,18 +317,13 @@ def _first_wrong(
     """The line about the `at`-th row that came."""
     ends = np.cumsum([len(part) for part in parts])
     which = int(np.searchsorted(ends, at, side="right"))
-    rank, index = ordered[which]
-    log = logs[rank]
-    start = log.start
+    number, rank = ordered[which]
+    start = logs[rank].start
     assert start is not None  # a batch never stands before a start
     arrival = Arrival(
-        rows=shards.rows,
+        run=start,
         first_positions=shards.first_positions,
-        rank=rank,
-        world_size=len(logs),
-        batch=log.numbers[index],
-        first_batch=start.first_batch,
-        rows_per_batch=start.rows_per_batch,
+        batch=number,
         positions=parts[which].tolist(),
         place=at - int(ends[which] - len(parts[which])),
         expected=first + at,

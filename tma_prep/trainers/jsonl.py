@@ -12,8 +12,7 @@ JSONL = Trainer(
     read_at="",
     prompt="",
     response="",
-    texts=lambda handoff: {},
-    start=None,
+    templates={},
     tail=(
         "What becomes of rows that fill no whole global batch is up to the reader: a "
         "DistributedSampler repeats the first rows."

@@ -5,14 +5,9 @@ data/loader.py, both converters in data/converter.py, `_get_train_sampler` in tr
 `greedy_knapsack` in data/processor/processor_utils.py.
 """
 
-import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from tma_prep.trainers.text import batch_note, notes, yaml_text
-from tma_prep.trainers.trainer import CONVERSATION_COLUMN, Handoff, Trainer
-
-CONFIG, DATASETS = "llamafactory.yaml", "dataset_info.json"
+from tma_prep.trainers.trainer import Trainer
 
 _USERS, _MODELS = ("user", "observation"), ("assistant", "function")
 
@@ -30,67 +25,6 @@ _TRAPS = (
 )
 
 
-def _name(handoff: Handoff) -> str:
-    # A comma would make two of it.
-    return re.sub(r"[^A-Za-z0-9._-]", "_", f"tma_{handoff.order}")
-
-
-def dataset_info(handoff: Handoff) -> dict[str, object]:
-    """What `dataset_info.json` says of the rows."""
-    if handoff.conversations:
-        form: dict[str, object] = {
-            "formatting": "sharegpt",
-            "columns": {"messages": CONVERSATION_COLUMN},
-            "tags": {
-                "role_tag": "role",
-                "content_tag": "content",
-                "user_tag": "user",
-                "assistant_tag": "assistant",
-                "observation_tag": "observation",
-                "function_tag": "function",
-                "system_tag": "system",
-            },
-        }
-    else:
-        form = {
-            "formatting": "alpaca",
-            "columns": {"prompt": LLAMAFACTORY.prompt, "response": LLAMAFACTORY.response},
-        }
-    return {_name(handoff): {"file_name": handoff.data, **form}}
-
-
-def settings(handoff: Handoff) -> dict[str, object]:
-    """What keeps the order, and where the rows are."""
-    return {
-        "stage": "sft",
-        "do_train": True,
-        "dataset_dir": str(handoff.folder),
-        "dataset": _name(handoff),
-        "disable_shuffling": True,
-        "streaming": False,
-        "packing": False,
-        "val_size": 0.0,
-        "num_train_epochs": float(handoff.epochs),
-    }
-
-
-def _texts(handoff: Handoff) -> Mapping[str, str]:
-    about = (
-        f"Settings that keep the order {handoff.order} ({handoff.rows} rows) in LLaMA-Factory, "
-        f"read at {LLAMAFACTORY.read_at}. Yours to add: model_name_or_path, template, output_dir, "
-        "finetuning_type, cutoff_len, per_device_train_batch_size, gradient_accumulation_steps, "
-        "learning_rate."
-    )
-    about += batch_note(
-        handoff.global_batch, "per_device_train_batch_size", "gradient_accumulation_steps"
-    )
-    about += f"\nThen: llamafactory-cli train {CONFIG}"
-    return {
-        DATASETS: json.dumps(dataset_info(handoff), indent=2) + "\n",
-        CONFIG: notes(about, handoff.warnings, _TRAPS) + yaml_text(settings(handoff)),
-    }
-
-
 def _roles_problem(roles: Sequence[str]) -> str | None:
     """`SharegptDatasetConverter`: one system message at most, then turn by turn."""
     turns = roles[1:] if roles and roles[0] == "system" else roles
@@ -106,8 +40,10 @@ LLAMAFACTORY = Trainer(
     read_at="llamafactory 0.9.5",
     prompt="instruction",
     response="output",
-    texts=_texts,
-    start=CONFIG,
+    templates={
+        "dataset_info.json": "dataset_info.json.jinja",
+        "llamafactory.yaml": "llamafactory.yaml.jinja",
+    },
     tail=(
         "LLaMA-Factory trains on transformers' Trainer: with several processes the last batch is "
         "filled up with the first rows again, so that they are trained twice."

@@ -32,6 +32,8 @@ from tma_prep_schemas import POSITION, PREFIX, ROW
 if TYPE_CHECKING:
     from transformers import Trainer
 
+    from tma_prep.shards import OrderedShards
+
 __all__ = ["OrderCheck", "OrderWarning", "PositionCollator", "attach", "checked"]
 
 Batch = TypeVar("Batch")
@@ -116,26 +118,44 @@ class _Checked(Generic[Batch]):
         loader: Iterable[Batch],
         check: OrderCheck,
         positions: Callable[[Batch], Any],
-        begin: Callable[[int, int | None], None],
-        start: Callable[[], int | None],
+        ordered: "OrderedShards | None",
+        rank: int,
+        world_size: int,
+        first_batch: int,
     ) -> None:
         self._loader = loader
         self._check = check
         self._positions = positions
-        self._begin: Callable[[int, int | None], None] | None = begin
-        self._start = start
+        self._ordered = ordered
+        self._rank, self._world_size, self._first_batch = rank, world_size, first_batch
+        self._begun = False
 
     def __iter__(self) -> Iterator[Batch]:
         """The same batches; a second pass goes on counting, so that it is told."""
-        start = self._start()  # before the loader takes it
+        # Before the loader takes it.
+        start = None if self._ordered is None else self._ordered.start
         for batch in self._loader:
             positions = [int(position) for position in self._positions(batch)]
-            if self._begin is not None:
+            if not self._begun:
                 self._begin(len(positions), start)
-                self._begin = None
+                self._begun = True
             rows = _column_of(batch, ROW)
             self._check.take(positions, None if rows is None else [int(row) for row in rows])
             yield batch
+
+    def _begin(self, rows: int, position: int | None) -> None:
+        ordered, before = self._ordered, self._first_batch
+        if ordered is not None and position is not None and not before:
+            before = -(-position // ordered.batch_size)
+        varies = ordered is not None or not hasattr(self._loader, "batch_size")
+        self._check.begin(
+            rank=self._rank,
+            world_size=self._world_size,
+            rows_per_batch=None if varies else getattr(self._loader, "batch_size", None) or rows,
+            first_batch=before,
+            rows_per_step=None if ordered is None else ordered.batch_size,
+            first_position=None if self._first_batch else position,
+        )
 
     def __len__(self) -> int:
         """Batches of a pass."""
@@ -182,24 +202,8 @@ def checked(
         rank, world_size = ordered.rank, ordered.world_size
     own_rank, size = rank_of(rank, world_size)
 
-    def start() -> int | None:
-        return None if ordered is None else ordered.start
-
-    def begin(rows: int, position: int | None) -> None:
-        varies = ordered is not None or not hasattr(loader, "batch_size")
-        before = first_batch
-        if ordered is not None and position is not None and not first_batch:
-            before = -(-position // ordered.batch_size)
-        check.begin(
-            rank=own_rank,
-            world_size=size,
-            rows_per_batch=None if varies else getattr(loader, "batch_size", None) or rows,
-            first_batch=before,
-            rows_per_step=None if ordered is None else ordered.batch_size,
-            first_position=None if first_batch else position,
-        )
-
-    return _Checked(loader, check, positions or _positions_of, begin, start)
+    read = positions or _positions_of
+    return _Checked(loader, check, read, ordered, own_rank, size, first_batch)
 
 
 def _positions_of(batch: Any) -> Any:  # noqa: ANN401

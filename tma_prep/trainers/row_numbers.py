@@ -16,7 +16,6 @@ from tma_prep.shards import ShardFolder
 from tma_prep_schemas import POSITION, ROW, ROW_ID
 
 _REMEDY = "copy the shards whole; tma-prep verify names all that is wrong"
-_READS_OTHERS = "the training reads other shards or another order"
 
 
 class RowNumbers:
@@ -27,9 +26,8 @@ class RowNumbers:
         self._shards = shards
 
     @functools.cached_property
-    def _rows(self) -> NDArray[np.int64]:
-        rows: NDArray[np.int64] = self._column(ROW).to_numpy().astype(np.int64, copy=False)
-        return rows
+    def _rows(self) -> pa.Array:
+        return self._column(ROW).combine_chunks()
 
     def wrong(self, positions: Sequence[int], rows: Sequence[int]) -> str | None:
         """The first row that the shards do not hold at its position, as a line; or None.
@@ -42,7 +40,7 @@ class RowNumbers:
         Raises:
             ArtifactError: A file of the shards is missing or damaged.
         """
-        return self._first_wrong(np.asarray(positions, np.int64), np.asarray(rows, np.int64))
+        return self._first_wrong(ROW, np.asarray(positions, np.int64), pa.array(rows, pa.int64()))
 
     def wrong_in(self, dataset: Any) -> str | None:  # noqa: ANN401
         """The same for all rows of a `datasets.Dataset`, compared by `tma_id` too if it has it.
@@ -61,38 +59,30 @@ class RowNumbers:
         if table.schema.field(POSITION).type != pa.int64():
             return None
         positions = table.column(POSITION).to_numpy()
-        found = None
-        if ROW in held and table.schema.field(ROW).type == pa.int64():
-            found = self._first_wrong(positions, table.column(ROW).to_numpy())
-        return found or (self._first_wrong_id(positions, table) if ROW_ID in held else None)
+        for name in held[1:]:
+            if name == ROW and table.schema.field(ROW).type != pa.int64():
+                continue
+            wrong = self._first_wrong(name, positions, table.column(name))
+            if wrong is not None:
+                return wrong
+        return None
 
-    def _first_wrong(self, positions: NDArray[np.int64], rows: NDArray[np.int64]) -> str | None:
-        known = self._known(positions)
-        wrong = np.flatnonzero(self._rows[positions[known]] != rows[known])
+    def _first_wrong(
+        self, name: str, positions: NDArray[np.int64], came: pa.Array | pa.ChunkedArray
+    ) -> str | None:
+        known = np.flatnonzero((positions >= 0) & (positions < self._shards.rows))
+        column = self._rows if name == ROW else self._column(name)
+        wanted = column.take(pa.array(positions[known]))
+        came = came.take(pa.array(known)).cast(wanted.type)
+        differs = pc.fill_null(pc.not_equal(came, wanted), True)
+        wrong = np.flatnonzero(differs.to_numpy(zero_copy_only=False))
         if not len(wrong):
             return None
-        at = known[wrong[0]]
+        at, label = wrong[0], "row" if name == ROW else name
         return (
-            f"row {rows[at]} came at tma_position {positions[at]} where the shards hold row "
-            f"{self._rows[positions[at]]}: {_READS_OTHERS}"
+            f"{label} {came[at]} came at tma_position {positions[known[at]]} where the shards hold "
+            f"{label} {wanted[at]}: the training reads other shards or another order"
         )
-
-    def _first_wrong_id(self, positions: NDArray[np.int64], table: pa.Table) -> str | None:
-        known = self._known(positions)
-        wanted = self._column(ROW_ID).take(pa.array(positions[known]))
-        came = table.column(ROW_ID).take(pa.array(known)).cast(wanted.type)
-        differs = pc.fill_null(pc.not_equal(came, wanted), True).to_numpy()
-        wrong = np.flatnonzero(differs)
-        if not len(wrong):
-            return None
-        return (
-            f"tma_id {came[wrong[0]]} came at tma_position {positions[known[wrong[0]]]} where the "
-            f"shards hold {wanted[wrong[0]]}: {_READS_OTHERS}"
-        )
-
-    def _known(self, positions: NDArray[np.int64]) -> NDArray[np.intp]:
-        """Which of these are positions of the shards."""
-        return np.flatnonzero((positions >= 0) & (positions < self._shards.rows))
 
     def _column(self, name: str) -> pa.ChunkedArray:
         pieces = []

@@ -28,6 +28,7 @@ from tma_prep.shards import ShardFolder, shards_of
 from tma_prep.trainers.plan import plan_rows
 from tma_prep.trainers.registry import TRAINERS
 from tma_prep.trainers.rows import RowForm, json_line, row_form, write_rows
+from tma_prep.trainers.templates import rendered
 from tma_prep.trainers.trainer import Handoff, Trainer
 from tma_prep.trainers.warnings import warnings_of
 from tma_prep.versions import library_versions, tool_version
@@ -214,7 +215,6 @@ def _make(wanted: _Export, progress: Progress) -> ExportManifest:
                 cut_rows=plan.cut_rows,
                 skipped_rows=len(plan.left_out),
                 global_batch=options.global_batch,
-                epochs=options.epochs,
                 packing=options.packing,
                 first_answer_only=form.first_answer_only,
                 columns_left=form.columns_left,
@@ -229,11 +229,10 @@ def _make(wanted: _Export, progress: Progress) -> ExportManifest:
             rows=rows,
             conversations=form.conversation is not None,
             global_batch=options.global_batch,
-            epochs=options.epochs,
             packing=options.packing,
             warnings=warnings,
         )
-        for file, text in trainer.texts(handoff).items():
+        for file, text in rendered(trainer, handoff).items():
             write_text(partial / file, text)
             entries.append(file_entry(partial / file, 0))
         manifest = ExportManifest(

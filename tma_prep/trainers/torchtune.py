@@ -5,12 +5,9 @@ recipes/full_finetune_distributed.py, `PackedDataset` in datasets/_packed.py, `v
 in data/_messages.py.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from tma_prep.trainers.text import batch_note, notes, yaml_text
-from tma_prep.trainers.trainer import CONVERSATION_COLUMN, Handoff, Trainer
-
-CONFIG = "torchtune.yaml"
+from tma_prep.trainers.trainer import Trainer
 
 _TRAPS = (
     "The example configurations say shuffle: True.",
@@ -20,39 +17,6 @@ _TRAPS = (
     "A list of datasets is concatenated: name this one alone.",
     "No column but the tokens reaches the recipe, so that tma_prep.order_check cannot watch it.",
 )
-
-
-def settings(handoff: Handoff) -> dict[str, object]:
-    """What keeps the order, and where the rows are."""
-    if handoff.conversations:
-        form: dict[str, object] = {
-            "_component_": "torchtune.datasets.chat_dataset",
-            "conversation_column": CONVERSATION_COLUMN,
-            "conversation_style": "openai",
-        }
-    else:
-        form = {
-            "_component_": "torchtune.datasets.instruct_dataset",
-            "column_map": {"input": TORCHTUNE.prompt, "output": TORCHTUNE.response},
-        }
-    dataset = form | {
-        "source": "parquet",
-        "data_files": handoff.data_path,
-        "split": "train",
-        "train_on_input": False,
-        "packed": handoff.packing,
-    }
-    return {"dataset": dataset, "shuffle": False, "epochs": handoff.epochs}
-
-
-def _texts(handoff: Handoff) -> Mapping[str, str]:
-    about = (
-        f"Settings that keep the order {handoff.order} ({handoff.rows} rows) in torchtune, read at "
-        f"{TORCHTUNE.read_at}: put them in place of dataset, shuffle and epochs in the "
-        "configuration of your recipe (tune cp RECIPE/CONFIG mine.yaml)."
-    )
-    about += batch_note(handoff.global_batch, "batch_size", "gradient_accumulation_steps")
-    return {CONFIG: notes(about, handoff.warnings, _TRAPS) + yaml_text(settings(handoff))}
 
 
 def _roles_problem(roles: Sequence[str]) -> str | None:
@@ -77,8 +41,7 @@ TORCHTUNE = Trainer(
     read_at="torchtune 0.6.1",
     prompt="input",
     response="output",
-    texts=_texts,
-    start=CONFIG,
+    templates={"torchtune.yaml": "torchtune.yaml.jinja"},
     tail=(
         "torchtune drops the last incomplete batch, and with several processes its sampler may "
         "repeat the first rows at the end."

@@ -21,7 +21,6 @@ class Handoff:
         rows: In that file.
         conversations: Whether a row is a conversation, or else a prompt and a response.
         global_batch: Rows of one optimizer step over all processes; None where not known.
-        epochs: Passes over the rows.
         packing: Whether several rows share a sequence.
         warnings: What the user must know, a sentence each.
     """
@@ -34,7 +33,6 @@ class Handoff:
     rows: int
     conversations: bool
     global_batch: int | None
-    epochs: int
     packing: bool
     warnings: Sequence[str]
 
@@ -54,8 +52,8 @@ class Trainer:
         read_at: The version that settings and traps were read or run at.
         prompt: Column of the prompt.
         response: Column of the response.
-        texts: File name to text: the configuration and whatever else stands beside the rows.
-        start: Name of the file that training begins with, None where there is none.
+        templates: The configuration, and whatever else stands beside the rows: file names, of which
+            training begins with the last, to files in `templates/`.
         tail: What becomes of the rows that fill no whole global batch.
         traps: What loses the order although the settings are right, a sentence each.
         packing: The trap of packing, told where packing is asked for.
@@ -73,13 +71,17 @@ class Trainer:
     read_at: str
     prompt: str
     response: str
-    texts: Callable[[Handoff], Mapping[str, str]]
-    start: str | None
+    templates: Mapping[str, str]
     tail: str
-    traps: Sequence[str]
+    traps: tuple[str, ...]
     packing: str
     packs_in_order: bool = False
     checks_order: bool = False
     space_in_response: bool = False
     whole_rows: bool = False
     roles_problem: Callable[[Sequence[str]], str | None] = lambda roles: None
+
+    @property
+    def start(self) -> str | None:
+        """Name of the file that training begins with, None where there is none."""
+        return [None, *self.templates][-1]

@@ -13,7 +13,6 @@ def warnings_of(
     cut_rows: int,
     skipped_rows: int,
     global_batch: int | None,
-    epochs: int,
     packing: bool,
     first_answer_only: bool,
     columns_left: list[str],
@@ -28,16 +27,10 @@ def warnings_of(
         cut_rows: How many were.
         skipped_rows: Rows left out because the trainer cannot take them as they are.
         global_batch: Rows of one optimizer step, None where not known.
-        epochs: Passes over the rows.
         packing: Whether several rows share a sequence.
         first_answer_only: Whether rows have several accepted answers, of which one goes along.
         columns_left: The user's columns that do not go along.
     """
-    if epochs > 1:
-        yield (
-            f"{epochs} epochs: {trainer.title} repeats the same order in each, so that its "
-            "end is followed by its beginning again; the method speaks of one epoch."
-        )
     if skipped_rows:
         yield (
             f"{skipped_rows} rows were left out (skipped.jsonl names them), so that the positions "
@@ -62,3 +55,7 @@ def warnings_of(
     if columns_left:
         shown = ", ".join(columns_left[:8]) + (", …" if len(columns_left) > 8 else "")
         yield f"Columns that the rows do not take along: {shown}."
+    yield (
+        f"Train one epoch: {trainer.title} repeats the same order in each, so that its end is "
+        "followed by its beginning again."
+    )

@@ -163,13 +163,9 @@ class OrderCheck:
             expected = first + place
             if came != expected or came >= self.shards.rows:
                 return Arrival(
-                    rows=self.shards.rows,
+                    run=start,
                     first_positions=self.shards.first_positions,
-                    rank=start.rank,
-                    world_size=start.world_size,
                     batch=self.batch,
-                    first_batch=start.first_batch,
-                    rows_per_batch=start.rows_per_batch,
                     positions=positions,
                     place=place,
                     expected=expected,

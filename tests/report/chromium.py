@@ -30,7 +30,8 @@ _PLOTS = """
 document.querySelectorAll('details').forEach(each => each.open = true);
 return [...document.querySelectorAll('svg.chart')].map(chart => {
   const box = chart.getBoundingClientRect();
-  const drawn = [...chart.querySelectorAll('.line, .whisker, .point, .dot, .band, .part')];
+  const drawn = [...chart.querySelectorAll(
+    '.line > path, .line use, .whisker > path, .point use, .band > path, .part > path')];
   const empty = drawn.filter(mark => {
     const inner = mark.getBoundingClientRect();
     return inner.width + inner.height === 0;
@@ -47,7 +48,7 @@ return [...document.querySelectorAll('svg.chart')].map(chart => {
 
 COLOURS = """
 const of = (selector, name) => getComputedStyle(document.querySelector(selector))[name];
-return [of('body', 'backgroundColor'), of('body', 'color'), of('.line', 'stroke')];
+return [of('body', 'backgroundColor'), of('body', 'color'), of('.line > path', 'stroke')];
 """
 
 

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import polars as pl
 import pytest
@@ -17,44 +16,9 @@ from tests.report.check_made_up import (
     TASKS,
     made_up_check,
 )
+from tests.report.parsed import Page
 from tma_prep.report.check_report import render_check_report
 from tma_prep.report.text import MINUS
-
-_VOID = {"meta", "br"}
-
-
-class _Page(HTMLParser):
-    """Collects tags and text, and notices tags that do not close."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.open: list[str] = []
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-        self.text: list[str] = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += attrs
-        if tag not in _VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += attrs
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] != "style":
-            self.text.append(data)
-
-    @property
-    def words(self) -> str:
-        return re.sub(r"\s+", " ", "".join(self.text))
 
 
 @pytest.fixture(scope="module")
@@ -66,18 +30,19 @@ def html() -> str:
 @pytest.fixture(scope="module")
 def words(html: str) -> str:
     """Its text."""
-    return _Page(html).words
+    return Page(html).words
 
 
 def test_the_page_loads_and_runs_nothing(html: str) -> None:
     """A strict policy, no script, no address, nothing with a source; every tag closes."""
-    page = _Page(html)
+    page = Page(html)
     assert page.open == []
     assert ("content", "default-src 'none'; style-src 'unsafe-inline'") in page.attributes
     assert not {"script", "link", "img", "iframe", "object", "a", "form"} & set(page.tags)
-    assert not {"src", "href", "style", "action"} & {name for name, _ in page.attributes}
+    assert not {"src", "action"} & {name for name, _ in page.attributes}
     assert not any(name.startswith("on") for name, _ in page.attributes)
-    assert not re.search(r"http(?!-equiv)|url\(|@import|//", html)
+    assert all(str(value).startswith("#") for name, value in page.attributes if name == "href")
+    assert not re.search(r"http(?!-equiv)|url\((?!#)|@import|//", html)
 
 
 def test_it_opens_with_what_survives(words: str) -> None:
@@ -113,13 +78,12 @@ def test_marks_show_the_curves(words: str) -> None:
 
 def test_every_part_is_drawn(html: str) -> None:
     """Large chart, three controls, four forests, tasks thrice or more, similarity, milestones."""
-    page = _Page(html)
+    page = Page(html)
     charts = html.count('role="img"')
     assert charts == 1 + 3 + 4 + len(TASKS) * 4 + 3 + 1
     assert page.tags.count("desc") == charts
-    assert page.tags.count("polygon") == 3 + 9
+    assert html.count('class="band"') == 3 + 9
     assert html.count('class="shade"') == 4
-    assert "step-" not in html
 
 
 @pytest.mark.parametrize(
@@ -138,7 +102,7 @@ def test_what_a_run_cannot_show_is_said(
     unsaid: tuple[str, ...],
 ) -> None:
     """One seed, a control that was left out."""
-    words = _Page(made_up_check(MadeUp(effects, seeds=seeds)).html).words  # type: ignore[arg-type]
+    words = Page(made_up_check(MadeUp(effects, seeds=seeds)).html).words  # type: ignore[arg-type]
     for text in said:
         assert text in words
     for text in unsaid:
@@ -147,12 +111,12 @@ def test_what_a_run_cannot_show_is_said(
 
 def test_few_tasks_are_pointed_out() -> None:
     """Intervals from three clusters are too narrow."""
-    assert "only 3 tasks" in _Page(made_up_check(MadeUp(ORDERS, tasks=3)).html).words
+    assert "only 3 tasks" in Page(made_up_check(MadeUp(ORDERS, tasks=3)).html).words
 
 
 def test_one_order_alone() -> None:
     """Nothing to compare, everything else shown."""
-    page = _Page(made_up_check(MadeUp({("none", "nft"): 0.0}, names=TASKS)).html)
+    page = Page(made_up_check(MadeUp({("none", "nft"): 0.0}, names=TASKS)).html)
     assert "nft was trained alone" in page.words
     assert "Differences" not in page.words
     assert page.open == []
@@ -160,11 +124,11 @@ def test_one_order_alone() -> None:
 
 def test_without_tasks_or_vectors_those_parts_are_left_out() -> None:
     """No empty heading."""
-    words = _Page(made_up_check(MadeUp(ORDERS, tasks=0, tests_a_task=8), seen=False).html).words
+    words = Page(made_up_check(MadeUp(ORDERS, tasks=0, tests_a_task=8), seen=False).html).words
     assert "Task by task" not in words
     assert "Similarity against loss" not in words
     assert "not known" in words
-    with_tasks = _Page(made_up_check(MadeUp(ORDERS), seen=False).html).words
+    with_tasks = Page(made_up_check(MadeUp(ORDERS), seen=False).html).words
     assert "Task by task" in with_tasks
     assert "Mean and centroid similarity" not in with_tasks
 
@@ -175,7 +139,7 @@ def test_a_curve_that_starts_and_ends_alike_can_be_drawn() -> None:
     for made in (flat, replace(flat, steps=(0, 1))):
         text = made_up_check(made).html
         assert "nan" not in text.lower().replace("governance", "")
-        assert _Page(text).open == []
+        assert Page(text).open == []
 
 
 def test_what_users_wrote_is_escaped() -> None:
@@ -184,7 +148,7 @@ def test_what_users_wrote_is_escaped() -> None:
     made = MadeUp({("none", evil): 0.0, ("none", "rt"): 0.1}, names=(evil,) * 6, tasks=2)
     check = made_up_check(made, model=evil)
     text = render_check_report(check.summary, check.curves, {evil: evil, "orders": [evil]})
-    page = _Page(text)
+    page = Page(text)
     assert "script" not in page.tags
     assert page.open == []
     assert not re.search("[\x00\x1b\u202e]", text)
@@ -208,7 +172,7 @@ def test_what_may_be_claimed_follows_from_the_role(words: str) -> None:
     check = made_up_check()
     summary = check.summary.model_copy(update={"target_role": "validation"})
     settings = {**SETTINGS, "target_role": "validation"}
-    other = _Page(render_check_report(summary, check.curves, settings)).words
+    other = Page(render_check_report(summary, check.curves, settings)).words
     assert "tell results of test rows that no order was made from" in other
     assert "no result on data that nobody looked at" not in other
     assert "--target-role" not in other  # train-check has no such option
@@ -224,7 +188,7 @@ def test_settings_and_the_command_that_repeats_it(words: str) -> None:
     ) in words
     check = made_up_check()
     off = render_check_report(check.summary, check.curves, SETTINGS | {"controls": []})
-    assert "--control off" in _Page(off).words
+    assert "--control off" in Page(off).words
 
 
 def test_the_same_check_gives_the_same_bytes(html: str) -> None:

@@ -14,8 +14,8 @@ pytestmark = NEEDS_CHROMIUM
 
 _COLOURS = """
 const of = (selector, name) => getComputedStyle(document.querySelector(selector))[name];
-return [of('body', 'backgroundColor'), of('body', 'color'), of('.line', 'stroke'),
-  of('.fill-0', 'fill'), of('.fill-2', 'fill'), of('#search', 'color'),
+return [of('body', 'backgroundColor'), of('body', 'color'), of('.line > path', 'stroke'),
+  of('.part > path', 'fill'), of('.swatches path', 'fill'), of('#search', 'color'),
   of('#search', 'backgroundColor'), of('.more', 'color'), of('.more', 'backgroundColor')];
 """
 

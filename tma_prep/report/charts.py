@@ -164,20 +164,14 @@ def interval_chart(
     rows = [row for found in groups.values() for row in found]
     lines = len(rows) + len(groups)
     left = 24 + 13 * max(len(_shortened(row.label)) for row in rows)
-    margins = (left, 12, 10, 54)
-    chart = Canvas((720, 64 + _ROW * lines), margins, x_label, ticks=(6, 0))
+    chart = Canvas((720, 64 + _ROW * lines), (left, 12, 10, 54), x_label, ticks=(6, 0))
     chart.axes.grid(axis="x", clip_on=False)
     chart.axes.set(ylim=(lines - 0.5, -0.5), yticks=[])
     chart.axes.margins(x=0.04)
     if shade is not None:
         gid = chart.known("shade", f"random orders among themselves: up to {shade:.3f}")
-        ground: dict[str, Any] = {
-            "color": COLOURS["shade"],
-            "linewidth": 0,
-            "clip_on": False,
-            "gid": gid,
-        }
-        chart.axes.axvspan(-shade, shade, **ground)
+        ground = COLOURS["shade"]
+        chart.axes.axvspan(-shade, shade, color=ground, linewidth=0, clip_on=False, gid=gid)
     if not from_zero:
         chart.axes.axvline(0, color=COLOURS["ink"], linewidth=1, clip_on=False)
     place = 0

@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 DEMO := demo-work
 TORTURED := tests/faults tests/rows/test_any_input.py
 
-.PHONY: demo test torture audit quick lint schemas sample bench clean
+.PHONY: demo test torture audit quick lint schemas sample bench gpu-check clean
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -46,6 +46,9 @@ sample: $(READY)  ## sample_data/, from its generator
 
 bench: $(READY)  ## every benchmark at full size, one table on stdout: some minutes, 4 GB of disk
 	$(BIN)/python -m benchmarks --full
+
+gpu-check: $(READY)  ## the GPU paths against the CPU paths, on a CUDA card: one table on stdout
+	$(BIN)/python -m benchmarks.gpu_check
 
 clean:
 	rm -rf $(DEMO)

@@ -10,9 +10,9 @@ from benchmarks.gpu_check.made import texts, write_instances
 from benchmarks.gpu_check.report import Line, check, measured
 from benchmarks.gpu_check.sizes import Sizes
 from benchmarks.vectors import open_store
-from tma_prep.config import EmbedOptions
-from tma_prep.devices import Dtype
-from tma_prep.pipeline.embed import embed
+from tma_prep.device import Dtype
+from tma_prep.embeddings import embed
+from tma_prep.options import EmbedOptions
 
 _LEAST_COSINE: dict[Dtype, float] = {"float32": 1 - 1e-6, "bfloat16": 0.9998, "float16": 0.99999}
 """On a CPU, 35,686 rows in bfloat16 came to 0.99988 with all-MiniLM-L6-v2."""

@@ -10,9 +10,9 @@ import torch
 from benchmarks.gpu_check.made import texts
 from benchmarks.gpu_check.report import Line, check, guarded, measured, not_run
 from benchmarks.gpu_check.sizes import Sizes, seconds_of
-from tma_prep.devices import Dtype
-from tma_prep.embedding.encoder import Encoder, EncoderSettings
-from tma_prep.embedding.model import resolve_model
+from tma_prep.device import Dtype
+from tma_prep.embeddings.encoder import Encoder, EncoderSettings
+from tma_prep.embeddings.model import resolve_model
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

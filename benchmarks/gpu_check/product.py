@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from benchmarks.gpu_check.report import Line, check, measured
 from benchmarks.gpu_check.sizes import Sizes, seconds_of
 from benchmarks.vectors import clustered
-from tma_prep.embedding.unit import GRID, unit_vectors
+from tma_prep.embeddings.unit import GRID, unit_vectors
 
 _INTEGER_ROWS = 1_024
 _SHAPES = ((1, 1), (1, 1_000), (7, 3), (129, 65), (1_024, 1), (1_024, 7), (1_024, 1_000))

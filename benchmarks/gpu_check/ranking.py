@@ -16,9 +16,9 @@ from benchmarks.gpu_check.report import Line, check, measured, not_run
 from benchmarks.gpu_check.sizes import Sizes
 from benchmarks.vectors import clustered
 from tma_prep.errors import TmaPrepError
-from tma_prep.neighbors import ArrayVectors, FaissSearcher, Searcher
-from tma_prep.neighbors.searcher import float32_error_bound
-from tma_prep.ranking import Engine, Ranking, rank_with
+from tma_prep.rankings.engine import Engine, Ranking, rank_with
+from tma_prep.rankings.searcher import FaissSearcher, Searcher, float32_error_bound
+from tma_prep.rankings.vectors import ArrayVectors
 
 _RANKINGS = ("tma", "wsd", "avg")
 

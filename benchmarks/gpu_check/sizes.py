@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tma_prep.devices import Dtype
+from tma_prep.device import Dtype
 
 
 @dataclass(frozen=True)

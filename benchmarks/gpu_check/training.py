@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from benchmarks.gpu_check.made import exchanges
 from benchmarks.gpu_check.report import Line, check, measured
 from benchmarks.gpu_check.sizes import Sizes
-from tma_prep.training import TrainSettings, tiny_llama, train_order, train_tokenizer
-from tma_prep.training.data import encode_tests
+from tma_prep.checks.data import encode_tests, train_tokenizer
+from tma_prep.checks.loop import TrainSettings, train_order
+from tma_prep.checks.model import tiny_llama
 
 _START_LOSS_APART = {False: 1e-4, True: 2e-2}
 """Nats between the card's loss before training and the CPU's in float32, by bfloat16."""

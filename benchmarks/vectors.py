@@ -14,12 +14,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchmarks.measure import say
-from tma_prep.artifact import MANIFEST, Workspace, read_manifest, sha256_of, write_manifest
+from tma_prep.artifact import MANIFEST, read_manifest, sha256_of, write_manifest
 from tma_prep.embeddings.parts import PartsFolder
 from tma_prep.embeddings.store import EmbeddingStore, StoredRows
 from tma_prep.embeddings.unit import unit_vectors
 from tma_prep.rows import RowStore, open_rows
 from tma_prep.rows.store import RowStoreWriter
+from tma_prep.workspace import Workspace
 from tma_prep_schemas import EmbeddingsManifest, FileEntry, InputFile, RowsManifest
 
 CENTRES = 300

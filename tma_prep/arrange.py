@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tma_prep.artifact import Workspace
 from tma_prep.embeddings import Sides, open_sides, open_tokenizer
 from tma_prep.errors import VerdictError
 from tma_prep.leakage import Leakage, kept_leakage, leakage_line, look_for_leaks, without_leaks
@@ -24,6 +23,7 @@ from tma_prep.orders import (
 from tma_prep.progress import Progress, Silent, Stopwatch
 from tma_prep.rankings import Plan, Ranker, RayScan, keep_neighbors, load_or_rank
 from tma_prep.shards import keep_shards
+from tma_prep.workspace import Workspace
 from tma_prep_schemas import Facts, LeakCounts, TargetRole
 
 _SLOWER = 2.5

@@ -1,26 +1,23 @@
-"""Files that are whole or absent: staging, hashing, manifests, the workspace and its lock."""
+"""Artifacts: folders that are whole or absent, with a manifest that is written last."""
 
 import contextlib
-import errno
 import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
-import filelock
 from pydantic import BaseModel, ValidationError
 
 from tma_prep.errors import ArtifactError
 from tma_prep.files import AnyPath, open_file, read_file
-from tma_prep.inside import check_inside
 from tma_prep_schemas import FileEntry, Manifest
 from tma_prep_schemas.manifests import Option
 
 MANIFEST = "manifest.json"
 _REPLACE = "give --overwrite to replace it, or use another name or workspace"
-_IS_FILE = "is a file; name a folder for the workspace"
 _BYTES_AT_ONCE = 4 << 20
 
 EMBED_AGAIN = "run the same embed with --overwrite"
@@ -145,21 +142,6 @@ def remove_folder(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _recover(root: Path) -> None:
-    """Put back what a kill between the two renames of `staged_folder` left without a name."""
-    for retired in [*root.glob(".*.retired"), *root.glob("*/.*.retired")]:
-        final = retired.with_name(retired.name.removeprefix(".").removesuffix(".retired"))
-        if not final.exists():
-            # The new one was whole and synced before the old one was retired.
-            partial = beside(final, "partial")
-            (partial if (partial / MANIFEST).is_file() else retired).rename(final)
-    for progress in root.glob("*/.*.progress"):
-        final = progress.with_name(progress.name.removeprefix(".").removesuffix(".progress"))
-        if not beside(final, "partial").exists():
-            # What it was the progress of has taken its place.
-            remove_folder(progress)
-
-
 def check_files(folder: AnyPath, manifest: Manifest, remedy: str) -> None:
     """Compare every file of an artifact with its manifest.
 
@@ -196,186 +178,136 @@ def differences(
     return found + changed
 
 
-def find_finished(
-    manifest_path: AnyPath,
-    model: type[AnyManifest],
-    config: Mapping[str, Option],
-    inputs: Mapping[str, str] | None,
-    *,
-    overwrite: bool,
-    same: Callable[[str, AnyManifest], bool] = lambda option, existing: False,
-    remedy_for_inputs: str | None = None,
-) -> AnyManifest | None:
-    """The finished artifact if it is the one wanted and whole, None if it is to be made.
+class Artifact(Generic[AnyManifest]):
+    """A step of a workspace: a folder whose manifest, written last, says that it is finished.
 
-    One that was made with the options wanted, of parents that have been replaced since, is stale:
-    it is to be made again, and no contradiction.
-
-    Args:
-        manifest_path: Its manifest; its files lie beside it.
-        model: What the manifest must be.
-        config: The options wanted.
-        inputs: SHA-256 of its parents' manifests; None where these are not known yet.
-        overwrite: Make it anew if it is another one or damaged.
-        same: Whether the artifact is the same whatever this option says.
-        remedy_for_inputs: What to do with a stale one that is dear, in place of making it again.
-
-    Raises:
-        ArtifactError: It is another one or damaged, and `overwrite` is off.
+    It is missing; in the making, in a hidden folder beside it; finished; or stale: made from
+    parents that have been replaced since.
     """
-    try:
-        existing = read_manifest(manifest_path, model)
-        if existing is None:
-            return None
-        ignored = {option for option in config if same(option, existing)}
+
+    def __init__(self, folder: AnyPath, model: type[AnyManifest], again: str) -> None:
+        """Name it.
+
+        Args:
+            folder: Where it belongs.
+            model: What its manifest must be.
+            again: What makes it again where it is damaged, for messages.
+        """
+        self.folder = folder
+        self.model = model
+        self._again = again
+
+    @property
+    def path(self) -> AnyPath:
+        """Its manifest."""
+        return self.folder / MANIFEST
+
+    @property
+    def sha256(self) -> str:
+        """Of its manifest, as what is made from it names it."""
+        return sha256_of(self.path)
+
+    def read(self) -> AnyManifest | None:
+        """Its manifest, None where it is not finished; its files are not looked at.
+
+        Raises:
+            ArtifactError: The manifest is damaged or of another version of the format.
+        """
+        return read_manifest(self.path, self.model)
+
+    def open(self, missing: str) -> AnyManifest:
+        """Its manifest, once every file was compared with it.
+
+        Args:
+            missing: What to say where it is not finished.
+
+        Raises:
+            ArtifactError: It is not finished, or damaged.
+        """
+        manifest = self.read()
+        if manifest is None:
+            raise ArtifactError(missing)
+        check_files(self.folder, manifest, self._again)
+        return manifest
+
+    def reused(
+        self,
+        config: Mapping[str, Option],
+        inputs: Mapping[str, str] | None,
+        *,
+        overwrite: bool,
+        same: Callable[[str, AnyManifest], bool] = lambda option, existing: False,
+        if_stale: str | None = None,
+    ) -> AnyManifest | None:
+        """Its manifest if it is the one wanted and whole, None if it is to be made.
+
+        One that was made with the options wanted and is stale is to be made again.
+
+        Args:
+            config: The options wanted.
+            inputs: SHA-256 of its parents' manifests; None where these are not known yet.
+            overwrite: Make it anew if it is another one or damaged.
+            same: Whether the artifact is the same whatever this option says.
+            if_stale: What to do with a stale one that is dear, in place of making it again.
+
+        Raises:
+            ArtifactError: It is another one or damaged, and `overwrite` is off.
+        """
+        try:
+            existing = self.read()
+            if existing is None:
+                return None
+            self._check_options(config, existing, same)
+            if inputs is not None and dict(inputs) != existing.inputs:
+                if if_stale is None:
+                    return None
+                stale = "; ".join(differences(existing.config, inputs, existing)[:3])
+                raise ArtifactError(
+                    f"{self.folder}: holds {existing.kind} that is out of date ({stale}); "
+                    f"{if_stale}"
+                )
+            check_files(self.folder, existing, "make it again with --overwrite")
+        except ArtifactError:
+            if overwrite:
+                return None
+            raise
+        return existing
+
+    @contextlib.contextmanager
+    def making(self) -> Iterator["Making"]:
+        """Where it is written; it takes its place only if all went well and it was finished."""
+        assert isinstance(self.folder, Path), "what goes elsewhere is sent"
+        with staged_folder(self.folder) as partial:
+            yield Making(partial)
+
+    def _check_options(
+        self,
+        config: Mapping[str, Option],
+        existing: AnyManifest,
+        same: Callable[[str, AnyManifest], bool],
+    ) -> None:
         wanted = {
-            option: existing.config.get(option) if option in ignored else value
+            option: existing.config.get(option) if same(option, existing) else value
             for option, value in config.items()
         }
         different = differences(wanted, existing.inputs, existing)
         if different:
             raise ArtifactError(
-                f"{manifest_path.parent}: holds {existing.kind} made differently "
+                f"{self.folder}: holds {existing.kind} made differently "
                 f"({'; '.join(different[:3])}); {_REPLACE}"
             )
-        if inputs is not None and dict(inputs) != existing.inputs:
-            if remedy_for_inputs is None:
-                return None
-            stale = "; ".join(differences(wanted, inputs, existing)[:3])
-            raise ArtifactError(
-                f"{manifest_path.parent}: holds {existing.kind} that is out of date ({stale}); "
-                f"{remedy_for_inputs}"
-            )
-        check_files(manifest_path.parent, existing, "make it again with --overwrite")
-    except ArtifactError:
-        if overwrite:
-            return None
-        raise
-    return existing
 
 
-_OURS = (
-    *(
-        "lock",
-        "rows",
-        "embeddings",
-        "neighbors",
-        "leakage",
-        "rankings",
-        "orders",
-        "shards",
-        "exports",
-    ),
-    "checks",
-)
-"""How the names of what stands in a workspace begin, behind the dot of what is in the making."""
+@dataclass(frozen=True)
+class Making:
+    """An artifact in the making."""
 
+    folder: Path
 
-class Workspace:
-    """The folder that every command takes."""
-
-    def __init__(self, root: Path) -> None:
-        """Name it; nothing is touched."""
-        self.root = root
-
-    def rows(self, side: str) -> Path:
-        """Folder of the rows of `train` or `test`, as they came in."""
-        return self.root / "rows" / side
-
-    def embeddings(self, side: str) -> Path:
-        """Folder of the embeddings of `train` or `test`."""
-        return self.root / "embeddings" / side
-
-    @property
-    def neighbors(self) -> Path:
-        """Folder of the test → train graph."""
-        return self.root / "neighbors"
-
-    @property
-    def leakage(self) -> Path:
-        """File of the training rows that hold a test row; its manifest is `leakage_manifest`."""
-        return self.root / "leakage" / "leakage.parquet"
-
-    @property
-    def leakage_manifest(self) -> Path:
-        """Manifest of those rows."""
-        return self.leakage.with_name(MANIFEST)
-
-    def ranking(self, name: str) -> Path:
-        """Folder of a finished ranking."""
-        return self.root / "rankings" / name
-
-    def order(self, name: str) -> Path:
-        """File of an order; its manifest is `order_manifest`."""
-        return self.root / "orders" / name / "order.parquet"
-
-    def order_manifest(self, name: str) -> Path:
-        """Manifest of an order."""
-        return self.order(name).with_name(MANIFEST)
-
-    def shards(self, name: str) -> Path:
-        """Folder of the shards of an order."""
-        return self.root / "shards" / name
-
-    def export(self, name: str, trainer: str) -> Path:
-        """Folder of an order as a trainer takes it."""
-        return self.root / "exports" / f"{name}-for-{trainer}"
-
-    def check(self, name: str) -> Path:
-        """Folder of a training check."""
-        return self.root / "checks" / name
-
-    def check_there(self) -> None:
-        """Refuse what is no workspace.
-
-        Raises:
-            ArtifactError: With the remedy.
-        """
-        if self.root.exists() and not self.root.is_dir():
-            raise ArtifactError(f"{self.root}: {_IS_FILE}")
-        if not self.root.is_dir():
-            raise ArtifactError(f"{self.root}: no such workspace; run tma-prep embed first")
-        if not (self.root / "embeddings").is_dir():
-            raise ArtifactError(
-                f"{self.root}: is not a workspace (it holds no embeddings); name the folder that "
-                "tma-prep embed made with --out"
-            )
-
-    @contextlib.contextmanager
-    def locked(self, *, create: bool = False) -> Iterator[None]:
-        """Hold the workspace, so that no second command writes to it.
-
-        Args:
-            create: Make the folder if it is not there.
-
-        Raises:
-            ArtifactError: It is not there, cannot be written, is held by another process, or holds
-                links that leave it.
-        """
-        if not create:
-            self.check_there()
-        elif self.root.exists() and not self.root.is_dir():
-            raise ArtifactError(f"{self.root}: {_IS_FILE}")
-        check_inside(self.root, _OURS)
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(self.root / ".lock")
-            lock.acquire(timeout=0)
-        except filelock.Timeout as error:
-            raise ArtifactError(
-                f"{self.root}: another tma-prep is at work in it; wait for it to end"
-            ) from error
-        except OSError as error:
-            if error.errno == errno.ENOSPC:
-                raise
-            raise ArtifactError(
-                f"{self.root}: cannot be written ({error.strerror}); choose another folder"
-            ) from error
-        try:
-            _recover(self.root)
-            yield
-        finally:
-            lock.release()
+    def finish(self, manifest: AnyManifest) -> AnyManifest:
+        """Write the manifest, the last of its files."""
+        write_manifest(self.folder / MANIFEST, manifest)
+        return manifest
 
 
 def _shown(value: Option) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tma_prep.artifact import MANIFEST, Workspace, read_manifest, sha256_of
+from tma_prep.artifact import MANIFEST, read_manifest, sha256_of
 from tma_prep.errors import ArtifactError
 from tma_prep.files import any_path, is_remote
 from tma_prep.options import option_name
@@ -13,6 +13,7 @@ from tma_prep.orders import arrange_options, order_names
 from tma_prep.recipe import SECTIONS, TYPED_ALONE
 from tma_prep.recipe_text import comment, section_text
 from tma_prep.rows import open_rows, recorded_inputs
+from tma_prep.workspace import Workspace
 from tma_prep_schemas import (
     CheckManifest,
     EmbeddingsManifest,

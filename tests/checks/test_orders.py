@@ -8,7 +8,6 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.integration.check_workspace import make_workspace, tma_prep
-from tma_prep.artifact import Workspace
 from tma_prep.checks.orders import (
     Named,
     PlannedRun,
@@ -22,6 +21,7 @@ from tma_prep.checks.orders import (
 from tma_prep.errors import OptionError
 from tma_prep.options import TrainCheckOptions
 from tma_prep.progress import Silent
+from tma_prep.workspace import Workspace
 from tma_prep_schemas import ShardsManifest
 
 _ROWS = np.arange(100, 400, dtype=np.int64)

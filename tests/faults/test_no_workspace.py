@@ -7,7 +7,7 @@ import pytest
 from tests.faults.amounts import Tally
 from tests.faults.place import COMMANDS, Place, check_refusal
 from tests.faults.test_machine import READING
-from tma_prep.artifact import Workspace
+from tma_prep.workspace import Workspace
 
 pytestmark = pytest.mark.slow
 

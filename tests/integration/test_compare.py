@@ -10,11 +10,11 @@ import polars as pl
 import pytest
 
 from tma_prep.arrange import arrange
-from tma_prep.artifact import Workspace
 from tma_prep.embeddings.stage import embed
 from tma_prep.errors import ArtifactError
 from tma_prep.explain.compare_workspaces import CompareResult, compare
 from tma_prep.options import ArrangeOptions, CompareOptions, EmbedOptions
+from tma_prep.workspace import Workspace
 
 
 def vector(text: str, dimension: int) -> list[float]:

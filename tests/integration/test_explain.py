@@ -18,13 +18,13 @@ from tests.integration.explained import (
     next_ones,
     prompt_of,
 )
-from tma_prep.artifact import Workspace
 from tma_prep.embeddings.sides import open_sides
 from tma_prep.embeddings.unit import unit_vectors
 from tma_prep.errors import ArtifactError, InputError, OptionError
 from tma_prep.explain.row import RowExplanation
 from tma_prep.explain.stage import Explainer, explain
 from tma_prep.options import ExplainOptions
+from tma_prep.workspace import Workspace
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from tests.integration.check_workspace import SMALL, TESTS, make_workspace, tma_prep
 from tma_prep.arrange import arrange
-from tma_prep.artifact import MANIFEST, Workspace, read_manifest
+from tma_prep.artifact import MANIFEST, read_manifest
 from tma_prep.checks.data import ScoredTest
 from tma_prep.checks.orders import order_without_leaks
 from tma_prep.checks.stage import train_check
@@ -23,6 +23,7 @@ from tma_prep.embeddings.stage import embed
 from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.options import ArrangeOptions, EmbedOptions, TrainCheckOptions
 from tma_prep.progress import Silent
+from tma_prep.workspace import Workspace
 from tma_prep_schemas import CheckSummary, Evaluated, OrderManifest, ShardsManifest, Targets
 
 ROWS, TEST_ROWS = 80, 22

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tma_prep.artifact import Workspace, sha256_of
+from tma_prep.artifact import sha256_of
+from tma_prep.workspace import Workspace
 from tma_prep_schemas import FileEntry
 
 pytestmark = pytest.mark.slow

@@ -11,13 +11,13 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 
 from tma_prep.arrange import arrange
-from tma_prep.artifact import Workspace
 from tma_prep.embeddings.stage import embed
 from tma_prep.errors import ArtifactError
 from tma_prep.options import ArrangeOptions, EmbedOptions
 from tma_prep.recipe import read_recipe
 from tma_prep.recorded import recorded_recipe
 from tma_prep.run_recipe import run
+from tma_prep.workspace import Workspace
 
 # Each with options that the others lack; together they write every kind of order.
 ARRANGED: list[dict[str, object]] = [

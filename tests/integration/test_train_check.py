@@ -12,11 +12,11 @@ import polars as pl
 import pytest
 
 from tests.integration.check_workspace import SMALL, TESTS, command, make_workspace, tma_prep
-from tma_prep.artifact import Workspace
 from tma_prep.checks.stage import train_check
 from tma_prep.options import TrainCheckOptions
 from tma_prep.recipe import read_recipe
 from tma_prep.recorded import recorded_recipe
+from tma_prep.workspace import Workspace
 from tma_prep_schemas import CURVES, CheckSummary
 
 pytestmark = pytest.mark.slow

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tma_prep.artifact import Workspace
 from tma_prep.embeddings.sides import open_sides
 from tma_prep.embeddings.stage import embed
 from tma_prep.embeddings.store import EmbeddingStore
 from tma_prep.errors import OptionError
 from tma_prep.options import ArrangeOptions, EmbedOptions
 from tma_prep.rankings.targets import DrawnTargets, draw_targets
+from tma_prep.workspace import Workspace
 
 _TASKS: list[str | None] = ["a"] * 9 + ["b"] * 2 + [None] * 4 + ["c"] + ["d"] * 7 + ["b"] * 2
 _COUNT = len(_TASKS)

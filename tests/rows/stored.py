@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.rows.folder import Folder
-from tma_prep.artifact import Workspace
 from tma_prep.options import EmbedOptions
 from tma_prep.progress import Silent
 from tma_prep.rows import RowStore, Side, SideRows, take_in
+from tma_prep.workspace import Workspace
 
 
 @dataclass

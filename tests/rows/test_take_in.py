@@ -16,9 +16,10 @@ import pytest
 
 from tests.rows.folder import Folder, Rows, json_lines
 from tests.rows.stored import Told, taken
-from tma_prep.artifact import Workspace, sha256_of
+from tma_prep.artifact import sha256_of
 from tma_prep.errors import ArtifactError, InputError
 from tma_prep.rows import open_rows, recorded_inputs, stage
+from tma_prep.workspace import Workspace
 
 ROWS: list[dict[str, object]] = [
     {"prompt": f"p{n}", "response": "r", "source": "s"} for n in range(9)

@@ -9,13 +9,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tma_prep.arrange import arrange_held, leaking_rows
-from tma_prep.artifact import ARRANGE_AGAIN, Workspace
+from tma_prep.artifact import ARRANGE_AGAIN
 from tma_prep.checks.tasks import ShardFiles
 from tma_prep.errors import OptionError
 from tma_prep.options import ArrangeOptions, TrainCheckOptions
 from tma_prep.orders import arrange_options, parse_budget, parse_rounds
 from tma_prep.parquet import read_table
 from tma_prep.progress import Progress
+from tma_prep.workspace import Workspace
 from tma_prep_schemas import ORDER, ROUND, ROW, SHARD_FIELDS, Control, ShardsManifest
 
 Rows = NDArray[np.int64]

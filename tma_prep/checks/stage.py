@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from tma_prep.artifact import (
     ARRANGE_AGAIN,
     MANIFEST,
-    Workspace,
+    Artifact,
     beside,
     check_files,
-    find_finished,
     place_folder,
     read_manifest,
     remove_folder,
@@ -25,6 +24,7 @@ from tma_prep.options import ArrangeOptions, TrainCheckOptions, wrong_record
 from tma_prep.orders import check_shards_current, parse_rounds
 from tma_prep.progress import Silent, Stopwatch, TableProgress
 from tma_prep.versions import library_versions, tool_version
+from tma_prep.workspace import Workspace
 from tma_prep_schemas import CheckManifest, CheckSummary, ShardsManifest, TargetRole
 from tma_prep_schemas.manifests import Option
 
@@ -105,13 +105,11 @@ def train_check(
     with workspace.locked():
         with clock("open"):
             check = _open(workspace, options)
-            kept = find_finished(
-                check.folder / MANIFEST,
-                CheckManifest,
+            kept = Artifact(check.folder, CheckManifest, ARRANGE_AGAIN).reused(
                 check.config,
                 check.inputs,
                 overwrite=options.overwrite,
-                remedy_for_inputs="give --overwrite to train again, or another --name",
+                if_stale="give --overwrite to train again, or another --name",
             )
         if kept is None:
             summary = _make(check, progress, clock)

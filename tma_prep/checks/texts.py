@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tma_prep.artifact import Workspace, write_text
+from tma_prep.artifact import write_text
 from tma_prep.checks.data import EncodedTests, encode_tests, train_tokenizer
 from tma_prep.checks.orders import PlannedRun
 from tma_prep.checks.tasks import (
@@ -22,6 +22,7 @@ from tma_prep.leakage import Leaks, leaks_by_words
 from tma_prep.options import TrainCheckOptions
 from tma_prep.progress import Progress
 from tma_prep.rows import RowStore
+from tma_prep.workspace import Workspace
 
 _TOKENIZER_ROWS = 10_000  # enough for a few thousand merges, whatever the size of the pool
 

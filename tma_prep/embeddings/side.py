@@ -6,13 +6,14 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tma_prep.artifact import MANIFEST, Workspace, find_finished
+from tma_prep.artifact import EMBED_AGAIN, Artifact
 from tma_prep.embeddings.model import ResolvedModel
 from tma_prep.embeddings.parts import PartsFolder
 from tma_prep.embeddings.results import SideResult
 from tma_prep.options import EmbedOptions
 from tma_prep.rows import Side, SideRows
 from tma_prep.versions import library_versions, tool_version
+from tma_prep.workspace import Workspace
 from tma_prep_schemas import EmbeddingsManifest, FileEntry
 from tma_prep_schemas.manifests import Option
 
@@ -57,14 +58,12 @@ def open_side(
     inputs = {f"rows/{side}": rows.sha256}
     config = side_config(options, model)
     folder = workspace.embeddings(side)
-    finished = find_finished(
-        folder / MANIFEST,
-        EmbeddingsManifest,
+    finished = Artifact(folder, EmbeddingsManifest, EMBED_AGAIN).reused(
         config,
         inputs,
         overwrite=options.overwrite or options.update,
         same=lambda option, existing: _same_embeddings(option, options, existing),
-        remedy_for_inputs=None
+        if_stale=None
         if model is None
         else "give --update to embed only the texts that are new, --overwrite to replace it, or "
         "use another workspace",

@@ -5,18 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tma_prep.artifact import (
-    EMBED_AGAIN,
-    MANIFEST,
-    Workspace,
-    check_files,
-    read_manifest,
-    sha256_of,
-)
+from tma_prep.artifact import EMBED_AGAIN, MANIFEST, Artifact, sha256_of
 from tma_prep.embeddings.store import EmbeddingStore
 from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.options import EmbedOptions, wrong_record
 from tma_prep.rows import open_rows
+from tma_prep.workspace import Workspace
 from tma_prep_schemas import EmbeddingsManifest
 
 _OF_ROWS = ("rows_per_part",)
@@ -64,17 +58,17 @@ def open_sides(workspace: Workspace) -> Sides:
     inputs = {}
     for side in ("train", "test"):
         folder = workspace.embeddings(side)
-        manifest = read_manifest(folder / MANIFEST, EmbeddingsManifest)
-        if manifest is None:
-            raise ArtifactError(
-                f"{folder}: holds no finished embeddings; run tma-prep embed to its end first"
-            )
+        artifact = Artifact(
+            folder, EmbeddingsManifest, f"its embeddings are damaged: {EMBED_AGAIN}"
+        )
+        manifest = artifact.open(
+            f"{folder}: holds no finished embeddings; run tma-prep embed to its end first"
+        )
         wrong = wrong_record(EmbedOptions, manifest.config, ("model", "text"))
         if wrong is not None:
             raise ArtifactError(
                 f"{folder / MANIFEST}: is damaged or of another version ({wrong}); {EMBED_AGAIN}"
             )
-        check_files(folder, manifest, f"its embeddings are damaged: {EMBED_AGAIN}")
         rows = open_rows(workspace, side)
         if manifest.inputs != {f"rows/{side}": sha256_of(rows.folder / MANIFEST)}:
             raise ArtifactError(
@@ -82,7 +76,7 @@ def open_sides(workspace: Workspace) -> Sides:
                 "again, with --update to embed only what is new"
             )
         stores[side] = EmbeddingStore(folder, manifest, rows)
-        inputs[f"embeddings/{side}"] = sha256_of(folder / MANIFEST)
+        inputs[f"embeddings/{side}"] = artifact.sha256
     _check_alike(workspace, stores["train"].manifest, stores["test"].manifest)
     return Sides(stores["train"], stores["test"], inputs)
 

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 
-from tma_prep.artifact import MANIFEST, Workspace, read_manifest
+from tma_prep.artifact import MANIFEST, read_manifest
 from tma_prep.embeddings.given_vectors import write_given_vectors
 from tma_prep.embeddings.model import ResolvedModel, resolve_model
 from tma_prep.embeddings.parts import PartsFolder
@@ -21,6 +21,7 @@ from tma_prep.errors import OptionError
 from tma_prep.options import EmbedOptions
 from tma_prep.progress import Progress, Silent, Stopwatch
 from tma_prep.rows import Side, take_in
+from tma_prep.workspace import Workspace
 from tma_prep_schemas import EmbeddingsManifest
 from tma_prep_schemas.manifests import Option
 

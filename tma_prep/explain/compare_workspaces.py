@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tma_prep.artifact import EMBED_AGAIN, MANIFEST, Workspace, read_manifest, sha256_of
+from tma_prep.artifact import EMBED_AGAIN, MANIFEST, read_manifest, sha256_of
 from tma_prep.errors import ArtifactError
 from tma_prep.options import CompareOptions
 from tma_prep.orders import (
@@ -26,6 +26,7 @@ from tma_prep.orders import (
 from tma_prep.parquet import read_table
 from tma_prep.progress import Progress, Silent, Stopwatch
 from tma_prep.rows import open_rows
+from tma_prep.workspace import Workspace
 from tma_prep_schemas import INSTANCES, ROUND, ROW, ROW_ID, EmbeddingsManifest, OrderManifest
 from tma_prep_schemas.manifests import Manifest, Option
 

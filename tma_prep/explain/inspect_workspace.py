@@ -7,14 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from tma_prep.artifact import (
-    ARRANGE_AGAIN,
-    MANIFEST,
-    Workspace,
-    read_manifest,
-    sha256_of,
-    write_text,
-)
+from tma_prep.artifact import ARRANGE_AGAIN, MANIFEST, read_manifest, sha256_of, write_text
 from tma_prep.embeddings import EmbeddingStore, Sides, made_from, open_sides
 from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.explain.series import Along, listed_positions, rounds_of, stretches
@@ -36,6 +29,7 @@ from tma_prep.report import (
     SideFacts,
     render_inspect_report,
 )
+from tma_prep.workspace import Workspace
 from tma_prep_schemas import ORDER, TARGET, OrderManifest, ShardsManifest
 
 _PARTS, _GROUPS = 10, 12

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tma_prep.artifact import Workspace
 from tma_prep.embeddings import open_sides
 from tma_prep.errors import InputError, OptionError
 from tma_prep.explain.row import RowExplainer, RowExplanation
@@ -16,6 +15,7 @@ from tma_prep.leakage import leak_marks
 from tma_prep.options import ExplainOptions
 from tma_prep.orders import chosen_order, open_order
 from tma_prep.progress import Stopwatch
+from tma_prep.workspace import Workspace
 
 
 @dataclass(frozen=True)

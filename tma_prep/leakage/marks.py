@@ -6,9 +6,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tma_prep.artifact import ARRANGE_AGAIN, Workspace, check_files, read_manifest
+from tma_prep.artifact import ARRANGE_AGAIN, check_files, read_manifest
 from tma_prep.embeddings import Sides, made_from
 from tma_prep.parquet import read_table
+from tma_prep.workspace import Workspace
 from tma_prep_schemas import LEAKAGE, ROW, LeakageManifest, LeakCounts
 
 LEAK_KINDS = tuple(name for name in LeakCounts.model_fields if name != "tests")

@@ -12,16 +12,11 @@ from numpy.typing import NDArray
 
 from tma_prep.artifact import (
     ARRANGE_AGAIN,
-    MANIFEST,
-    Workspace,
+    Artifact,
     check_files,
     differences,
     file_entry,
-    read_manifest,
-    sha256_of,
-    staged_folder,
     sync,
-    write_manifest,
 )
 from tma_prep.embeddings import Sides, StoreSubset
 from tma_prep.errors import ArtifactError, OptionError
@@ -32,6 +27,7 @@ from tma_prep.parquet import read_table
 from tma_prep.progress import Advance, Progress
 from tma_prep.rankings import Engine
 from tma_prep.versions import library_versions, tool_version
+from tma_prep.workspace import Workspace
 from tma_prep_schemas import LEAKAGE, ROW, LeakageManifest, LeakCounts
 from tma_prep_schemas.manifests import Option
 
@@ -95,10 +91,10 @@ def look_for_leaks(
     pairs = leaking_pairs(sides, engine, options, workspace.root, progress)
     rows = np.unique(pairs.rows)
     with (
-        staged_folder(workspace.leakage.parent) as partial,
+        _artifact(workspace).making() as making,
         progress.stage("Writing the rows that leak", len(rows), "rows") as advance,
     ):
-        path = partial / workspace.leakage.name
+        path = making.folder / workspace.leakage.name
         _write(path, LEAKAGE, _pair_tables(sides, pairs, rows, advance))
         manifest = LeakageManifest(
             tool_version=tool_version(),
@@ -111,7 +107,7 @@ def look_for_leaks(
             test_rows=sides.test.shape[0],
             counts=_counts(pairs),
         )
-        write_manifest(partial / MANIFEST, manifest)
+        making.finish(manifest)
     return Leakage(manifest, rows)
 
 
@@ -127,7 +123,7 @@ def without_leaks(workspace: Workspace, sides: Sides, leakage: Leakage) -> Sides
             "--leakage exclude leaves no row: every row of the pool holds a test row; give another "
             "pool or another test set"
         )
-    inputs = sides.inputs | {"leakage": sha256_of(workspace.leakage_manifest)}
+    inputs = sides.inputs | {"leakage": _artifact(workspace).sha256}
     return replace(sides, train=StoreSubset(sides.train, kept), inputs=inputs)
 
 
@@ -151,6 +147,10 @@ def leakage_line(manifest: LeakageManifest) -> str:
     )
 
 
+def _artifact(workspace: Workspace) -> Artifact[LeakageManifest]:
+    return Artifact(workspace.leakage.parent, LeakageManifest, ARRANGE_AGAIN)
+
+
 def _inputs(sides: Sides) -> dict[str, str]:
     return {**sides.row_inputs, **sides.inputs}
 
@@ -163,7 +163,7 @@ def _finished(
     workspace: Workspace, inputs: Mapping[str, str], wanted: dict[str, Option]
 ) -> LeakageManifest | None:
     """The manifest of an answer made from these stores with these options, its files checked."""
-    manifest = read_manifest(workspace.leakage_manifest, LeakageManifest)
+    manifest = _artifact(workspace).read()
     if manifest is None or differences(manifest.config | wanted, inputs, manifest):
         return None
     names = [entry.file for entry in manifest.all_files]

@@ -9,18 +9,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tma_prep.artifact import (
-    ARRANGE_AGAIN,
-    MANIFEST,
-    Workspace,
-    check_files,
-    read_manifest,
-    sha256_of,
-)
+from tma_prep.artifact import ARRANGE_AGAIN, MANIFEST, Artifact, read_manifest, sha256_of
 from tma_prep.embeddings import Sides, Tasks, made_from, tasks_of
 from tma_prep.errors import ArtifactError
 from tma_prep.options import ArrangeOptions, wrong_record
 from tma_prep.parquet import read_table
+from tma_prep.workspace import Workspace
 from tma_prep_schemas import (
     ORDER,
     POSITION,
@@ -177,10 +171,8 @@ def read_order(workspace: Workspace, name: str, *columns: str) -> tuple[OrderMan
         ArtifactError: It is not there, or damaged.
     """
     path = workspace.order(name)
-    manifest = read_manifest(workspace.order_manifest(name), OrderManifest)
-    if manifest is None:
-        raise ArtifactError(f"{path}: is not finished; {_AGAIN}")
-    check_files(path.parent, manifest, ARRANGE_AGAIN)
+    artifact = Artifact(path.parent, OrderManifest, ARRANGE_AGAIN)
+    manifest = artifact.open(f"{path}: is not finished; {_AGAIN}")
     return manifest, read_table(path, ORDER, *columns, remedy=ARRANGE_AGAIN, rows=manifest.rows)
 
 
@@ -230,13 +222,12 @@ def _ranking_of(workspace: Workspace, sides: Sides, order: OrderManifest) -> Ran
     """The ranking that an order was made from."""
     for name, sha256 in order.inputs.items():
         folder = workspace.root / name
-        if not name.startswith("rankings/") or not (folder / MANIFEST).is_file():
+        artifact = Artifact(folder, RankingManifest, ARRANGE_AGAIN)
+        if not name.startswith("rankings/") or not artifact.path.is_file():
             continue
-        if sha256_of(folder / MANIFEST) != sha256:
+        if artifact.sha256 != sha256:
             raise ArtifactError(f"{folder}: has been made anew since this order was; {_AGAIN}")
-        manifest = read_manifest(folder / MANIFEST, RankingManifest)
-        assert manifest is not None
-        check_files(folder, manifest, ARRANGE_AGAIN)
+        manifest = artifact.open(f"{folder}: is not finished; {_AGAIN}")
         return _read_ranking(folder / manifest.files[0].file, manifest, sides)
     raise ArtifactError(
         f"{workspace.root / 'rankings'}: the ranking that this order was made from is not there "

@@ -14,13 +14,10 @@ from numpy.typing import NDArray
 from tma_prep.artifact import (
     ARRANGE_AGAIN,
     MANIFEST,
-    Workspace,
+    Artifact,
     file_entry,
-    find_finished,
     sha256_of,
-    staged_folder,
     sync,
-    write_manifest,
 )
 from tma_prep.embeddings import EmbeddingStore, Sides, tokenizer_sha256
 from tma_prep.errors import ArtifactError, OptionError
@@ -34,6 +31,7 @@ from tma_prep.parquet import read_table
 from tma_prep.progress import Progress
 from tma_prep.rankings import LIBRARIES, RankedPool, Ranker
 from tma_prep.versions import library_versions, tool_version
+from tma_prep.workspace import Workspace
 from tma_prep_schemas import (
     ORDER,
     ROW_ID,
@@ -99,9 +97,7 @@ def plan_order(
         "tokenizer_sha256": sha256,
     }
     same = functools.partial(tells_enough, options.leakage)
-    found = find_finished(
-        workspace.order_manifest(name),
-        OrderManifest,
+    found = Artifact(workspace.order(name).parent, OrderManifest, ARRANGE_AGAIN).reused(
         config,
         None,
         overwrite=options.overwrite,
@@ -112,9 +108,7 @@ def plan_order(
             f"{workspace.order_manifest(name)}: names another file; make it again with --overwrite"
         )
     if options.shards:
-        find_finished(
-            shards_folder(workspace, name, options) / MANIFEST,
-            ShardsManifest,
+        Artifact(shards_folder(workspace, name, options), ShardsManifest, ARRANGE_AGAIN).reused(
             shards_config,
             None,
             overwrite=options.overwrite,
@@ -202,21 +196,22 @@ class Orders:
         table = order_table(self.sides, self.pool.tests, self.selected.kept, sequence)
         change = None if plan.found is None else self._change(path, table)
         path.parent.parent.mkdir(exist_ok=True)
-        with staged_folder(path.parent) as partial:
-            pq.write_table(table, partial / path.name, compression="zstd")
-            sync(partial / path.name)
+        with Artifact(path.parent, OrderManifest, ARRANGE_AGAIN).making() as making:
+            file = making.folder / path.name
+            pq.write_table(table, file, compression="zstd")
+            sync(file)
             manifest = OrderManifest(
                 tool_version=tool_version(),
                 libraries=library_versions(*LIBRARIES),
                 config=plan.config,
                 inputs=inputs,
                 rows=table.num_rows,
-                files=[file_entry(partial / path.name, table.num_rows)],
+                files=[file_entry(file, table.num_rows)],
                 order=plan.order,
                 targets=self.targets,
                 leakage=self.leaks,
             )
-            write_manifest(partial / MANIFEST, manifest)
+            making.finish(manifest)
         self.changes[plan.name] = change
         return MadeOrder(table, sha256_of(path.with_name(MANIFEST)), made=True)
 

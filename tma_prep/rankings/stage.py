@@ -4,7 +4,6 @@ import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypedDict
 
 import numpy as np
@@ -14,15 +13,10 @@ from numpy.typing import NDArray
 
 from tma_prep.artifact import (
     ARRANGE_AGAIN,
-    MANIFEST,
     AnyManifest,
-    Workspace,
+    Artifact,
     file_entry,
-    find_finished,
-    sha256_of,
-    staged_folder,
     sync,
-    write_manifest,
 )
 from tma_prep.embeddings import Sides, on_grid, tasks_of
 from tma_prep.options import ArrangeOptions
@@ -36,6 +30,7 @@ from tma_prep.rankings.targets import draw_targets
 from tma_prep.rankings.units import unit_means
 from tma_prep.rankings.vectors import ArrayVectors, VectorRows
 from tma_prep.versions import library_versions, tool_version
+from tma_prep.workspace import Workspace
 from tma_prep_schemas import NEIGHBORS, RANKING, FileEntry, NeighborsManifest, RankingManifest
 from tma_prep_schemas.manifests import Option
 
@@ -222,15 +217,9 @@ def keep_neighbors(workspace: Workspace, sides: Sides, ranker: Ranker, *, overwr
     Raises:
         ArtifactError: A damaged one is there, and `overwrite` is off.
     """
-    found = find_finished(
-        workspace.neighbors / MANIFEST,
-        NeighborsManifest,
-        _NEIGHBORS_CONFIG,
-        sides.inputs,
-        overwrite=overwrite,
-    )
-    if found is None:
-        _write_neighbors(workspace, sides, *ranker.neighbors)
+    artifact = Artifact(workspace.neighbors, NeighborsManifest, ARRANGE_AGAIN)
+    if artifact.reused(_NEIGHBORS_CONFIG, sides.inputs, overwrite=overwrite) is None:
+        _write_neighbors(artifact, sides, *ranker.neighbors)
 
 
 def load_or_rank(
@@ -241,18 +230,12 @@ def load_or_rank(
     Raises:
         ArtifactError: A damaged one is there, and `overwrite` is off.
     """
-    folder = workspace.ranking(ranker.name)
-    manifest = find_finished(
-        folder / MANIFEST,
-        RankingManifest,
-        ranker.config,
-        sides.inputs,
-        overwrite=overwrite,
-    )
+    artifact = Artifact(workspace.ranking(ranker.name), RankingManifest, ARRANGE_AGAIN)
+    manifest = artifact.reused(ranker.config, sides.inputs, overwrite=overwrite)
     if manifest is None:
-        return _rank(workspace, sides, ranker)
+        return _rank(artifact, sides, ranker)
     table = read_table(
-        folder / manifest.files[0].file,
+        workspace.ranking(ranker.name) / manifest.files[0].file,
         RANKING,
         remedy=ARRANGE_AGAIN,
         rows=manifest.rows,
@@ -266,11 +249,11 @@ def load_or_rank(
         tests=table.column("test_row").to_numpy(),
         made=False,
         name=f"rankings/{ranker.name}",
-        sha256=sha256_of(folder / MANIFEST),
+        sha256=artifact.sha256,
     )
 
 
-def _rank(workspace: Workspace, sides: Sides, ranker: Ranker) -> RankedPool:
+def _rank(artifact: Artifact[RankingManifest], sides: Sides, ranker: Ranker) -> RankedPool:
     found = ranker.rank()
     test_rows = sides.test.rows[ranker.test_places]
     units = ranker.units
@@ -293,7 +276,7 @@ def _rank(workspace: Workspace, sides: Sides, ranker: Ranker) -> RankedPool:
         pa.nulls(count, pa.int32()) if units is None else pa.array(units.of_row, pa.int32()),
     ]
     manifest = _write_table(
-        workspace.ranking(ranker.name),
+        artifact,
         "ranking.parquet",
         pa.table(columns, schema=RANKING),
         lambda entry: RankingManifest(
@@ -312,7 +295,7 @@ def _rank(workspace: Workspace, sides: Sides, ranker: Ranker) -> RankedPool:
         tests,
         made=True,
         name=f"rankings/{ranker.name}",
-        sha256=sha256_of(workspace.ranking(ranker.name) / MANIFEST),
+        sha256=artifact.sha256,
     )
 
 
@@ -326,7 +309,7 @@ def _round_of_each(found: Ranking, units: Units | None) -> NDArray[np.int32] | N
 
 
 def _write_neighbors(
-    workspace: Workspace,
+    artifact: Artifact[NeighborsManifest],
     sides: Sides,
     nearest: NDArray[np.int64],
     similarities: NDArray[np.float64],
@@ -343,7 +326,7 @@ def _write_neighbors(
         schema=NEIGHBORS,
     )
     _write_table(
-        workspace.neighbors,
+        artifact,
         "part-00000.parquet",
         table,
         lambda entry: NeighborsManifest(
@@ -373,13 +356,14 @@ def _manifest_head(sides: Sides, config: Mapping[str, Option]) -> _Head:
 
 
 def _write_table(
-    folder: Path, name: str, table: pa.Table, manifest_of: Callable[[FileEntry], AnyManifest]
+    artifact: Artifact[AnyManifest],
+    name: str,
+    table: pa.Table,
+    manifest_of: Callable[[FileEntry], AnyManifest],
 ) -> AnyManifest:
     """Write one table and its manifest as a finished artifact."""
-    with staged_folder(folder) as partial:
-        path = partial / name
+    with artifact.making() as making:
+        path = making.folder / name
         pq.write_table(table, path, compression="zstd")
         sync(path)
-        manifest = manifest_of(file_entry(path, table.num_rows))
-        write_manifest(partial / MANIFEST, manifest)
-    return manifest
+        return making.finish(manifest_of(file_entry(path, table.num_rows)))

@@ -12,14 +12,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from tma_prep.artifact import (
     EMBED_AGAIN,
     MANIFEST,
-    Workspace,
+    Artifact,
     check_files,
     file_entry,
     read_manifest,
     sha256_of,
-    staged_folder,
     sync,
-    write_manifest,
     write_text,
 )
 from tma_prep.errors import ArtifactError, InputError
@@ -30,6 +28,7 @@ from tma_prep.rows.reading import ReadOptions, ReadRows, SkippedRow, read_files
 from tma_prep.rows.sources import find_files
 from tma_prep.rows.store import RowStore
 from tma_prep.versions import library_versions, tool_version
+from tma_prep.workspace import Workspace
 from tma_prep_schemas import FileEntry, InputFile, RowsManifest
 from tma_prep_schemas.manifests import Option
 
@@ -98,11 +97,9 @@ def open_rows(workspace: Workspace, side: str) -> RowStore:
         ArtifactError: There is none, or a file of it is damaged.
     """
     folder = workspace.rows(side)
-    manifest = read_manifest(folder / MANIFEST, RowsManifest)
-    if manifest is None:
-        raise ArtifactError(f"{folder}: holds no finished rows; run tma-prep embed to its end")
-    check_files(folder, manifest, EMBED_AGAIN)
-    return RowStore(folder, manifest)
+    artifact = Artifact(folder, RowsManifest, EMBED_AGAIN)
+    missing = f"{folder}: holds no finished rows; run tma-prep embed to its end"
+    return RowStore(folder, artifact.open(missing))
 
 
 def take_in(
@@ -153,18 +150,18 @@ def _make(
 ) -> RowStore:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (
-        staged_folder(folder) as partial,
+        Artifact(folder, RowsManifest, EMBED_AGAIN).making() as making,
         progress.stage(f"Reading {side}", 0, "rows") as advance,
     ):
         states = [file_state(path) for path in files]
-        read = read_files(files, partial, _read_options(side, options), advance)
+        read = read_files(files, making.folder, _read_options(side, options), advance)
         if not read.rows:
             raise InputError(
                 f"--{side}: no usable row is left ({len(read.skipped)} skipped); check the input"
             )
-        manifest = _manifest(side, files, config, read, _write_skipped(partial, read.skipped))
-        _write_log(partial, named, files, states)
-        write_manifest(partial / MANIFEST, manifest)
+        manifest = _manifest(side, files, config, read, _write_skipped(making.folder, read.skipped))
+        _write_log(making.folder, named, files, states)
+        making.finish(manifest)
     return RowStore(folder, manifest)
 
 

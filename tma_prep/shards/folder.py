@@ -4,8 +4,9 @@ import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
-from tma_prep.artifact import MANIFEST, Workspace, read_manifest
+from tma_prep.artifact import MANIFEST, read_manifest
 from tma_prep.errors import ArtifactError
+from tma_prep.workspace import Workspace
 from tma_prep_schemas import ShardsManifest
 
 

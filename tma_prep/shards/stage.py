@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow as pa
 
 from tma_prep.artifact import (
+    ARRANGE_AGAIN,
     MANIFEST,
+    Artifact,
     beside,
     file_entry,
-    find_finished,
     staged_folder,
     write_manifest,
     write_text,
@@ -29,9 +30,9 @@ from tma_prep_schemas import ROUND, ROW, FileEntry, Schedule, ScheduleStage, Sha
 def keep_shards(work: Orders, plan: OrderPlan, made: MadeOrder) -> bool:
     """Write the shards of an order, unless they are there; whether they were written."""
     inputs = {f"orders/{plan.name}": made.sha256, **work.sides.train.manifest.inputs}
-    found = find_finished(
-        shards_folder(work.workspace, plan.name, work.options) / MANIFEST,
-        ShardsManifest,
+    found = Artifact(
+        shards_folder(work.workspace, plan.name, work.options), ShardsManifest, ARRANGE_AGAIN
+    ).reused(
         plan.shards_config,
         inputs,
         overwrite=work.options.overwrite,

@@ -9,13 +9,10 @@ from typing import Literal
 from tma_prep.artifact import (
     ARRANGE_AGAIN,
     MANIFEST,
-    Workspace,
+    Artifact,
     check_files,
     file_entry,
-    find_finished,
     sha256_of,
-    staged_folder,
-    write_manifest,
     write_text,
 )
 from tma_prep.errors import ArtifactError, OptionError
@@ -32,6 +29,7 @@ from tma_prep.trainers.templates import rendered
 from tma_prep.trainers.trainer import Handoff, Trainer
 from tma_prep.trainers.warnings import warnings_of
 from tma_prep.versions import library_versions, tool_version
+from tma_prep.workspace import Workspace
 from tma_prep_schemas import POSITION, ExportManifest, FileEntry
 from tma_prep_schemas.manifests import Option
 
@@ -103,9 +101,7 @@ def export(options: ExportOptions, progress: Progress | None = None) -> ExportRe
     with workspace.locked():
         with clock("open"):
             wanted = _open(workspace, trainer, options)
-            manifest = find_finished(
-                wanted.folder / MANIFEST,
-                ExportManifest,
+            manifest = Artifact(wanted.folder, ExportManifest, ARRANGE_AGAIN).reused(
                 wanted.config,
                 wanted.inputs,
                 overwrite=options.overwrite,
@@ -203,7 +199,8 @@ def _make(wanted: _Export, progress: Progress) -> ExportManifest:
     form = row_form(format_named(shards.manifest.format), trainer, schema)
     plan = plan_rows(shards, form, options, progress)
     data = "train.jsonl" if trainer.whole_rows else "train.parquet"
-    with staged_folder(wanted.folder) as partial:
+    with Artifact(wanted.folder, ExportManifest, ARRANGE_AGAIN).making() as making:
+        partial = making.folder
         with progress.stage(f"Writing rows for {trainer.name}", plan.stop, "rows") as advance:
             rows = write_rows(partial / data, shards, form, plan.stop, plan.left_out, advance)
         entries = [file_entry(partial / data, rows)]
@@ -251,7 +248,7 @@ def _make(wanted: _Export, progress: Progress) -> ExportManifest:
             skipped=_write_skipped(partial / SKIPPED, plan.left_out),
             warnings=warnings,
         )
-        write_manifest(partial / MANIFEST, manifest)
+        making.finish(manifest)
     return manifest
 
 

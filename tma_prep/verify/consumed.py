@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tma_prep.artifact import MANIFEST, Workspace, read_manifest, sha256_of
+from tma_prep.artifact import MANIFEST, read_manifest, sha256_of
 from tma_prep.errors import ArtifactError
 from tma_prep.shards import ShardFolder, open_shards
 from tma_prep.trainers import ConsumedFacts, compare
+from tma_prep.workspace import Workspace
 from tma_prep_schemas import ExportManifest
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from tma_prep.artifact import MANIFEST, Workspace
+from tma_prep.artifact import MANIFEST
 from tma_prep.device import default_budget
 from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.files import any_path, is_remote
@@ -24,6 +24,7 @@ from tma_prep.verify.files import check_files, open_files
 from tma_prep.verify.findings import Findings, Proof, unproven
 from tma_prep.verify.join import Join, TrainingRows
 from tma_prep.verify.workspace import Known
+from tma_prep.workspace import Workspace
 
 _BESIDE_SHARDS = ("embeddings", "orders", "neighbors")
 _OTHER_KINDS = ("embeddings", "neighbors", "leakage", "ranking", "order", "export", "check")

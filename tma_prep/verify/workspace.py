@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pyarrow as pa
 
-from tma_prep.artifact import MANIFEST, Workspace, sha256_of
+from tma_prep.artifact import MANIFEST, sha256_of
 from tma_prep.embeddings import Sides, open_sides
 from tma_prep.errors import ArtifactError, TmaPrepError
 from tma_prep.orders import open_order, read_order, recomputed_order
@@ -13,6 +13,7 @@ from tma_prep.rows import RowStore, open_rows
 from tma_prep.shards import ShardFolder
 from tma_prep.verify.findings import Findings
 from tma_prep.verify.join import Differences, TrainingRows
+from tma_prep.workspace import Workspace
 from tma_prep_schemas import ORDER_FIELDS, ROW, OrderManifest, ShardsManifest
 
 _OTHER_ROWS = (

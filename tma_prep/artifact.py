@@ -6,11 +6,13 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+import tma_prep
 from tma_prep.errors import ArtifactError
 from tma_prep.files import AnyPath, open_file, read_file
 from tma_prep_schemas import FileEntry, Manifest
@@ -313,3 +315,19 @@ class Making:
 def _shown(value: Option) -> str:
     text = "unset" if value is None or value == "" else str(value)
     return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def tool_version() -> str:
+    """The version of tma-prep."""
+    return tma_prep.__version__
+
+
+def library_versions(*names: str) -> dict[str, str]:
+    """Versions of the installed ones among these distributions."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast
 
 from tma_prep.artifact import ARRANGE_AGAIN
 from tma_prep.errors import ArtifactError, InputError, OptionError, OrderError
-from tma_prep.parquet import UNREADABLE, unreadable
+from tma_prep.tables import UNREADABLE, unreadable
 from tma_prep_schemas import POSITION
 
 PAD_TOKEN = "<|pad|>"

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tma_prep.artifact import library_versions, tool_version
 from tma_prep.checks.data import EncodedTests
 from tma_prep.checks.orders import (
     Named,
@@ -33,7 +34,6 @@ from tma_prep.embeddings import EmbeddingStore, Sides
 from tma_prep.leakage import Leaks
 from tma_prep.options import TrainCheckOptions
 from tma_prep.progress import Progress, TableProgress
-from tma_prep.versions import library_versions, tool_version
 from tma_prep.workspace import Workspace
 from tma_prep_schemas import ShardsManifest
 

@@ -14,8 +14,8 @@ from tma_prep.checks.tasks import ShardFiles
 from tma_prep.errors import OptionError
 from tma_prep.options import ArrangeOptions, TrainCheckOptions
 from tma_prep.orders import arrange_options, parse_budget, parse_rounds
-from tma_prep.parquet import read_table
 from tma_prep.progress import Progress
+from tma_prep.tables import read_table
 from tma_prep.workspace import Workspace
 from tma_prep_schemas import ORDER, ROUND, ROW, SHARD_FIELDS, Control, ShardsManifest
 

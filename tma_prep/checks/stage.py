@@ -11,10 +11,12 @@ from tma_prep.artifact import (
     Artifact,
     beside,
     check_files,
+    library_versions,
     place_folder,
     read_manifest,
     remove_folder,
     sha256_of,
+    tool_version,
     write_manifest,
 )
 from tma_prep.checks.targets import evaluated_tests
@@ -23,7 +25,6 @@ from tma_prep.errors import ArtifactError, OptionError, VerdictError
 from tma_prep.options import ArrangeOptions, TrainCheckOptions, wrong_record
 from tma_prep.orders import check_shards_current, parse_rounds
 from tma_prep.progress import Silent, Stopwatch, TableProgress
-from tma_prep.versions import library_versions, tool_version
 from tma_prep.workspace import Workspace
 from tma_prep_schemas import CheckManifest, CheckSummary, ShardsManifest, TargetRole
 from tma_prep_schemas.manifests import Option

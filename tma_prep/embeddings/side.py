@@ -6,13 +6,12 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tma_prep.artifact import EMBED_AGAIN, Artifact
+from tma_prep.artifact import EMBED_AGAIN, Artifact, library_versions, tool_version
 from tma_prep.embeddings.model import ResolvedModel
 from tma_prep.embeddings.parts import PartsFolder
 from tma_prep.embeddings.results import SideResult
 from tma_prep.options import EmbedOptions
 from tma_prep.rows import Side, SideRows
-from tma_prep.versions import library_versions, tool_version
 from tma_prep.workspace import Workspace
 from tma_prep_schemas import EmbeddingsManifest, FileEntry
 from tma_prep_schemas.manifests import Option

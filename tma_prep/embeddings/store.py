@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from tma_prep.artifact import EMBED_AGAIN, sync
 from tma_prep.errors import ArtifactError
-from tma_prep.parquet import UNREADABLE, read_table, unreadable
 from tma_prep.rows import RowStore
+from tma_prep.tables import UNREADABLE, read_table, unreadable
 from tma_prep_schemas import (
     INSTANCES,
     ROW,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tma_prep.artifact import MANIFEST, read_manifest
+from tma_prep.artifact import MANIFEST, library_versions, read_manifest, tool_version
 from tma_prep.embeddings.known import KnownTexts, halves_of_column, known_texts
 from tma_prep.embeddings.parts import PartsFolder
 from tma_prep.embeddings.results import SidePlan, SideResult, plan_of, rate_of
@@ -21,7 +21,6 @@ from tma_prep.embeddings.update import Earlier, check_updatable, earlier_store
 from tma_prep.errors import ArtifactError
 from tma_prep.options import EmbedOptions
 from tma_prep.progress import Progress
-from tma_prep.versions import library_versions, tool_version
 from tma_prep_schemas import EmbeddingsManifest
 
 if TYPE_CHECKING:

@@ -23,9 +23,9 @@ from tma_prep.orders import (
     read_order,
     task_moves,
 )
-from tma_prep.parquet import read_table
 from tma_prep.progress import Progress, Silent, Stopwatch
 from tma_prep.rows import open_rows
+from tma_prep.tables import read_table
 from tma_prep.workspace import Workspace
 from tma_prep_schemas import INSTANCES, ROUND, ROW, ROW_ID, EmbeddingsManifest, OrderManifest
 from tma_prep_schemas.manifests import Manifest, Option

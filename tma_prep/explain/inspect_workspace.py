@@ -15,7 +15,6 @@ from tma_prep.explain.texts import train_texts
 from tma_prep.leakage import LEAK_KINDS, LeakMarks, leak_marks
 from tma_prep.options import InspectOptions
 from tma_prep.orders import Arranged, limits_of, open_order, order_names
-from tma_prep.parquet import read_table
 from tma_prep.progress import Stopwatch
 from tma_prep.report import (
     Coverage,
@@ -29,6 +28,7 @@ from tma_prep.report import (
     SideFacts,
     render_inspect_report,
 )
+from tma_prep.tables import read_table
 from tma_prep.workspace import Workspace
 from tma_prep_schemas import ORDER, TARGET, OrderManifest, ShardsManifest
 

@@ -15,8 +15,8 @@ from tma_prep.explain.things import Things
 from tma_prep.explain.told import Excerpt, Neighbour
 from tma_prep.leakage import Leak, LeakMarks
 from tma_prep.orders import Arranged
-from tma_prep.parquet import read_table
 from tma_prep.rankings import exact_neighbors, exact_similarities
+from tma_prep.tables import read_table
 from tma_prep_schemas import NEIGHBORS, ROW, NeighborsManifest
 
 SHOWN_TEXTS = 3

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tma_prep.arrays import ranges
 from tma_prep.leakage.grams import Grams, Vocabulary
 from tma_prep.leakage.pairs import Rows
+from tma_prep.tables import ranges
 
 _MOST_AT_ONCE = 1 << 22  # triples of a row, an n-gram and a test; one row's are never cut
 

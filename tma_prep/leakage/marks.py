@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tma_prep.artifact import ARRANGE_AGAIN, check_files, read_manifest
 from tma_prep.embeddings import Sides, made_from
-from tma_prep.parquet import read_table
+from tma_prep.tables import read_table
 from tma_prep.workspace import Workspace
 from tma_prep_schemas import LEAKAGE, ROW, LeakageManifest, LeakCounts
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tma_prep.arrays import ranges
+from tma_prep.tables import ranges
 
 Rows = NDArray[np.int64]
 _Key = TypeVar("_Key", bound=Hashable)

@@ -16,17 +16,18 @@ from tma_prep.artifact import (
     check_files,
     differences,
     file_entry,
+    library_versions,
     sync,
+    tool_version,
 )
 from tma_prep.embeddings import Sides, StoreSubset
 from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.leakage.pairs import KINDS, Pairs
 from tma_prep.leakage.search import leaking_pairs, two_sided_texts
 from tma_prep.options import ArrangeOptions
-from tma_prep.parquet import read_table
 from tma_prep.progress import Advance, Progress
 from tma_prep.rankings import Engine
-from tma_prep.versions import library_versions, tool_version
+from tma_prep.tables import read_table
 from tma_prep.workspace import Workspace
 from tma_prep_schemas import LEAKAGE, ROW, LeakageManifest, LeakCounts
 from tma_prep_schemas.manifests import Option

@@ -13,7 +13,7 @@ from tma_prep.artifact import ARRANGE_AGAIN, MANIFEST, Artifact, read_manifest, 
 from tma_prep.embeddings import Sides, Tasks, made_from, tasks_of
 from tma_prep.errors import ArtifactError
 from tma_prep.options import ArrangeOptions, wrong_record
-from tma_prep.parquet import read_table
+from tma_prep.tables import read_table
 from tma_prep.workspace import Workspace
 from tma_prep_schemas import (
     ORDER,

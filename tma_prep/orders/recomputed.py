@@ -15,9 +15,9 @@ from tma_prep.orders.arranged import Arranged
 from tma_prep.orders.selected import SelectedRows
 from tma_prep.orders.selection import Enough
 from tma_prep.orders.stage import arrange_options, order_table
-from tma_prep.parquet import UNREADABLE, reason_of
 from tma_prep.progress import Silent
 from tma_prep.rankings import RankedPool
+from tma_prep.tables import UNREADABLE, reason_of
 
 
 def recomputed_order(arranged: Arranged) -> pa.Table | str:

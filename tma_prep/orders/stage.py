@@ -16,8 +16,10 @@ from tma_prep.artifact import (
     MANIFEST,
     Artifact,
     file_entry,
+    library_versions,
     sha256_of,
     sync,
+    tool_version,
 )
 from tma_prep.embeddings import EmbeddingStore, Sides, tokenizer_sha256
 from tma_prep.errors import ArtifactError, OptionError
@@ -27,10 +29,9 @@ from tma_prep.orders.comparison import OrderComparison, compare_orders
 from tma_prep.orders.ranked import Ranked
 from tma_prep.orders.selected import SelectedRows
 from tma_prep.orders.selection import parse_budget
-from tma_prep.parquet import read_table
 from tma_prep.progress import Progress
 from tma_prep.rankings import LIBRARIES, RankedPool, Ranker
-from tma_prep.versions import library_versions, tool_version
+from tma_prep.tables import read_table
 from tma_prep.workspace import Workspace
 from tma_prep_schemas import (
     ORDER,

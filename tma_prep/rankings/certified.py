@@ -19,9 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tma_prep.arrays import ranges
 from tma_prep.rankings.searcher import Searcher
 from tma_prep.rankings.vectors import VectorRows, remaining_blocks
+from tma_prep.tables import ranges
 
 _PAIRS_AT_ONCE = 4096
 _SCORE_BITS = 33  # of a float32 and its sign

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tma_prep.arrays import ranges
+from tma_prep.tables import ranges
 
 FEW_PAIRS = 1 << 19
 """Rows that remain times tests: from here on all tests are given whole lists at once."""

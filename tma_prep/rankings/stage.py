@@ -16,11 +16,12 @@ from tma_prep.artifact import (
     AnyManifest,
     Artifact,
     file_entry,
+    library_versions,
     sync,
+    tool_version,
 )
 from tma_prep.embeddings import Sides, on_grid, tasks_of
 from tma_prep.options import ArrangeOptions
-from tma_prep.parquet import read_table
 from tma_prep.progress import Progress
 from tma_prep.rankings.cells import kmeans_cells
 from tma_prep.rankings.engine import Engine, Ranking, rank_with
@@ -29,7 +30,7 @@ from tma_prep.rankings.product import SliceMap
 from tma_prep.rankings.targets import draw_targets
 from tma_prep.rankings.units import unit_means
 from tma_prep.rankings.vectors import ArrayVectors, VectorRows
-from tma_prep.versions import library_versions, tool_version
+from tma_prep.tables import read_table
 from tma_prep.workspace import Workspace
 from tma_prep_schemas import NEIGHBORS, RANKING, FileEntry, NeighborsManifest, RankingManifest
 from tma_prep_schemas.manifests import Option

@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tma_prep.arrays import ranges
 from tma_prep.embeddings import EmbeddingStore, tasks_of
 from tma_prep.errors import OptionError
 from tma_prep.options import ArrangeOptions
+from tma_prep.tables import ranges
 from tma_prep_schemas import Targets
 
 Places = NDArray[np.int64]

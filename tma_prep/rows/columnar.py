@@ -8,13 +8,13 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 from upath import UPath
 
-from tma_prep.arrays import with_types
 from tma_prep.errors import InputError
 from tma_prep.files import AnyPath, is_remote, open_ranges
 from tma_prep.rows.column_types import without_views
 from tma_prep.rows.opening import open_seekable, reading
 from tma_prep.rows.sources import compression_of, container_of
 from tma_prep.stores import tried
+from tma_prep.tables import with_types
 
 _ROWS_A_BLOCK = 2048
 _BYTES_A_BLOCK = 32 << 20

@@ -15,9 +15,11 @@ from tma_prep.artifact import (
     Artifact,
     check_files,
     file_entry,
+    library_versions,
     read_manifest,
     sha256_of,
     sync,
+    tool_version,
     write_text,
 )
 from tma_prep.errors import ArtifactError, InputError
@@ -27,7 +29,6 @@ from tma_prep.progress import Progress
 from tma_prep.rows.reading import ReadOptions, ReadRows, SkippedRow, read_files
 from tma_prep.rows.sources import find_files
 from tma_prep.rows.store import RowStore
-from tma_prep.versions import library_versions, tool_version
 from tma_prep.workspace import Workspace
 from tma_prep_schemas import FileEntry, InputFile, RowsManifest
 from tma_prep_schemas.manifests import Option

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from tma_prep.artifact import EMBED_AGAIN, file_entry, sync
 from tma_prep.errors import ArtifactError
-from tma_prep.parquet import UNREADABLE, unreadable
 from tma_prep.rows.formats import format_named
 from tma_prep.rows.sample import Sample, SampleReader
+from tma_prep.tables import UNREADABLE, unreadable
 from tma_prep_schemas import PREFIX, ROW, FileEntry, RowsManifest
 
 _ROWS_A_GROUP = 8192

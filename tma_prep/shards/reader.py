@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tma_prep.errors import ArtifactError, OptionError, OrderError
-from tma_prep.parquet import UNREADABLE, unreadable
 from tma_prep.shards.folder import ShardFolder
+from tma_prep.tables import UNREADABLE, unreadable
 from tma_prep_schemas import POSITION
 
 Row = dict[str, object]

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.ipc
 from numpy.typing import NDArray
 
-from tma_prep.arrays import with_types
+from tma_prep.tables import with_types
 
 _MOST_RUN_BYTES = 32 << 20  # Arrow's `string` holds 2 GiB, and a run is taken in one piece
 _ROWS_A_CHUNK = 8192

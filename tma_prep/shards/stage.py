@@ -14,7 +14,9 @@ from tma_prep.artifact import (
     Artifact,
     beside,
     file_entry,
+    library_versions,
     staged_folder,
+    tool_version,
     write_manifest,
     write_text,
 )
@@ -23,7 +25,6 @@ from tma_prep.files import is_remote, sent_folder
 from tma_prep.orders import MadeOrder, OrderPlan, Orders, shards_folder, stages, tells_enough
 from tma_prep.rankings import LIBRARIES
 from tma_prep.shards.writer import write_shards
-from tma_prep.versions import library_versions, tool_version
 from tma_prep_schemas import ROUND, ROW, FileEntry, Schedule, ScheduleStage, ShardsManifest
 
 

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tma_prep.arrays import with_types
 from tma_prep.artifact import file_entry, sync
 from tma_prep.errors import InputError
 from tma_prep.parallel import in_turn
 from tma_prep.shards.runs import Runs, wanted_rows
+from tma_prep.tables import with_types
 from tma_prep_schemas import ROW, SHARD_FIELDS, FileEntry
 
 ROWS_PER_GROUP = 8192

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tma_prep.errors import ArtifactError
-from tma_prep.parquet import UNREADABLE, unreadable
 from tma_prep.shards import ShardFolder
+from tma_prep.tables import UNREADABLE, unreadable
 from tma_prep_schemas import POSITION, ROW, ROW_ID
 
 _REMEDY = "copy the shards whole; tma-prep verify names all that is wrong"

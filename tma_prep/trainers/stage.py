@@ -12,23 +12,24 @@ from tma_prep.artifact import (
     Artifact,
     check_files,
     file_entry,
+    library_versions,
     sha256_of,
+    tool_version,
     write_text,
 )
 from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.options import ExportOptions
 from tma_prep.orders import check_shards_current
-from tma_prep.parquet import read_schema
 from tma_prep.progress import Progress, Silent, Stopwatch
 from tma_prep.rows import format_named
 from tma_prep.shards import ShardFolder, shards_of
+from tma_prep.tables import read_schema
 from tma_prep.trainers.plan import plan_rows
 from tma_prep.trainers.registry import TRAINERS
 from tma_prep.trainers.rows import RowForm, json_line, row_form, write_rows
 from tma_prep.trainers.templates import rendered
 from tma_prep.trainers.trainer import Handoff, Trainer
 from tma_prep.trainers.warnings import warnings_of
-from tma_prep.versions import library_versions, tool_version
 from tma_prep.workspace import Workspace
 from tma_prep_schemas import POSITION, ExportManifest, FileEntry
 from tma_prep_schemas.manifests import Option

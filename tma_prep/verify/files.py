@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tma_prep.artifact import MANIFEST, manifest_text, sha256_of
-from tma_prep.parquet import UNREADABLE, reason_of
 from tma_prep.progress import Advance
 from tma_prep.shards import ShardFolder, shard_name
+from tma_prep.tables import UNREADABLE, reason_of
 from tma_prep.verify.findings import Findings
 from tma_prep_schemas import SHARD_FIELDS
 

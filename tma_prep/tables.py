@@ -1,9 +1,11 @@
-"""Parquet tables of a workspace, whose files may hold any bytes whatever."""
+"""Tables and arrays: read from files that may hold any bytes, cast, and numbered."""
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from tma_prep.errors import ArtifactError
 
@@ -59,3 +61,27 @@ def unreadable(path: Path, error: BaseException, remedy: str) -> ArtifactError:
 def reason_of(error: BaseException) -> str:
     """What Arrow says, in a short line."""
     return " ".join(str(error).split())[:120].rstrip(".") or type(error).__name__
+
+
+def ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The numbers start, start + 1, … of every range, one range after the other."""
+    ends = np.cumsum(lengths)
+    shifts = np.repeat(starts - (ends - lengths), lengths)
+    numbers: NDArray[np.int64] = np.arange(ends[-1] if len(ends) else 0) + shifts
+    return numbers
+
+
+def with_types(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The columns of a table, in the types of a schema.
+
+    Those that have them already are let be: Arrow's cast of rows that were taken out of a column of
+    lists of nulls loses the end of the lists.
+
+    Raises:
+        ArrowException: A value does not fit.
+    """
+    columns = [
+        column if column.type.equals(field.type) else column.cast(field.type)
+        for column, field in zip(table.columns, schema, strict=True)
+    ]
+    return pa.table(columns, schema=schema)

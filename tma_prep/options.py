@@ -88,6 +88,14 @@ def _local_folder(path: Path) -> Path:
     return path
 
 
+def _per_task(text: object) -> object:
+    # A plain number is how a file writes the rows alone.
+    found = re.fullmatch(r"([1-9]\d*)(?::([a-z]+))?", str(text))
+    if found is None or isinstance(text, bool):
+        raise ValueError("must be the rows to keep of each task, as in 100 or 100:polar")
+    return f"{found[1]}:{found[2] or 'nearest'}"
+
+
 def _controls(named: object) -> object:
     if not isinstance(named, list) or "off" not in named:
         return named
@@ -100,6 +108,8 @@ Granularity = Annotated[str, AfterValidator(_granularity)]
 Folder = Annotated[Path, AfterValidator(_local_folder)]
 Size = Annotated[str, AfterValidator(_size)]
 Name = Annotated[str, AfterValidator(_file_name)]
+PerTask = Annotated[str, BeforeValidator(_per_task)]
+"""`100:polar`: rows to keep of every task, and the rule."""
 Device = Annotated[str, AfterValidator(_device)]
 Devices = Annotated[str, AfterValidator(_devices)]
 SearchDevice = Annotated[str, AfterValidator(_search_device)]
@@ -203,14 +213,12 @@ class ArrangeOptions(_WithBudget):
     select: str = "nearest"
     budget: str | None = None
     rounds: str | None = None
-    per_task: int | None = Field(default=None, ge=1)
-    per_task_select: str = "nearest"
+    per_task: PerTask | None = None
     tests_per_task: int | None = Field(default=None, ge=1)
     target_fraction: float | None = Field(default=None, gt=0, lt=1)
     by_task: bool = False
     orders: list[str] = Field(default=["nft"], min_length=1)
-    then: Literal["rt"] | None = None
-    after: float | None = Field(default=None, ge=0, le=1)
+    shuffle_after: float | None = Field(default=None, ge=0, le=1)
     seed: int = Field(default=0, ge=0)
     within_round: Literal["similarity", "index", "shuffle"] = "similarity"
     leakage: LeakageMode = "warn"

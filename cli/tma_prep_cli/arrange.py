@@ -96,16 +96,13 @@ def arrange(
         ),
     ] = None,
     per_task: Annotated[
-        int | None,
-        typer.Option(help="Keep so many rows of every task instead.", rich_help_panel=_STAY),
-    ] = None,
-    per_task_select: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="Of every task: nearest, random, polar (both ends) or uniform.",
+            help="Rows to keep of every task instead, as in 100 or 100:polar; the rule is nearest, "
+            "random, polar (both ends) or uniform.",
             rich_help_panel=_STAY,
         ),
-    ] = "nearest",
+    ] = None,
     order: Annotated[
         list[str] | None,
         typer.Option(
@@ -122,17 +119,14 @@ def arrange(
             rich_help_panel=_OUT,
         ),
     ] = "similarity",
-    then: Annotated[
-        Literal["rt"] | None,
-        typer.Option(help="Shuffle the rest of the order, --after a share.", rich_help_panel=_OUT),
-    ] = None,
-    after: Annotated[
+    shuffle_after: Annotated[
         float | None,
-        typer.Option(help="Share of the rows that keeps its order: 0.2.", rich_help_panel=_OUT),
+        typer.Option(
+            help="Share of the rows that keeps its order, as in 0.2; the rest is shuffled.",
+            rich_help_panel=_OUT,
+        ),
     ] = None,
-    seed: Annotated[
-        int, typer.Option(help="Of whatever is drawn or shuffled.", rich_help_panel=_OUT)
-    ] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed.", rich_help_panel=_OUT)] = 0,
     leakage: Annotated[
         Literal["warn", "exclude", "fail", "off"],
         typer.Option(
@@ -242,15 +236,13 @@ def arrange(
         budget=budget,
         rounds=rounds,
         per_task=per_task,
-        per_task_select=per_task_select,
         orders=order or ["nft"],
         within_round=within_round,
         leakage=leakage,
         leak_ngrams=leak_ngrams,
         leak_similarity=leak_similarity,
         target_role=target_role,
-        then=then,
-        after=after,
+        shuffle_after=shuffle_after,
         seed=seed,
         stages=stages,
         tokenizer=tokenizer,

@@ -47,13 +47,13 @@ ORDERS: dict[str, dict[str, str]] = {
         "rounds-farthest": "--select farthest --rounds 2:5 --order nft",
         "rounds-random": "--select random --rounds -3: --budget 4 --seed 4 --order nft",
         # Rows of every task, by each rule.
-        "per-task-nearest": "--per-task 12 --per-task-select nearest --order nft",
-        "per-task-random": "--per-task 12 --per-task-select random --seed 6 --order cluster",
-        "per-task-polar": "--per-task 13 --per-task-select polar --order round-robin",
-        "per-task-uniform": "--ranking wsd --per-task 12 --per-task-select uniform --order fft",
+        "per-task-nearest": "--per-task 12:nearest --order nft",
+        "per-task-random": "--per-task 12:random --seed 6 --order cluster",
+        "per-task-polar": "--per-task 13:polar --order round-robin",
+        "per-task-uniform": "--ranking wsd --per-task 12:uniform --order fft",
         # Shuffled from some place on.
-        "then-rt": "--then rt --after 0.2 --order nft",
-        "then-rt-fft": "--then rt --after 0.07 --seed 8 --order fft",
+        "then-rt": "--shuffle-after 0.2 --order nft",
+        "then-rt-fft": "--shuffle-after 0.07 --seed 8 --order fft",
         # Some of the tests.
         "tests-per-task": "--tests-per-task 2 --seed 9 --order nft",
         "target-fraction": "--target-fraction 0.5 --seed 9 --order nft",

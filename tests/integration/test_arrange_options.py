@@ -179,7 +179,7 @@ def test_round_robin_and_cluster(work: Path) -> None:
 @pytest.mark.parametrize("rule", ["nearest", "random", "polar", "uniform"])
 def test_rows_of_every_task(work: Path, rule: str) -> None:
     """Four of each."""
-    rows = rows_of(work, per_task=4, per_task_select=rule)
+    rows = rows_of(work, per_task=f"4:{rule}")
     assert sorted(map(task_of, rows)) == sorted(f"task-{task}" for task in range(6) for _ in "1234")
     nft = [row for row in rows_of(work) if task_of(row) == "task-0"]
     mine = [row for row in rows if task_of(row) == "task-0"]
@@ -211,7 +211,7 @@ def test_tests_of_each_task_are_capped(work: Path, similarity: np.ndarray) -> No
 def test_then_shuffle_keeps_the_beginning(work: Path) -> None:
     """The first fifth is the order's own."""
     nft = rows_of(work)
-    mixed = rows_of(work, then="rt", after=0.2)
+    mixed = rows_of(work, shuffle_after=0.2)
     assert mixed[:18] == nft[:18]
     assert mixed[18:] != nft[18:] and sorted(mixed) == sorted(nft)
 
@@ -283,9 +283,8 @@ def test_a_plan_does_nothing(work: Path) -> None:
         ({"budget": "lots"}, "--budget takes rows"),
         ({"select": "both-ends"}, "--budget"),
         ({"per_task": 3, "budget": "5"}, "use one or the other"),
-        ({"per_task_select": "polar"}, "needs --per-task"),
-        ({"then": "rt"}, "--then and --after go together"),
-        ({"then": "rt", "after": 0.5, "orders": ["rt"]}, "is shuffled"),
+        ({"per_task": "3:best"}, "the rule is one of nearest"),
+        ({"shuffle_after": 0.5, "orders": ["rt"]}, "is shuffled"),
         ({"granularity": "kmeans:91"}, "more cells than there are rows; ask for 90"),
     ],
 )

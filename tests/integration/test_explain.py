@@ -295,8 +295,8 @@ def test_texts_are_told_where_the_input_is_gone(tmp_path: Path) -> None:
 
 
 def test_orders_say_what_they_do(work: Path) -> None:
-    """Shuffled rows, rows after --then, tasks in turn, rows left out."""
-    make_order(work, "then", then="rt", after=0.2, shards=False)
+    """Shuffled rows, rows after --shuffle-after, tasks in turn, rows left out."""
+    make_order(work, "then", shuffle_after=0.2, shards=False)
     make_order(work, "turns", orders=["round-robin"], shards=False)
     make_order(work, "together", orders=["cluster"], shards=False)
     make_order(work, "few", budget="5", shards=False)

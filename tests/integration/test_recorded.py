@@ -31,7 +31,7 @@ ARRANGED: list[dict[str, object]] = [
     {"name": "few", "tests_per_task": 1, "seed": 5},
     {"name": "clean", "leakage": "exclude", "leak_ngrams": "any", "target_role": "validation"},
     {"name": "half", "target_fraction": 0.5, "seed": 9},
-    {"name": "polar", "per_task": 5, "per_task_select": "polar", "then": "rt", "after": 0.5},
+    {"name": "polar", "per_task": "5:polar", "shuffle_after": 0.5},
 ]
 
 

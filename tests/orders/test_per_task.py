@@ -114,5 +114,7 @@ def test_what_has_no_meaning_is_refused() -> None:
         keep_per_task(ranked([1], None), 5, "nearest")
     with pytest.raises(OptionError, match="--per-task is a number of rows; got 0, ask for 1"):
         keep_per_task(ranked([1], [0]), 0, "nearest")
-    with pytest.raises(OptionError, match="best is not known; it is one of nearest, random, polar"):
+    with pytest.raises(
+        OptionError, match="best is not known; the rule is one of nearest, random, polar"
+    ):
         keep_per_task(ranked([1], [0]), 1, "best")

@@ -243,7 +243,7 @@ def test_a_share_means_what_is_written() -> None:
 @pytest.mark.parametrize("after", [-0.1, 1.1, float("nan")])
 def test_a_share_is_from_0_to_1(after: float) -> None:
     """With the value it got."""
-    with pytest.raises(OptionError, match=f"--after is a share.*from 0 to 1; got {after}"):
+    with pytest.raises(OptionError, match=f"--shuffle-after is a share.*from 0 to 1; got {after}"):
         then_shuffle(np.arange(3), after, 0)
 
 

@@ -27,8 +27,7 @@ def test_sections_become_options(tmp_path: Path) -> None:
 order = ["nft", "rt"]
 budget = 30000
 tokenizer = "t/tokenizer.json"
-after = 1
-then = "rt"
+shuffle-after = 1
 shards = false
 [train-check]
 control = ["off"]
@@ -45,8 +44,7 @@ require-lower = ["nft", "rt"]
             orders=["nft"],
             budget="30000",
             tokenizer=Path("t/tokenizer.json"),
-            after=1.0,
-            then="rt",
+            shuffle_after=1.0,
             shards=False,
         )
     ]
@@ -109,10 +107,16 @@ REFUSED = {
     "a list for text": (f"{EMBED}[arrange]\nname = ['x']\n", r"\[arrange\] name \['x'\]: it must"),
     "a number in a list": (f"{EMBED}[arrange]\norder = ['nft', 1]\n", r"\[arrange\] order 1: it m"),
     "a date": (f"{EMBED}[arrange]\nseed = 2000-01-01\n", r"\[arrange\] seed datetime.date\("),
-    "out of range": (f"{EMBED}[arrange]\nafter = 2.0\n", r"\[arrange\] after 2.0: it must be less"),
+    "out of range": (
+        f"{EMBED}[arrange]\nshuffle-after = 2.0\n",
+        r"\[arrange\] shuffle-after 2.0: it must be less",
+    ),
     "a choice": (f"{EMBED}text = 'all'\n", r"\[embed\] text 'all': it must be 'both', 'prompt' or"),
     "an order": (f"{EMBED}[arrange]\norder = 'best'\n", r"\[arrange\] --order best is not known"),
-    "a combination": (f"{EMBED}[arrange]\nafter = 0.5\n", r"\[arrange\] --then and --after go tog"),
+    "a combination": (
+        f'{EMBED}[arrange]\norder = ["rt"]\nshuffle-after = 0.5\n',
+        r"\[arrange\] --shuffle-after shuffles",
+    ),
     "a check": (
         f"{EMBED}[train-check]\nsteps = 1\nbudget = 9\n",
         r"\[train-check\] --budget co",

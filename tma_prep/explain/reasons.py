@@ -53,7 +53,7 @@ class RowFacts:
         limits: The options that decide which rows stay, as they would be typed.
         within_round: As `--within-round` names it.
         seed: For whatever was drawn.
-        shuffled_from: Position from which `--then rt` shuffles, None for nowhere.
+        shuffled_from: Position from which `--shuffle-after` shuffles, None for nowhere.
     """
 
     ranking: str
@@ -142,7 +142,7 @@ def _by_order(row: RowFacts) -> list[str]:
     at = f"position {row.position:,} of {row.order_rows:,}"
     if row.shuffled_from is not None and row.position >= row.shuffled_from:
         return [
-            f"From position {row.shuffled_from:,} on the order is shuffled (--then rt, seed "
+            f"From position {row.shuffled_from:,} on the order is shuffled (--shuffle-after, seed "
             f"{row.seed}): {at} was drawn."
         ]
     if row.order == "rt":

@@ -238,6 +238,6 @@ class RowExplainer:
             within_round=str(config["within_round"]),
             seed=int(str(config["seed"])),
             shuffled_from=None
-            if config["after"] is None
-            else rows_before_shuffle(float(str(config["after"])), len(arranged.rows)),
+            if config["shuffle_after"] is None
+            else rows_before_shuffle(float(str(config["shuffle_after"])), len(arranged.rows)),
         )

@@ -31,7 +31,7 @@ _AGAIN = "run the same arrange again"
 
 _READ_OPTIONS = (
     *("ranking", "granularity", "order", "seed", "within_round", "select"),
-    *("budget", "rounds", "per_task", "per_task_select", "after"),
+    *("budget", "rounds", "per_task", "shuffle_after"),
 )
 """What is read of the options that an order records."""
 
@@ -213,8 +213,6 @@ def limits_of(config: Mapping[str, Option]) -> str:
     """The options that decide which rows stay, as they would be typed; empty where all do."""
     wanted = {"select": "nearest", "budget": None, "rounds": None, "per_task": None}
     given = {name: config[name] for name, default in wanted.items() if config[name] != default}
-    if "per_task" in given:
-        given["per_task_select"] = config["per_task_select"]
     return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in given.items())
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from tma_prep.embeddings import Sides
 from tma_prep.errors import OptionError
 from tma_prep.options import ArrangeOptions
-from tma_prep.orders.per_task import PER_TASK
+from tma_prep.orders.per_task import parse_per_task
 from tma_prep.orders.selection import SELECTIONS, parse_budget, parse_rounds
 from tma_prep.orders.sequences import ORDERS
 from tma_prep.rankings import RANKINGS
@@ -20,7 +20,6 @@ def check_options(options: ArrangeOptions) -> None:
     known: list[tuple[str, str, Collection[str]]] = [
         ("ranking", options.ranking, RANKINGS),
         ("select", options.select, SELECTIONS),
-        ("per-task-select", options.per_task_select, PER_TASK),
         *(("order", order, ORDERS) for order in options.orders),
     ]
     for option, value, registry in known:
@@ -44,6 +43,8 @@ def check_options(options: ArrangeOptions) -> None:
             raise OptionError(
                 f"--rounds needs rounds, and --ranking {options.ranking} has none; use --budget"
             )
+    if options.per_task is not None:
+        parse_per_task(options.per_task)
     if options.per_task is not None and (
         options.budget is not None or options.rounds is not None or options.select != "nearest"
     ):
@@ -56,14 +57,12 @@ def check_options(options: ArrangeOptions) -> None:
             "--by-task keeps the tasks of the tests whole in a part of them; it needs "
             "--target-fraction, as in --target-fraction 0.5"
         )
-    if options.per_task is None and options.per_task_select != "nearest":
-        raise OptionError("--per-task-select needs --per-task N, the rows to keep of each task")
     if options.shards_to is not None and not options.shards:
         raise OptionError("--shards-to says where shards go, and --no-shards writes none; give one")
-    if (options.then is None) != (options.after is None):
-        raise OptionError("--then and --after go together, as in --then rt --after 0.2")
-    if options.then is not None and "rt" in options.orders:
-        raise OptionError("--then rt shuffles the rest of an order, and --order rt is shuffled")
+    if options.shuffle_after is not None and "rt" in options.orders:
+        raise OptionError(
+            "--shuffle-after shuffles the rest of an order, and --order rt is shuffled"
+        )
 
 
 def check_sizes(options: ArrangeOptions, sides: Sides) -> None:

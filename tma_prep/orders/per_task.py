@@ -43,6 +43,20 @@ PER_TASK: dict[str, Rule] = {
 }
 
 
+def parse_per_task(text: str) -> tuple[int, str]:
+    """Rows to keep of every task, and the rule, of a text such as `100:polar`.
+
+    Raises:
+        OptionError: There is no rule of that name.
+    """
+    count, _, rule = text.partition(":")
+    if rule not in PER_TASK:
+        raise OptionError(
+            f"--per-task {text} is not known; the rule is one of {', '.join(PER_TASK)}"
+        )
+    return int(count), rule
+
+
 def keep_per_task(ranked: Ranked, count: int, rule: str) -> Ranked:
     """Keep so many rows of every task; a task with no more than these keeps all.
 
@@ -56,7 +70,7 @@ def keep_per_task(ranked: Ranked, count: int, rule: str) -> Ranked:
     """
     if rule not in PER_TASK:
         raise OptionError(
-            f"--per-task-select {rule} is not known; it is one of {', '.join(PER_TASK)}"
+            f"--per-task {count}:{rule} is not known; the rule is one of {', '.join(PER_TASK)}"
         )
     if count < 1:
         raise OptionError(f"--per-task is a number of rows; got {count}, ask for 1 or more")

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from tma_prep.embeddings import Sides, Tasks, tasks_of, tokens_of_rows
 from tma_prep.options import ArrangeOptions
-from tma_prep.orders.per_task import keep_per_task
+from tma_prep.orders.per_task import keep_per_task, parse_per_task
 from tma_prep.orders.ranked import Ranked
 from tma_prep.orders.selection import FarthestRounds, parse_budget, parse_rounds, select
 from tma_prep.orders.sequences import order_positions, then_shuffle
@@ -64,7 +64,7 @@ class SelectedRows:
             seed=options.seed,
         )
         if options.per_task is not None:
-            return keep_per_task(whole, options.per_task, options.per_task_select)
+            return keep_per_task(whole, *parse_per_task(options.per_task))
         budget = None if options.budget is None else parse_budget(options.budget)
         return select(
             options.select,
@@ -78,6 +78,6 @@ class SelectedRows:
     def sequence(self, order: str) -> NDArray[np.int64]:
         """Entries of `kept` in the sequence of an order."""
         sequence = order_positions(order, self.kept)
-        if self._options.after is None:
+        if self._options.shuffle_after is None:
             return sequence
-        return then_shuffle(sequence, self._options.after, self._options.seed)
+        return then_shuffle(sequence, self._options.shuffle_after, self._options.seed)

@@ -113,6 +113,6 @@ def rows_before_shuffle(after: float, rows: int) -> int:
         OptionError: The share is not from 0 to 1.
     """
     if not 0 <= after <= 1:
-        raise OptionError(f"--after is a share of the rows from 0 to 1; got {after}")
+        raise OptionError(f"--shuffle-after is a share of the rows from 0 to 1; got {after}")
     # The share as it is written: 0.07 of 100 rows is 7 rows, though in binary it is a little more.
     return math.ceil(Fraction(str(after)) * rows)

@@ -25,7 +25,7 @@ LINKED = (
         "rankings",
         "rankings/tma/manifest.json",
         "orders/nft/order.parquet",
-        "orders/.nft.parquet.partial",
+        "orders/.nft.partial",
     ),
     *("leakage", ".leakage.partial", "shards", "shards/.nft.partial", "shards/nft"),
     *("shards/nft/part-00000-of-00003.parquet", "checks", "exports", "shards/.x.retired"),
@@ -109,7 +109,7 @@ def test_links_that_may_be(place: Place, tally: Tally) -> None:
         moved.rename(place.root / f"real-{moved.name}")
         moved.symlink_to(place.root / f"real-{moved.name}")
     orders = work / "orders" / "nft" / "order.parquet"
-    orders.rename(work / "orders" / "real" / "order.parquet")
+    orders.rename(orders.with_name("real.parquet"))
     orders.symlink_to("real.parquet")
     for name, words in COMMANDS.items():
         done = place.run(*words)

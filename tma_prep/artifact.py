@@ -19,7 +19,9 @@ from tma_prep_schemas import FileEntry, Manifest
 from tma_prep_schemas.manifests import Option
 
 MANIFEST = "manifest.json"
-_REPLACE = "give --overwrite to replace it, or use another name or workspace"
+_REPLACE = "replace it with --overwrite, or use another workspace"
+_REPLACE_NAMED = "keep both with --name, or replace it with --overwrite"
+_NAMED = ("order", "shards", "check")
 _BYTES_AT_ONCE = 4 << 20
 
 EMBED_AGAIN = "run the same embed with --overwrite"
@@ -247,7 +249,8 @@ class Artifact(Generic[AnyManifest]):
 
         Args:
             config: The options wanted.
-            inputs: SHA-256 of its parents' manifests; None where these are not known yet.
+            inputs: SHA-256 of its parents' manifests; None where these are not known yet: then the
+                options alone are compared, and no file.
             overwrite: Make it anew if it is another one or damaged.
             same: Whether the artifact is the same whatever this option says.
             if_stale: What to do with a stale one that is dear, in place of making it again.
@@ -260,7 +263,9 @@ class Artifact(Generic[AnyManifest]):
             if existing is None:
                 return None
             self._check_options(config, existing, same)
-            if inputs is not None and dict(inputs) != existing.inputs:
+            if inputs is None:
+                return existing
+            if dict(inputs) != existing.inputs:
                 if if_stale is None:
                     return None
                 stale = "; ".join(differences(existing.config, inputs, existing)[:3])
@@ -296,7 +301,8 @@ class Artifact(Generic[AnyManifest]):
         if different:
             raise ArtifactError(
                 f"{self.folder}: holds {existing.kind} made differently "
-                f"({'; '.join(different[:3])}); {_REPLACE}"
+                f"({'; '.join(different[:3])}); "
+                f"{_REPLACE_NAMED if existing.kind in _NAMED else _REPLACE}"
             )
 
 

@@ -116,6 +116,10 @@ def forge_order(work: Path, name: str, change: Callable[[pa.Table], pa.Table]) -
     said = json.loads(manifest.read_text())
     said["files"][0] |= {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
     manifest.write_text(json.dumps(said, indent=2) + "\n")
+    of_shards = work / "shards" / name / "manifest.json"
+    said = json.loads(of_shards.read_text())
+    said["inputs"][f"orders/{name}"] = sha256_of(manifest)
+    of_shards.write_text(json.dumps(said, indent=2) + "\n")
 
 
 def swapped(*columns: str) -> Callable[[pa.Table], pa.Table]:
@@ -143,7 +147,7 @@ def test_an_order_is_what_the_ranking_says(work: Path, name: str, columns: list[
     assert proof.checks["ranking"] == "not proven"
     last = proof.rows - 1
     assert any(
-        f"{name}.parquet: positions 0, {last} " in line
+        f"{name}/order.parquet: positions 0, {last} " in line
         and line.endswith(f"{', '.join(columns)}: not what its options make of its ranking")
         for line in proof.findings
     ) or columns == ["tma_target"]

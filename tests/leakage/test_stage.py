@@ -15,6 +15,7 @@ from tests.leakage.made_leaks import (
     made_sides,
     pairs_by_definition,
 )
+from tma_prep.artifact import Making
 from tma_prep.checks.stage import target_role_of
 from tma_prep.errors import ArtifactError, OptionError, VerdictError
 from tma_prep.leakage import stage as guard
@@ -269,23 +270,23 @@ def test_damage_is_noticed_and_mended(work: Path) -> None:
         arranged(work)
 
 
+def _interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def test_a_run_that_dies_leaves_nothing_that_looks_whole(
     work: Path, warned: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between any two of its writes; the next run makes the same bytes."""
-    writes = ("_write", "write_manifest")
-    for name in writes:
+    real = guard._write
+
+    def die(*arguments: object) -> None:
+        real(*arguments)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    for place, name in ((guard, "_write"), (Making, "finish")):
         with monkeypatch.context() as patch:
-            real = getattr(guard, name)
-
-            def die(*arguments: object, real: object = real) -> None:
-                real(*arguments)  # type: ignore[operator]
-                raise KeyboardInterrupt
-
-            if name == "_write":
-                patch.setattr(guard, name, die)
-            else:
-                patch.setattr(guard, name, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+            patch.setattr(place, name, die if name == "_write" else _interrupted)
             with pytest.raises(KeyboardInterrupt):
                 arranged(work)
         assert not (work / "leakage" / "manifest.json").exists()

@@ -19,11 +19,6 @@ COMPETITORS = 5
 NEAREST_TESTS = 3
 """Told of every row, whether they named it or not."""
 
-_CELLS_DIFFER = (
-    "the k-means cells come out differently on this machine (they hang on the number of threads), "
-    "so who named the row's cell cannot be told"
-)
-
 
 @dataclass(frozen=True)
 class RowExplanation:
@@ -86,9 +81,7 @@ class RowExplainer:
         named_by: list[tuple[int, float, list[Competitor]]] = []
         distinct = remaining = None
         notes: list[str] = []
-        if number is not None and not things.known:
-            notes.append(_CELLS_DIFFER)
-        elif number is not None:
+        if number is not None:
             mask = things.remaining(number)
             remaining = int(np.count_nonzero(mask))
             named_by = self._named_by(place, number, mask)

@@ -73,11 +73,6 @@ class Things:
         return Units(names, of_row, ArrayVectors(on_grid(means)))
 
     @property
-    def known(self) -> bool:
-        """Whether they can be told."""
-        return self._granularity == "instance" or self.units is not None
-
-    @property
     def vectors(self) -> VectorRows:
         """Of each."""
         return self._arranged.sides.train if self.units is None else self.units.vectors

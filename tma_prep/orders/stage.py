@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 
 from tma_prep.artifact import (
     ARRANGE_AGAIN,
-    MANIFEST,
     Artifact,
     file_entry,
     library_versions,
-    sha256_of,
     sync,
     tool_version,
 )
@@ -188,14 +186,21 @@ class Orders:
         """The order, written where it is not there yet, or made from another ranking."""
         path = self.workspace.order(plan.name)
         inputs = {self.pool.name: self.pool.sha256, **self.sides.inputs}
-        if plan.found is not None and plan.found.inputs == inputs:
+        artifact = Artifact(path.parent, OrderManifest, ARRANGE_AGAIN)
+        found = artifact.reused(
+            plan.config,
+            inputs,
+            overwrite=self.options.overwrite,
+            same=functools.partial(tells_enough, self.options.leakage),
+        )
+        if found is not None:
             table = read_table(path, ORDER, remedy=ARRANGE_AGAIN)
-            return MadeOrder(table, sha256_of(path.with_name(MANIFEST)), made=False)
+            return MadeOrder(table, artifact.sha256, made=False)
         sequence = self.selected.sequence(plan.order)
         table = order_table(self.sides, self.pool.tests, self.selected.kept, sequence)
         change = None if plan.found is None else self._change(path, table)
         path.parent.parent.mkdir(exist_ok=True)
-        with Artifact(path.parent, OrderManifest, ARRANGE_AGAIN).making() as making:
+        with artifact.making() as making:
             file = making.folder / path.name
             pq.write_table(table, file, compression="zstd")
             sync(file)
@@ -212,11 +217,14 @@ class Orders:
             )
             making.finish(manifest)
         self.changes[plan.name] = change
-        return MadeOrder(table, sha256_of(path.with_name(MANIFEST)), made=True)
+        return MadeOrder(table, artifact.sha256, made=True)
 
-    def _change(self, path: Path, table: pa.Table) -> OrderComparison:
-        """How far the order is from the one that it replaces, of parents that have changed."""
-        before = read_table(path, ORDER, ROW_ID, remedy=ARRANGE_AGAIN)
+    def _change(self, path: Path, table: pa.Table) -> OrderComparison | None:
+        """How far the order is from the one that it replaces; None where that is damaged."""
+        try:
+            before = read_table(path, ORDER, ROW_ID, remedy=ARRANGE_AGAIN)
+        except ArtifactError:
+            return None
         return compare_orders(*(pl.Series("id", side[ROW_ID]) for side in (before, table)))
 
 

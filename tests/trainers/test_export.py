@@ -9,10 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.trainers.made_orders import order_of
-from tma_prep.artifact import beside
+from tma_prep.artifact import Making, beside
 from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.options import ExportOptions
-from tma_prep.trainers import stage as module
 from tma_prep.trainers.registry import TRAINERS
 from tma_prep.trainers.stage import ExportResult, export
 
@@ -77,7 +76,7 @@ def test_an_interrupted_export_leaves_nothing(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "write_manifest", stop)
+        patch.setattr(Making, "finish", stop)
         with pytest.raises(KeyboardInterrupt):
             run(ordered, tmp_path / "x", trainer)
     assert not list(tmp_path.iterdir())

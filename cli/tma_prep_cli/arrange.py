@@ -325,7 +325,7 @@ def print_result(result: "ArrangeResult") -> None:
             ("rounds", facts.rounds),
             ("rows a round: median", facts.median_round),
             ("rows a round: largest", facts.largest_round),
-            ("share of nominations that were shared", facts.shared_winners),
+            ("picks that another test made too, share", facts.shared_winners),
             *rows,
         ]
     if facts.least_covered:

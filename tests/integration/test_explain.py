@@ -170,9 +170,9 @@ def test_rankings_by_distance(work: Path, ranking: str, granularity: str) -> Non
         told = explainer.row(row)
         assert told.distance == distance[row]
         assert (told.round, told.remaining, told.named_by) == (None, None, [])
-        things = distance if granularity == "instance" else np.array(distance[:TASKS])
-        nearer = int((things < distance[row]).sum())
-        as_near = int((things == distance[row]).sum()) - 1
+        items = distance if granularity == "instance" else np.array(distance[:TASKS])
+        nearer = int((items < distance[row]).sum())
+        as_near = int((items == distance[row]).sum()) - 1
         assert f"{nearer} are nearer, and {as_near} as near" in " ".join(told.why)
 
 

@@ -76,7 +76,7 @@ class StartTask:
 
     Attributes:
         key: Digest of what they depend on.
-        seed: Of whatever is drawn.
+        seed: Random seed.
         steps: Of base training; 0 for the model as it is.
         rows: `tma_row` of the base rows in sequence, each once; they are repeated as need be.
     """

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tma_prep.explain.ranked_items import RankedItems
 from tma_prep.explain.reasons import RowFacts, why
 from tma_prep.explain.texts import test_texts, train_texts
-from tma_prep.explain.things import Things
 from tma_prep.explain.told import Competitor, Excerpt, Nomination, SeenTest
 from tma_prep.leakage import Leak, LeakMarks
 from tma_prep.orders import Arranged, limits_of, rows_before_shuffle
@@ -66,15 +66,15 @@ class RowExplanation:
 class RowExplainer:
     """Explains rows of one order, one after the other."""
 
-    def __init__(self, arranged: Arranged, things: Things, leaks: LeakMarks | None) -> None:
+    def __init__(self, arranged: Arranged, items: RankedItems, leaks: LeakMarks | None) -> None:
         """Take the order, what was ranked for it, and what is known of leakage."""
         self._arranged = arranged
-        self._things = things
+        self._items = items
         self._leaks = leaks
 
     def row(self, place: int) -> RowExplanation:
         """Explain the row at this place of the training store."""
-        arranged, things = self._arranged, self._things
+        arranged, items = self._arranged, self._items
         ranked, train = arranged.ranked, arranged.sides.train
         was_ranked = bool(ranked.was_ranked[place])
         number = None if arranged.rounds is None or not was_ranked else int(arranged.rounds[place])
@@ -82,11 +82,11 @@ class RowExplainer:
         distinct = remaining = None
         notes: list[str] = []
         if number is not None:
-            mask = things.remaining(number)
+            mask = items.remaining(number)
             remaining = int(np.count_nonzero(mask))
             named_by = self._named_by(place, number, mask)
             used = np.searchsorted(arranged.test_places, [test for test, _, _ in named_by])
-            distinct = len(np.unique(things.tests.group_of_test[used]))
+            distinct = len(np.unique(items.tests.group_of_test[used]))
         nearest = self._nearest(place)
         tests = {test for test, _, _ in named_by} | {test for test, _ in nearest}
         texts = test_texts(arranged, tests)
@@ -127,23 +127,23 @@ class RowExplainer:
         self, place: int, number: int, remaining: NDArray[np.bool_]
     ) -> list[tuple[int, float, list[Competitor]]]:
         """Places of the tests that named it, their similarity to it, and who came next for them."""
-        things = self._things
-        thing, groups = things.of_place(place), things.tests
+        items = self._items
+        item, groups = items.of_place(place), items.tests
         # The farthest row of a test is the nearest of its opposite.
         sign = 1.0 if number > 0 else -1.0
         tests = np.float32(sign) * groups.vectors
-        naming = naming_tests(thing, tests, things.vectors, remaining)
-        similarity = sign * similarities_of(thing, tests[naming], things.vectors)
+        naming = naming_tests(item, tests, items.vectors, remaining)
+        similarity = sign * similarities_of(item, tests[naming], items.vectors)
         others = remaining.copy()
-        others[thing] = False
+        others[item] = False
         if others.any():
-            lists = exact_neighbors(tests[naming], things.vectors, others, COMPETITORS)
+            lists = exact_neighbors(tests[naming], items.vectors, others, COMPETITORS)
         else:
             lists = [np.empty(0, dtype=np.int64) for _ in naming]
         found = {}
         for group, near, rows in zip(naming.tolist(), similarity.tolist(), lists, strict=True):
             queries = np.full(len(rows), group)
-            scores = exact_similarities(groups.vectors, things.vectors, queries, rows)
+            scores = exact_similarities(groups.vectors, items.vectors, queries, rows)
             pairs = zip(rows.tolist(), scores.tolist(), strict=True)
             found[group] = near, [self._competitor(row, score) for row, score in pairs]
         of_group = groups.group_of_test
@@ -152,13 +152,13 @@ class RowExplainer:
             for test in np.flatnonzero(np.isin(of_group, naming))
         ]
 
-    def _competitor(self, thing: int, similarity: float) -> Competitor:
-        arranged, things = self._arranged, self._things
-        position = int(things.first_positions[thing])
-        picked, number = int(things.picked[thing]), int(things.rounds[thing])
-        row = int(arranged.sides.train.rows[thing]) if things.units is None else None
+    def _competitor(self, item: int, similarity: float) -> Competitor:
+        arranged, items = self._arranged, self._items
+        position = int(items.first_positions[item])
+        picked, number = int(items.picked[item]), int(items.rounds[item])
+        row = int(arranged.sides.train.rows[item]) if items.units is None else None
         return Competitor(
-            name=f"row {row}" if things.units is None else things.units.names[thing],
+            name=f"row {row}" if items.units is None else items.units.names[item],
             tma_row=row,
             similarity=similarity,
             round=picked or number,
@@ -167,7 +167,7 @@ class RowExplainer:
 
     def _nearest(self, place: int) -> list[tuple[int, float]]:
         """Places of the nearest tests, equal ones once, and their similarities to the row."""
-        groups = self._things.tests
+        groups = self._items.tests
         similarity = similarities_of(place, groups.vectors, self._arranged.sides.train)
         nearest = np.argsort(-similarity, kind="stable")[:NEAREST_TESTS]
         places = self._arranged.test_places[groups.first[nearest]]
@@ -182,9 +182,9 @@ class RowExplainer:
     def _facts(
         self, place: int, number: int | None, named_by: int | None, remaining: int | None
     ) -> RowFacts:
-        arranged, things, config = self._arranged, self._things, self._arranged.manifest.config
+        arranged, items, config = self._arranged, self._items, self._arranged.manifest.config
         ranked, position = arranged.ranked, int(arranged.positions[place])
-        units = things.units if ranked.was_ranked[place] else None
+        units = items.units if ranked.was_ranked[place] else None
         unit = None if units is None else int(units.of_row[place])
         in_round = in_task = None
         if number is not None and position >= 0:
@@ -205,7 +205,7 @@ class RowExplainer:
             as_near = int(np.count_nonzero(values == distance)) - 1
         return RowFacts(
             ranking=str(config["ranking"]),
-            ranked=things.word,
+            ranked=items.word,
             unit=None if units is None or unit is None else units.names[unit],
             unit_rows=None if units is None else int(np.count_nonzero(units.of_row == unit)),
             was_ranked=bool(ranked.was_ranked[place]),
@@ -213,7 +213,7 @@ class RowExplainer:
             order_rows=len(arranged.rows),
             round=number,
             rounds=ranked.manifest.facts.rounds,
-            tests=len(things.tests.vectors),
+            tests=len(items.tests.vectors),
             named_by=named_by,
             remaining=remaining,
             place_in_round=None

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from tma_prep.embeddings import open_sides
 from tma_prep.errors import InputError, OptionError
+from tma_prep.explain.ranked_items import RankedItems
 from tma_prep.explain.row import RowExplainer, RowExplanation
 from tma_prep.explain.target import TargetExplainer, TargetExplanation
-from tma_prep.explain.things import Things
 from tma_prep.leakage import leak_marks
 from tma_prep.options import ExplainOptions
 from tma_prep.orders import chosen_order, open_order
@@ -39,9 +39,9 @@ class Explainer:
         workspace = Workspace(work)
         self._sides = open_sides(workspace)
         self._arranged = open_order(workspace, self._sides, chosen_order(workspace, name))
-        things, leaks = Things(self._arranged), leak_marks(workspace, self._sides)
-        self._rows = RowExplainer(self._arranged, things, leaks)
-        self._tests = TargetExplainer(self._arranged, things, leaks)
+        items, leaks = RankedItems(self._arranged), leak_marks(workspace, self._sides)
+        self._rows = RowExplainer(self._arranged, items, leaks)
+        self._tests = TargetExplainer(self._arranged, items, leaks)
 
     def at(self, position: int) -> RowExplanation:
         """The row at a position of the order.

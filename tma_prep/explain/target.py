@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from tma_prep.artifact import ARRANGE_AGAIN, MANIFEST, check_files, read_manifest
 from tma_prep.embeddings import made_from
 from tma_prep.explain.contest import named_along_list
+from tma_prep.explain.ranked_items import RankedItems
 from tma_prep.explain.reasons import ended_up
 from tma_prep.explain.texts import test_texts, train_texts
-from tma_prep.explain.things import Things
 from tma_prep.explain.told import Excerpt, Neighbour
 from tma_prep.leakage import Leak, LeakMarks
 from tma_prep.orders import Arranged
@@ -68,10 +68,10 @@ class TargetExplanation:
 class TargetExplainer:
     """Explains tests of one order, one after the other."""
 
-    def __init__(self, arranged: Arranged, things: Things, leaks: LeakMarks | None) -> None:
+    def __init__(self, arranged: Arranged, items: RankedItems, leaks: LeakMarks | None) -> None:
         """Take the order, what was ranked for it, and what is known of leakage."""
         self._arranged = arranged
-        self._things = things
+        self._items = items
         self._leaks = leaks
 
     def test(self, place: int) -> TargetExplanation:
@@ -138,10 +138,10 @@ class TargetExplainer:
     def _neighbours(
         self, rows: NDArray[np.int64], similarity: NDArray[np.float64], *, was_used: bool
     ) -> list[Neighbour]:
-        arranged, units = self._arranged, self._things.units
+        arranged, units = self._arranged, self._items.units
         rounds = arranged.rounds
         named: list[bool | None] = [None] * len(rows)
-        if arranged.ranked.rounds is not None and self._things.word == "row" and was_used:
+        if arranged.ranked.rounds is not None and self._items.word == "row" and was_used:
             named = list(named_along_list(arranged.ranked.rounds[rows]).tolist())
         found = []
         for rank, row in enumerate(rows.tolist()):

@@ -36,7 +36,7 @@ def order(
         tasks: Task of every row, for `round-robin` and `cluster`.
         within_round: Sequence of rows that are equally near.
         then_shuffle_after: Share of the rows that keeps its order; the rest is shuffled.
-        seed: Of whatever is drawn.
+        seed: Random seed.
         farthest_rounds: `Engine.farthest_rounds`, for `farthest` and `both-ends` under `tma`.
 
     Returns:

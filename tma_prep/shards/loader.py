@@ -158,7 +158,7 @@ class OrderedShards(IterableDataset[Any]):
         """The DataLoader that keeps the order, and knows how far it was consumed.
 
         Args:
-            num_workers: Processes that read and transform ahead; each makes every so-manieth
+            num_workers: Processes that read and transform ahead; of N, each makes every N-th
                 batch. 0 does it in this process.
             pin_memory: As of DataLoader.
             prefetch_factor: As of DataLoader.

@@ -34,7 +34,7 @@ class Units:
     vectors: VectorRows
 
 
-class Things:
+class RankedItems:
     """What was ranked for one order; everything is worked out when it is first needed."""
 
     def __init__(self, arranged: Arranged) -> None:
@@ -82,7 +82,7 @@ class Things:
         return place if self.units is None else int(self.units.of_row[place])
 
     def values(self, of_row: NDArray[np.generic], fill: int) -> NDArray[np.generic]:
-        """From one value a stored row to one a thing: the least of its rows'."""
+        """From one value a stored row to one a item: the least of its rows'."""
         if self.units is None:
             return of_row
         ranked = self._arranged.ranked.was_ranked

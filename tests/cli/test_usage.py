@@ -160,7 +160,7 @@ def test_other_options_are_refused_without_overwrite(embed: Run, work: Path) -> 
     assert result.code == 1
     default = EmbedOptions.model_fields["rows_per_part"].default
     assert f"made differently (rows-per-part was {default}, now 5)" in result.error
-    assert "--overwrite to replace it" in result.error
+    assert "replace it with --overwrite" in result.error
     assert embed("--rows-per-part", "5", "--overwrite", "--json").json["train"]["kept"] is False
 
 

@@ -1,240 +1,276 @@
-"""The options of every command, validated; unknown ones are refused."""
+"""The options of every command: each is declared here, once.
 
-import re
-from collections.abc import Iterable, Mapping
+The command line, `tma.toml`, what manifests record and `docs/cli.md` follow from these models.
+"""
+
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    TypeAdapter,
-    ValidationError,
+from tma_prep.device import Dtype
+from tma_prep.option_types import (
+    Control,
+    Controls,
+    Device,
+    Devices,
+    Folder,
+    Granularity,
+    Name,
+    Options,
+    OptionsWithMemory,
+    PerTask,
+    SearchDevice,
+    option,
 )
-
-from tma_prep.device import Dtype, default_budget
-from tma_prep_schemas import Evaluated, TargetRole
-from tma_prep_schemas.manifests import Option
 
 LeakageMode = Literal["warn", "exclude", "fail", "off"]
 LeakNgrams = Literal["half", "any"]
 
-
-def _file_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
-        raise ValueError(
-            "becomes a file name: letters, digits, '.', '_' and '-', a letter or digit first, "
-            "100 at most"
-        )
-    return name
-
-
-def _device(name: str) -> str:
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
-        raise ValueError("must be auto, cpu, mps, cuda, or cuda:1 and the like")
-    return name
+_INPUT, _TEXT, _HARDWARE, _STORE = "Input", "Text and model", "Hardware", "Embeddings"
+_RANK, _SELECT, _SEQUENCE = "Ranking: how near is a row?", "Selection: which rows stay?", "Order"
+_LEAK, _OUTPUT = "Leakage: training rows that hold a test row", "Output"
+_COMPARED, _TRAINING = "What is compared", "Training"
+_OVERWRITE = "Replace what was made with other options."
+_TRUST = "Run code that comes with the model, and unpickle weights; else safetensors only."
+_LEAK_NGRAMS = (
+    "half: a row leaks if it holds half of a test's word 8-grams; any: one of them. 8-grams found "
+    "in over 1 % of the rows do not count."
+)
 
 
-def _devices(names: str) -> str:
-    if not re.fullmatch(r"auto|cpu(:[1-9]\d*)?|mps|cuda(:\d+)?|all|\d+(,\d+)*", names):
-        raise ValueError(
-            "must be auto, cpu, mps, cuda, cuda:1, all, numbers of CUDA devices as in 0,1,3, or "
-            "cpu:2 for two processes"
-        )
-    if len(set(names.split(","))) < len(names.split(",")):
-        raise ValueError("names a device twice; name each once")
-    return names
-
-
-def _search_device(name: str) -> str:
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
-        raise ValueError("must be auto, cpu, cuda for every GPU, or cuda:1 and the like")
-    return name
-
-
-def _granularity(text: str) -> str:
-    if not re.fullmatch(r"instance|task|kmeans:[1-9]\d*", text):
-        raise ValueError("must be instance, task, or kmeans:K with a number K")
-    return text
-
-
-def size_in_bytes(text: str) -> int:
-    """`4GB`, `500MB`, `1.5GiB` or a plain number, in bytes.
-
-    Raises:
-        ValueError: It is none of these.
-    """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kMGT]?)(i?)B?", text)
-    if not found or not float(found[1]):
-        raise ValueError("must be a size such as 4GB, 500MB or 1.5GiB")
-    number, prefix, binary = found.groups()
-    return int(float(number) * (1024 if binary else 1000) ** " kMGT".index(prefix or " "))
-
-
-def _size(text: str) -> str:
-    size_in_bytes(text)
-    return text
-
-
-def _local_folder(path: Path) -> Path:
-    # A URL that became a path has lost one of its slashes.
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):
-        raise ValueError(
-            "must be a folder of this machine; shards alone go elsewhere, by arrange --shards-to"
-        )
-    return path
-
-
-def _per_task(text: object) -> object:
-    # A plain number is how a file writes the rows alone.
-    found = re.fullmatch(r"([1-9]\d*)(?::([a-z]+))?", str(text))
-    if found is None or isinstance(text, bool):
-        raise ValueError("must be the rows to keep of each task, as in 100 or 100:polar")
-    return f"{found[1]}:{found[2] or 'nearest'}"
-
-
-def _controls(named: object) -> object:
-    if not isinstance(named, list) or "off" not in named:
-        return named
-    if len(named) > 1:
-        raise ValueError("off goes with no other; leave it out, or the others")
-    return []
-
-
-Granularity = Annotated[str, AfterValidator(_granularity)]
-Folder = Annotated[Path, AfterValidator(_local_folder)]
-Size = Annotated[str, AfterValidator(_size)]
-Name = Annotated[str, AfterValidator(_file_name)]
-PerTask = Annotated[str, BeforeValidator(_per_task)]
-"""`100:polar`: rows to keep of every task, and the rule."""
-Device = Annotated[str, AfterValidator(_device)]
-Devices = Annotated[str, AfterValidator(_devices)]
-SearchDevice = Annotated[str, AfterValidator(_search_device)]
-
-
-_TYPED_AS = {"orders": "order", "controls": "control", "names": "name", "trainer": "for"}
-
-
-def option_name(field: str) -> str:
-    """What a person types for a field of the options, without the dashes in front."""
-    return _TYPED_AS.get(field, field.replace("_", "-"))
-
-
-def first_problem(error: ValidationError) -> tuple[str, str]:
-    """The field that is wrong (`options` for them all), and its value and why, for a person."""
-    first = error.errors()[0]
-    field = str(first["loc"][0]) if first["loc"] else "options"
-    if first["type"] == "missing":
-        return field, "is missing"
-    message = first["msg"].removeprefix("Value error, ").replace("Input should", "it must")
-    given = repr(first["input"])
-    return field, f"{given if len(given) <= 60 else f'{given[:57]}…'}: {message}"
-
-
-class _Options(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    def recorded(self, *left_out: str) -> dict[str, Option]:
-        """The options as a manifest records them.
-
-        Args:
-            left_out: Options that do not bear on the bytes of the artifact.
-        """
-        recorded: dict[str, Option] = self.model_dump(mode="json", exclude=set(left_out))
-        return recorded
-
-
-def wrong_record(
-    model: type[BaseModel], config: Mapping[str, Option], names: Iterable[str]
-) -> str | None:
-    """What is wrong with options that a manifest records, or None.
-
-    Args:
-        model: The options of the command.
-        config: What is recorded.
-        names: What is looked at: fields of the options, or else text.
-    """
-    for name in names:
-        if name not in config:
-            return f"config has no {name}"
-        field = model.model_fields.get(name)
-        kind = str if field is None else field.rebuild_annotation()
-        try:
-            TypeAdapter(kind).validate_python(config[name], strict=True)
-        except ValidationError:
-            return f"config.{name} cannot be {config[name]!r}"[:100]
-    return None
-
-
-class _WithBudget(_Options):
-    memory_budget: Size | None = None
-
-    @property
-    def memory_bytes(self) -> int:
-        """The memory budget in bytes."""
-        return default_budget() if self.memory_budget is None else size_in_bytes(self.memory_budget)
-
-
-class EmbedOptions(_WithBudget):
+class EmbedOptions(OptionsWithMemory):
     """Options of `tma-prep embed`."""
 
-    train: list[str] = Field(min_length=1)
-    test: list[str] = Field(min_length=1)
-    out: Folder
-    format: str | None = None
-    task_column: str | None = None
-    text: Literal["both", "prompt", "response"] = "both"
-    model: str = "all-MiniLM-L6-v2"
-    device: Devices = "auto"
-    engine: Literal["local", "ray"] = "local"
-    address: str | None = None
-    dtype: Dtype = "auto"
-    batch_tokens: int | None = Field(default=None, ge=1)
-    max_length: int | None = Field(default=None, ge=8)
-    prefix: str = ""
-    truncate: Literal["text", "prompt"] = "text"
-    trust_remote_code: bool = False
-    vectors_column: str | None = None
-    on_bad_row: Literal["fail", "skip"] = "fail"
-    rows_per_part: int = Field(default=2048, ge=1)
-    update: bool = False
-    overwrite: bool = False
+    train: list[str] = option(..., "Training files, folders or globs; repeatable.", min_length=1)
+    test: list[str] = option(
+        ..., "Test (target) files, folders or globs; repeatable.", min_length=1
+    )
+    out: Folder = option(..., "Workspace folder to create.")
+    format: str | None = option(
+        None,
+        "Row format: prompt-response, prompt-completion, messages, conversations, "
+        "natural-instructions, alpaca or flan. By default recognised by the columns.",
+        panel=_INPUT,
+    )
+    task_column: str | None = option(
+        None,
+        "Column that names the task. By default task, task_name or source.",
+        panel=_INPUT,
+        metavar="COLUMN",
+    )
+    vectors_column: str | None = option(
+        None,
+        "Read embeddings from this column instead of computing them.",
+        panel=_INPUT,
+        metavar="COLUMN",
+    )
+    on_bad_row: Literal["fail", "skip"] = option(
+        "fail", "fail: stop at the first bad row; skip: leave it out and list it.", panel=_INPUT
+    )
+    text: Literal["both", "prompt", "response"] = option(
+        "both",
+        "What is embedded: prompt, response, or both joined by one space.",
+        panel=_TEXT,
+        metavar="PART",
+    )
+    model: str = option(
+        "all-MiniLM-L6-v2", "sentence-transformers model: hub name or folder.", panel=_TEXT
+    )
+    trust_remote_code: bool = option(False, _TRUST, panel=_TEXT)
+    max_length: int | None = option(
+        None, "Maximum number of tokens; the model's own by default.", panel=_TEXT, ge=8
+    )
+    prefix: str = option(
+        "", "Instruction put before every text, for models that expect one.", panel=_TEXT
+    )
+    truncate: Literal["text", "prompt"] = option(
+        "text",
+        "What is cut from a text that is too long: its end (text), or the end of its prompt, so "
+        "that the response is read (prompt).",
+        panel=_TEXT,
+        metavar="PART",
+    )
+    device: Devices = option(
+        "auto",
+        "auto, cpu, mps, cuda or cuda:1. One process per device: all, numbers of CUDA devices as "
+        "in 0,1,3, or cpu:2.",
+        panel=_HARDWARE,
+    )
+    engine: Literal["local", "ray"] = option(
+        "local", "local: this machine; ray: a Ray cluster (extra ray).", panel=_HARDWARE
+    )
+    address: str | None = option(
+        None,
+        "Address of the Ray cluster, such as auto; by default one is started here.",
+        panel=_HARDWARE,
+    )
+    dtype: Dtype = option(
+        "auto",
+        "Arithmetic of the model: float32, bfloat16, float16, or auto, which is bfloat16 where the "
+        "hardware is fast at it, else float32. Stored embeddings are float32.",
+        panel=_HARDWARE,
+        metavar="DTYPE",
+    )
+    batch_tokens: int | None = option(
+        None, "Tokens per batch; what suits the device by default.", panel=_HARDWARE, ge=1
+    )
+    rows_per_part: int = option(
+        2048,
+        "Rows per file of embeddings. An interrupted run keeps the files that were finished, and "
+        "never fewer than 2,048 rows together; on a GPU 16,384.",
+        panel=_STORE,
+        ge=1,
+    )
+    update: bool = option(
+        False, "The input grew or shrank: embed only the texts that are new.", panel=_STORE
+    )
+    overwrite: bool = option(False, _OVERWRITE, panel=_STORE)
 
 
-class ArrangeOptions(_WithBudget):
+class ArrangeOptions(OptionsWithMemory):
     """Options of `tma-prep arrange`."""
 
-    work: Folder
-    ranking: str = "tma"
-    granularity: Granularity = "instance"
-    select: str = "nearest"
-    budget: str | None = None
-    rounds: str | None = None
-    per_task: PerTask | None = None
-    tests_per_task: int | None = Field(default=None, ge=1)
-    target_fraction: float | None = Field(default=None, gt=0, lt=1)
-    by_task: bool = False
-    orders: list[str] = Field(default=["nft"], min_length=1)
-    shuffle_after: float | None = Field(default=None, ge=0, le=1)
-    seed: int = Field(default=0, ge=0)
-    within_round: Literal["similarity", "index", "shuffle"] = "similarity"
-    leakage: LeakageMode = "warn"
-    leak_ngrams: LeakNgrams = "half"
-    leak_similarity: float = Field(default=0.98, ge=-1, le=1)
-    target_role: TargetRole = "test"
-    stages: int = Field(default=10, ge=1)
-    tokenizer: Path | None = None
-    rows_per_shard: int = Field(default=50_000, ge=1)
-    name: Name | None = None
-    shards: bool = True
-    shards_to: str | None = None
-    device: SearchDevice = "auto"
-    engine: Literal["local", "ray"] = "local"
-    address: str | None = None
-    overwrite: bool = False
+    work: Folder = option(..., "Workspace that embed made.", argument=True)
+    ranking: str = option(
+        "tma",
+        "tma (rounds), wsd, min, avg, max, centroid (distances), or ot (optimal transport).",
+        panel=_RANK,
+        of="ranking",
+    )
+    granularity: Granularity = option(
+        "instance", "What is ranked: instance, task, or kmeans:K.", panel=_RANK, of="ranking"
+    )
+    tests_per_task: int | None = option(
+        None,
+        "Use at most N test rows of each task, drawn by --seed.",
+        panel=_RANK,
+        of="ranking",
+        ge=1,
+    )
+    target_fraction: float | None = option(
+        None,
+        "Arrange for this share of the test rows (such as 0.5), drawn by --seed, and hold the "
+        "others out for train-check --eval unseen.",
+        panel=_RANK,
+        of="ranking",
+        gt=0,
+        lt=1,
+    )
+    by_task: bool = option(
+        False, "Draw whole tasks for --target-fraction.", panel=_RANK, of="ranking"
+    )
+    select: str = option(
+        "nearest",
+        "nearest, farthest (farthest-pick rounds under tma), both-ends or random.",
+        panel=_SELECT,
+        of="order",
+    )
+    budget: str | None = option(
+        None,
+        "Rows (30000, 30k) or tokens (2Mtok) to keep; all by default.",
+        panel=_SELECT,
+        of="order",
+    )
+    rounds: str | None = option(
+        None,
+        "Keep a window of rounds, as a Python slice: 2:5 is rounds 3, 4 and 5.",
+        panel=_SELECT,
+        metavar="A:B",
+        of="order",
+    )
+    per_task: PerTask | None = option(
+        None,
+        "Keep N rows of every task instead, by a rule: nearest (default), random, polar (both "
+        "ends) or uniform. Example: 100:polar.",
+        panel=_SELECT,
+        metavar="N:RULE",
+        of="order",
+    )
+    orders: list[str] = option(
+        ["nft"],
+        "nft (nearest first), fft (farthest first), rt (shuffled), round-robin or cluster (by "
+        "task); repeatable.",
+        panel=_SEQUENCE,
+        flag="order",
+        min_length=1,
+    )
+    within_round: Literal["similarity", "index", "shuffle"] = option(
+        "similarity",
+        "Order inside a round: similarity (most similar first), index (row number, as the "
+        "published script does) or shuffle.",
+        panel=_SEQUENCE,
+        metavar="RULE",
+        of="order",
+    )
+    shuffle_after: float | None = option(
+        None,
+        "Keep this share of the order (such as 0.2) and shuffle the rest.",
+        panel=_SEQUENCE,
+        metavar="SHARE",
+        of="order",
+        ge=0,
+        le=1,
+    )
+    seed: int = option(0, "Random seed.", panel=_SEQUENCE, of="order", ge=0)
+    leakage: LeakageMode = option(
+        "warn",
+        "warn: report them; exclude: rank and order without them; fail: exit with code 3 if there "
+        "are any; off: do not look.",
+        panel=_LEAK,
+        metavar="MODE",
+        of="order",
+    )
+    leak_ngrams: LeakNgrams = option("half", _LEAK_NGRAMS, panel=_LEAK, of="order")
+    leak_similarity: float = option(
+        0.98,
+        "Rows whose embedding is more similar than this leak too.",
+        panel=_LEAK,
+        of="order",
+        ge=-1,
+        le=1,
+    )
+    target_role: Literal["validation", "test"] = option(
+        "test",
+        "What the test rows are to you: validation (data to choose by) or test. Recorded, and "
+        "shown in reports.",
+        panel=_LEAK,
+        metavar="ROLE",
+        of="order",
+    )
+    rows_per_shard: int = option(
+        50_000, "Rows per shard; the last has fewer.", panel=_OUTPUT, of="shards", ge=1
+    )
+    tokenizer: Path | None = option(
+        None,
+        "tokenizer.json, or its folder, to count tokens with; by default the encoder's counts.",
+        panel=_OUTPUT,
+    )
+    name: Name | None = option(
+        None,
+        "Name of the result instead of the order's; with several orders, a prefix.",
+        panel=_OUTPUT,
+        metavar="NAME",
+    )
+    shards: bool = option(True, "Write shards; with --no-shards the order alone.", panel=_OUTPUT)
+    shards_to: str | None = option(
+        None,
+        "Write shards to this folder or URL (s3://bucket/prefix) instead of the workspace.",
+        panel=_OUTPUT,
+        metavar="URL",
+    )
+    overwrite: bool = option(False, _OVERWRITE, panel=_OUTPUT)
+    device: SearchDevice = option(
+        "auto", "Where FAISS searches: auto, cpu, cuda (every GPU) or cuda:1.", panel=_HARDWARE
+    )
+    engine: Literal["local", "ray"] = option(
+        "local",
+        "local: this machine; ray: the CPUs of a Ray cluster (extra ray).",
+        panel=_HARDWARE,
+    )
+    address: str | None = option(
+        None,
+        "Address of the Ray cluster, such as auto; by default one is started here.",
+        panel=_HARDWARE,
+    )
 
     @property
     def kmeans_cells(self) -> int | None:
@@ -243,93 +279,198 @@ class ArrangeOptions(_WithBudget):
         return int(cells) if cells else None
 
 
-class ExportOptions(_Options):
+class ExportOptions(Options):
     """Options of `tma-prep export`."""
 
-    work: Folder
-    trainer: str
-    name: Name | None = None
-    out: Folder | None = None
-    global_batch: int | None = Field(default=None, ge=1)
-    tail: Literal["cut", "keep"] | None = None
-    packing: bool = False
-    on_bad_row: Literal["fail", "skip"] = "fail"
-    overwrite: bool = False
+    work: Folder = option(..., "Workspace that arrange wrote shards to.", argument=True)
+    trainer: str = option(
+        ..., "transformers, trl, axolotl, llamafactory, torchtune or jsonl.", flag="for"
+    )
+    name: Name | None = option(
+        None, "Name of the order; needed where there are several.", metavar="NAME"
+    )
+    out: Folder | None = option(
+        None, "Folder to write; WORK/exports/NAME-for-TRAINER by default.", metavar="FOLDER"
+    )
+    global_batch: int | None = option(
+        None, "Rows per optimizer step, over all processes and accumulation steps.", ge=1
+    )
+    tail: Literal["cut", "keep"] | None = option(
+        None,
+        "Rows that do not fill a whole global batch: cut leaves them out, keep hands them to the "
+        "trainer.",
+    )
+    packing: bool = option(
+        False, "Pack several rows into a sequence; refused where the trainer would sort them."
+    )
+    on_bad_row: Literal["fail", "skip"] = option(
+        "fail", "A conversation that the trainer would not train on: fail, or skip it."
+    )
+    overwrite: bool = option(False, _OVERWRITE)
 
 
-class VerifyOptions(_Options):
+class VerifyOptions(Options):
     """Options of `tma-prep verify`."""
 
-    work: str
-    names: list[Name] = Field(default_factory=list)
-    consumed: Path | None = None
-    consumed_rows: int | None = Field(default=None, ge=1)
+    work: str = option(..., "Workspace, or a folder of shards.", argument=True)
+    names: list[Name] = option(
+        [], "Name of an order; all by default; repeatable.", flag="name", metavar="NAME"
+    )
+    consumed: Path | None = option(
+        None,
+        "Log of a training (tma_prep.order_check) to compare with the shards.",
+        metavar="FOLDER",
+    )
+    consumed_rows: int | None = option(
+        None,
+        "Rows that the training was to take, from the first; by default all, or those of an "
+        "export of these shards in the workspace. Rows that never came are a finding.",
+        ge=1,
+    )
 
 
-class CompareOptions(_Options):
+class CompareOptions(Options):
     """Options of `tma-prep compare`."""
 
-    work_a: Folder
-    work_b: Folder
-    names: list[Name] = Field(default_factory=list)
+    work_a: Folder = option(..., "A workspace.", argument=True)
+    work_b: Folder = option(..., "Another one.", argument=True)
+    names: list[Name] = option(
+        [],
+        "Name of an order in both; all of those by default; repeatable.",
+        flag="name",
+        metavar="NAME",
+    )
 
 
-class ExplainOptions(_Options):
+class ExplainOptions(Options):
     """Options of `tma-prep explain`; one of `position`, `row` and `test` is given."""
 
-    work: Folder
-    name: Name | None = None
-    position: int | None = Field(default=None, ge=0)
-    row: int | None = Field(default=None, ge=0)
-    test: int | None = Field(default=None, ge=0)
+    work: Folder = option(..., "Workspace that arrange wrote to.", argument=True)
+    position: int | None = option(None, "The row at this position of the order, from 0.", ge=0)
+    row: int | None = option(None, "The training row with this number (tma_row).", ge=0)
+    test: int | None = option(None, "The test row with this number.", ge=0)
+    name: Name | None = option(
+        None, "Name of the order; nft, or the only one, by default.", metavar="NAME"
+    )
 
 
-class InspectOptions(_Options):
+class InspectOptions(Options):
     """Options of `tma-prep inspect`."""
 
-    work: Folder
-    name: Name | None = None
-    html: bool = False
-    out: Path | None = None
+    work: Folder = option(..., "The workspace.", argument=True)
+    name: Name | None = option(
+        None, "Name of the order to look at; nft, or the only one, by default.", metavar="NAME"
+    )
+    html: bool = option(False, "Write a page: WORK/inspect.html, or --out.")
+    out: Path | None = option(None, "The file that --html writes.", metavar="FILE")
 
-
-Control = Literal["null", "no-leak"]
-Controls = Annotated[list[Control] | None, BeforeValidator(_controls)]
-"""`off`, alone, is none of them."""
 
 _BASE_STEPS = 150
 _QUICK_BASE_STEPS = 40
 
 
-class TrainCheckOptions(_Options):
+class TrainCheckOptions(Options):
     """Options of `tma-prep train-check`; what is None depends on the others, see `resolved`."""
 
-    work: Folder
-    orders: list[Name] = Field(default_factory=list)
-    rounds: list[str] = Field(default_factory=list)
-    seeds: int | None = Field(default=None, ge=1)
-    seed: int = Field(default=0, ge=0)
-    budget: int | None = Field(default=None, ge=1)
-    steps: int | None = Field(default=None, ge=1)
-    batch_size: int = Field(default=16, ge=1)
-    learning_rate: float = Field(default=1e-3, gt=0)
-    max_tokens: int = Field(default=128, ge=16)
-    model: str = "tiny"
-    trust_remote_code: bool = False
-    vocabulary: int = Field(default=4096, ge=300)
-    lora: int | None = Field(default=None, ge=1)
-    base_steps: int | None = Field(default=None, ge=0)
-    base_learning_rate: float = Field(default=2e-3, gt=0)
-    controls: Controls = None
-    eval: Evaluated = "all"
-    random_orders: int = Field(default=3, ge=2)
-    leak_ngrams: LeakNgrams = "half"
-    quick: bool = False
-    require_lower: list[Name] = Field(default_factory=list, max_length=2)
-    workers: int | None = Field(default=None, ge=1)
-    device: Device = "auto"
-    name: Name | None = None
-    overwrite: bool = False
+    work: Folder = option(..., "Workspace that arrange wrote shards to.", argument=True)
+    orders: list[Name] = option(
+        [],
+        "Name of an order; all by default; repeatable.",
+        panel=_COMPARED,
+        flag="order",
+        metavar="NAME",
+    )
+    rounds: list[str] = option(
+        [],
+        "Compare windows of rounds of the first order instead, as in 0:5 (rounds 1 to 5); "
+        "repeatable.",
+        panel=_COMPARED,
+        metavar="A:B",
+    )
+    controls: Controls = option(
+        None,
+        "null, no-leak or off; repeatable. By default both, or none with --quick.",
+        panel=_COMPARED,
+        flag="control",
+    )
+    random_orders: int = option(
+        3, "Random orders per seed in the control null.", panel=_COMPARED, ge=2
+    )
+    leak_ngrams: LeakNgrams = option("half", _LEAK_NGRAMS, panel=_COMPARED)
+    eval: Literal["all", "seen", "unseen"] = option(
+        "all",
+        "Test rows to evaluate: all, those that the orders were arranged for (seen), or those that "
+        "arrange --target-fraction held out (unseen).",
+        panel=_COMPARED,
+        metavar="PART",
+    )
+    require_lower: list[Name] = option(
+        [],
+        "Exit with code 3 unless the mean loss of A is lower than that of B (without leaking rows, "
+        "where that control ran).",
+        panel=_COMPARED,
+        metavar="A B",
+        pair=True,
+        max_length=2,
+    )
+    model: str = option(
+        "tiny",
+        "tiny (a Llama of 1.3 million weights, trained here from nothing), a folder or hub name "
+        "with safetensors, or a .gguf file.",
+        panel=_TRAINING,
+    )
+    trust_remote_code: bool = option(False, _TRUST, panel=_TRAINING)
+    lora: int | None = option(
+        None, "Train LoRA adapters of this rank instead of all weights.", panel=_TRAINING, ge=1
+    )
+    seeds: int | None = option(
+        None,
+        "Runs per order, each with its own initialisation and random orders; 3, or 1 with --quick.",
+        panel=_TRAINING,
+        ge=1,
+    )
+    seed: int = option(0, "First random seed.", panel=_TRAINING, ge=0)
+    budget: int | None = option(
+        None,
+        "Rows that each order is trained on; by default 512, and never more than a tenth of the "
+        "smallest order: the beginning is where orders differ.",
+        panel=_TRAINING,
+        ge=1,
+    )
+    steps: int | None = option(
+        None, "The same in steps of --batch-size rows.", panel=_TRAINING, ge=1
+    )
+    batch_size: int = option(16, "Rows per step.", panel=_TRAINING, ge=1)
+    learning_rate: float = option(
+        1e-3, "Peak learning rate of AdamW, after ten steps of warm-up.", panel=_TRAINING, gt=0
+    )
+    max_tokens: int = option(
+        128, "Maximum tokens per row; the beginning of the prompt is cut.", panel=_TRAINING, ge=16
+    )
+    vocabulary: int = option(
+        4096, "Vocabulary size of the tokenizer that tiny trains.", panel=_TRAINING, ge=300
+    )
+    base_steps: int | None = option(
+        None,
+        "Train the initial model first, on random rows that share nothing with the tests and are "
+        "then left out of every order. By default 150 for tiny (40 with --quick), else 0.",
+        panel=_TRAINING,
+        ge=0,
+    )
+    base_learning_rate: float = option(
+        2e-3, "Learning rate of that training.", panel=_TRAINING, gt=0
+    )
+    workers: int | None = option(
+        None, "Runs at once; by default one a core, or one a GPU.", panel=_TRAINING, ge=1
+    )
+    device: Device = option("auto", "auto, cpu, cuda, cuda:1 or mps.", panel=_TRAINING)
+    quick: bool = option(
+        False, "A quick look: one seed, no control, a short base. It proves nothing."
+    )
+    name: Name | None = option(
+        None, "Name of the check; what it compares by default.", metavar="NAME"
+    )
+    overwrite: bool = option(False, _OVERWRITE)
 
     @property
     def resolved(self) -> "TrainCheckOptions":
@@ -346,3 +487,23 @@ class TrainCheckOptions(_Options):
                 "quick": False,
             }
         )
+
+
+class RunOptions(Options):
+    """Options of `tma-prep run`."""
+
+    file: Path = option(Path("tma.toml"), "The file.", argument=True)
+    trust_remote_code: bool = option(
+        False, "Run code that comes with the models that the file names, and unpickle weights."
+    )
+    overwrite: bool = option(False, "Replace what was made with other options, in every command.")
+
+
+class InitOptions(Options):
+    """Options of `tma-prep init`."""
+
+    file: Path = option(Path("tma.toml"), "The file to write.", argument=True)
+    work: Folder | None = option(
+        None, "Workspace whose results it is to repeat.", flag="from", metavar="WORK"
+    )
+    overwrite: bool = option(False, "Replace a file that is there.")

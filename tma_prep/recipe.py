@@ -1,29 +1,27 @@
-"""One file that says what every command is to do: `tma.toml`, read and checked before any work."""
+"""`tma.toml`: one file that says what every command is to do; read, checked and run."""
 
-import difflib
-import tomllib
+import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, TypeVar, Union, get_args, get_origin
+from typing import TypeVar, get_origin
 
-from pydantic import BaseModel, ValidationError
+import tomlkit
+from pydantic import ValidationError
+from tomlkit.exceptions import TOMLKitError
 
-from tma_prep import arrange
-from tma_prep.checks import stage as train_check
-from tma_prep.embeddings import stage as embed
+from tma_prep.arrange import ArrangeResult, arrange, wanted_orders
+from tma_prep.checks import TrainCheckResult, train_check
+from tma_prep.checks.stage import check_options as check_training
+from tma_prep.embeddings import EmbedResult, embed
+from tma_prep.embeddings.stage import check_options as check_embedding
 from tma_prep.errors import OptionError
-from tma_prep.options import (
-    ArrangeOptions,
-    EmbedOptions,
-    TrainCheckOptions,
-    first_problem,
-    option_name,
-)
-from tma_prep.orders import checks as arrange_checks
+from tma_prep.option_types import Options, alternatives, first_problem, nearest
+from tma_prep.options import ArrangeOptions, EmbedOptions, RunOptions, TrainCheckOptions
+from tma_prep.orders import check_options as check_arranging
+from tma_prep.progress import Silent, Stopwatch, TableProgress
 
-SECTIONS: dict[str, type[BaseModel]] = {
+SECTIONS: dict[str, type[Options]] = {
     "embed": EmbedOptions,
     "arrange": ArrangeOptions,
     "train-check": TrainCheckOptions,
@@ -32,7 +30,8 @@ TYPED_ALONE = ("trust_remote_code",)
 """Options that let code run that comes with a model: whoever runs a file gives them, not the file.
 """
 
-Options = TypeVar("Options", bound=BaseModel)
+StepResult = EmbedResult | ArrangeResult | TrainCheckResult
+_Some = TypeVar("_Some", bound=Options)
 
 
 @dataclass(frozen=True)
@@ -49,45 +48,92 @@ class Recipe:
     train_check: list[TrainCheckOptions]
 
 
+@dataclass
+class RunResult:
+    """What every command did; one that the file does not name has left nothing.
+
+    Attributes:
+        folder: What the paths in the parts are relative to.
+    """
+
+    folder: str
+    embed: EmbedResult | None = None
+    arrange: list[ArrangeResult] = field(default_factory=list)
+    train_check: list[TrainCheckResult] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
 def keys_of(section: str) -> dict[str, str]:
     """Field of the options by the key that names it in a section."""
-    fields = SECTIONS[section].model_fields
-    return {option_name(field): field for field in fields if field not in TYPED_ALONE}
+    model = SECTIONS[section]
+    return {model.key_of(name): name for name in model.model_fields if name not in TYPED_ALONE}
 
 
-def read_recipe(path: Path, given: Mapping[str, bool] | None = None) -> Recipe:
+def read_recipe(options: RunOptions) -> Recipe:
     """Read a file and refuse whatever could fail later for its words alone.
 
     Args:
-        path: The file.
-        given: Options of every command that has them, in place of what the file says.
+        options: The file, and what every command gets that has the option.
 
     Raises:
         OptionError: In one line: the file, the section, the key, and what is wrong.
     """
-    sections = _sections(path)
-    place = _Place(path, {name: value for name, value in (given or {}).items() if value})
-    one = sections["embed"]
-    if len(one) > 1:
-        raise OptionError(f"{path}: there is one [embed] at most; use another file for another")
-    embedded = [place.options("embed", EmbedOptions, section, None) for section in one]
+    sections = _sections(options.file)
+    place = _Place(options.file, {k: v for k, v in options.recorded("file").items() if v})
+    if len(sections["embed"]) > 1:
+        raise OptionError(f"{place.path}: there is one [embed] at most; use another file")
+    embedded = [place.options("embed", EmbedOptions, each, None) for each in sections["embed"]]
     work = embedded[0].out if embedded else None
     arranged = [
-        place.options("arrange", ArrangeOptions, section, work) for section in sections["arrange"]
+        place.options("arrange", ArrangeOptions, each, work) for each in sections["arrange"]
     ]
     work = work or (arranged[0].work if arranged else None)
     checked = [
-        place.options("train-check", TrainCheckOptions, section, work)
-        for section in sections["train-check"]
+        place.options("train-check", TrainCheckOptions, each, work)
+        for each in sections["train-check"]
     ]
-    for each in embedded:
-        place.checked("embed", embed.check_options, each)
-    for each_order in arranged:
-        place.checked("arrange", arrange_checks.check_options, each_order)
-    for each_check in checked:
-        place.checked("train-check", train_check.check_options, each_check)
-    _check_names(path, arranged)
-    return Recipe(path.parent, embedded[0] if embedded else None, arranged, checked)
+    place.check("embed", check_embedding, embedded)
+    place.check("arrange", check_arranging, arranged)
+    place.check("train-check", check_training, checked)
+    _check_names(place.path, arranged)
+    return Recipe(place.path.parent, embedded[0] if embedded else None, arranged, checked)
+
+
+def run_recipe(
+    recipe: Recipe,
+    progress: TableProgress | None = None,
+    on_result: Callable[[StepResult], None] = lambda _: None,
+) -> RunResult:
+    """Run embed, arrange and train-check, as far as the recipe names them; what is there is kept.
+
+    The folder of the file is this process's working directory meanwhile, so that manifests hold
+    paths as the file has them, wherever it is run from.
+
+    Args:
+        recipe: What to do.
+        progress: Told of everything.
+        on_result: Told of every command that is done.
+
+    Raises:
+        TmaPrepError: In one line: what is wrong, and the remedy.
+    """
+    progress = progress or Silent()
+    clock = Stopwatch()
+    result = RunResult(str(recipe.folder), seconds=clock.seconds)
+    with contextlib.chdir(recipe.folder):
+        if recipe.embed is not None:
+            with clock("embed"):
+                result.embed = embed(recipe.embed, progress)
+            on_result(result.embed)
+        for arrange_options in recipe.arrange:
+            with clock("arrange"):
+                result.arrange.append(arrange(arrange_options, progress))
+            on_result(result.arrange[-1])
+        for check_options in recipe.train_check:
+            with clock("train_check"):
+                result.train_check.append(train_check(check_options, progress))
+            on_result(result.train_check[-1])
+    return result
 
 
 @dataclass(frozen=True)
@@ -95,11 +141,11 @@ class _Place:
     """What every message begins with, and what was given beside the file."""
 
     path: Path
-    given: Mapping[str, bool]
+    given: Mapping[str, object]
 
     def options(
-        self, section: str, model: type[Options], values: Mapping[str, object], work: Path | None
-    ) -> Options:
+        self, section: str, model: type[_Some], values: Mapping[str, object], work: Path | None
+    ) -> _Some:
         """The options of a section; `work` stands in for a workspace that it does not name."""
         where = f"{self.path}: [{section}]"
         fields = keys_of(section)
@@ -114,25 +160,26 @@ class _Place:
         try:
             return model.model_validate(typed, strict=True)
         except ValidationError as error:
-            field, problem = first_problem(error)
-            remedy = "; name the workspace, or add [embed]" if field == "work" else ""
-            raise OptionError(f"{where} {option_name(field)} {problem}{remedy}") from error
+            name, problem = first_problem(error)
+            remedy = "; name the workspace, or add [embed]" if name == "work" else ""
+            raise OptionError(f"{where} {model.key_of(name)} {problem}{remedy}") from error
 
-    def checked(self, section: str, check: Callable[[Options], None], options: Options) -> None:
+    def check(self, section: str, check: Callable[[_Some], None], options: list[_Some]) -> None:
         """What the command itself refuses, told with the section."""
-        try:
-            check(options)
-        except OptionError as error:
-            raise OptionError(f"{self.path}: [{section}] {error}") from error
+        for each in options:
+            try:
+                check(each)
+            except OptionError as error:
+                raise OptionError(f"{self.path}: [{section}] {error}") from error
 
 
 def _sections(path: Path) -> dict[str, list[dict[str, object]]]:
     """The tables of every section, in the order of the file."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomlkit.parse(path.read_text(encoding="utf-8")).unwrap()
     except FileNotFoundError as error:
         raise OptionError(f"{path}: no such file; write one with tma-prep init") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (TOMLKitError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise OptionError(f"{path}: is not TOML ({reason}); mend it, or write it anew") from error
     found: dict[str, list[dict[str, object]]] = {name: [] for name in SECTIONS}
@@ -140,10 +187,10 @@ def _sections(path: Path) -> dict[str, list[dict[str, object]]]:
         tables = value if isinstance(value, list) else [value]
         is_section = bool(tables) and all(isinstance(table, dict) for table in tables)
         if name not in SECTIONS:
-            near = difflib.get_close_matches(name, SECTIONS, 1) if is_section else []
+            near = nearest(name, SECTIONS) if is_section else None
             raise OptionError(
                 f"{path}: {name!r} {'is no section' if is_section else 'stands in no section'}; "
-                + (f"did you mean [{near[0]}]?" if near else f"there are {', '.join(SECTIONS)}")
+                + (f"did you mean [{near}]?" if near else f"there are {', '.join(SECTIONS)}")
             )
         if not is_section:
             raise OptionError(f"{path}: {name} must be a section, as in [{name}]")
@@ -157,8 +204,8 @@ def _unknown(key: str, section: str) -> str:
     fields = keys_of(section)
     if key.replace("-", "_") in TYPED_ALONE:
         return f"{key} is for whoever runs the file: tma-prep run --{key.replace('_', '-')}"
-    near = difflib.get_close_matches(key.removeprefix("--").replace("_", "-"), fields, 1)
-    hint = f"did you mean {near[0]}?" if near else f"see tma-prep {section} --help"
+    near = nearest(key.removeprefix("--").replace("_", "-"), fields)
+    hint = f"did you mean {near}?" if near else f"see tma-prep {section} --help"
     return f"{key!r} is no option; {hint}"
 
 
@@ -175,21 +222,11 @@ def _as_typed(annotation: object, value: object) -> object:
     return value
 
 
-def alternatives(annotation: object) -> list[object]:
-    """The types that an annotation allows, one by one: `str` and `None` of `Name | None`."""
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        return alternatives(get_args(annotation)[0])
-    if origin in (Union, UnionType):
-        return [kind for each in get_args(annotation) for kind in alternatives(each)]
-    return [annotation]
-
-
 def _check_names(path: Path, arranged: list[ArrangeOptions]) -> None:
     """Refuse two sections that write under one name: each would replace the other's."""
     seen = set()
     for options in arranged:
-        for name in arrange.wanted_orders(options):
+        for name in wanted_orders(options):
             if (options.work, name) in seen:
                 raise OptionError(
                     f"{path}: two [[arrange]] write the order {name}; give one of them a name"

@@ -4,18 +4,30 @@ import sys
 
 import typer
 
-from tma_prep_cli import (
-    arrange,
-    compare,
-    embed,
-    explain,
-    export,
-    init,
-    inspect,
-    run,
-    train_check,
-    verify,
-)
+from tma_prep_cli.arrange import arrange
+from tma_prep_cli.compare import compare
+from tma_prep_cli.embed import embed
+from tma_prep_cli.explain import explain
+from tma_prep_cli.export import export
+from tma_prep_cli.from_model import Command, command, help_of
+from tma_prep_cli.init import init
+from tma_prep_cli.inspect import inspect
+from tma_prep_cli.run import run
+from tma_prep_cli.train_check import train_check
+from tma_prep_cli.verify import verify
+
+COMMANDS: dict[str, Command] = {
+    "embed": embed,
+    "arrange": arrange,
+    "export": export,
+    "verify": verify,
+    "explain": explain,
+    "inspect": inspect,
+    "train-check": train_check,
+    "compare": compare,
+    "init": init,
+    "run": run,
+}
 
 app = typer.Typer(
     name="tma-prep",
@@ -34,16 +46,8 @@ app = typer.Typer(
         "Each command explains itself: tma-prep arrange --help"
     ),
 )
-app.command("embed", help=embed.HELP)(embed.embed)
-app.command("arrange", help=arrange.HELP)(arrange.arrange)
-app.command("export", help=export.HELP)(export.export)
-app.command("verify", help=verify.HELP)(verify.verify)
-app.command("explain", help=explain.HELP)(explain.explain)
-app.command("inspect", help=inspect.HELP)(inspect.inspect)
-app.command("train-check", help=train_check.HELP)(train_check.train_check)
-app.command("compare", help=compare.HELP)(compare.compare)
-app.command("init", help=init.HELP)(init.init)
-app.command("run", help=run.HELP)(run.run)
+for name, function in COMMANDS.items():
+    app.command(name, help=help_of(function))(command(function))
 
 
 def _version(wanted: bool) -> None:

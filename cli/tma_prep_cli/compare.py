@@ -1,50 +1,35 @@
 """`tma-prep compare`."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
+from tma_prep.options import CompareOptions
 from tma_prep_cli.console import TerminalProgress, print_json, print_line, print_table
+from tma_prep_cli.from_model import Json
 
 if TYPE_CHECKING:
     from tma_prep.explain import CompareResult
     from tma_prep_schemas.manifests import Option
 
-HELP = """
-How far are the orders of two workspaces from each other?
-
-Both hold the same pool, embedded in another way: with another model, --text or --dtype. Orders of
-one name are compared over the rows in both: Kendall's tau and Spearman's correlation of the
-positions, tau of the rounds, how much of A's first 1, 5, 10 and 25 % is among B's, and which tasks
-moved most. Rows are the same by their row number where both were embedded from the same training
-files, and else by their text.
-
-[bold]Examples[/]
-
-  tma-prep compare work-float32 work-bfloat16
-
-  tma-prep compare work work-prompt-alone --name nft --json
-"""
-
 _TASKS_SHOWN = 10  # all of them are in --json
 
 
-def compare(
-    work_a: Annotated[Path, typer.Argument(help="A workspace.")],
-    work_b: Annotated[Path, typer.Argument(help="Another one.")],
-    name: Annotated[
-        list[str] | None,
-        typer.Option(help="Name of an order in both; all of those if not given; repeatable."),
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
-) -> None:
-    """Parse, call, print."""
-    from tma_prep.explain import compare as run
-    from tma_prep.options import CompareOptions
-    from tma_prep_cli.console import validated
+def compare(options: CompareOptions, json: Json = False) -> None:
+    """How far are the orders of two workspaces from each other?
 
-    options = validated(CompareOptions, work_a=work_a, work_b=work_b, names=name or [])
+    Both hold the same pool, embedded in another way: with another model, --text or --dtype. Orders
+    of one name are compared over the rows in both: Kendall's tau and Spearman's correlation of the
+    positions, tau of the rounds, how much of A's first 1, 5, 10 and 25 % is among B's, and which
+    tasks moved most. Rows are the same by their row number where both were embedded from the same
+    training files, and else by their text.
+
+    [bold]Examples[/]
+
+      tma-prep compare work-float32 work-bfloat16
+
+      tma-prep compare work work-prompt-alone --name nft --json
+    """
+    from tma_prep.explain import compare as run
+
     result = run(options, TerminalProgress())
     print_json(result) if json else _print_result(result)
 

@@ -5,17 +5,11 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
     from rich.console import Console
     from rich.table import Table
-
-Options = TypeVar("Options", bound="BaseModel")
-
-_ARGUMENTS = ("work", "work_a", "work_b")
-"""Fields of the options that a person types without a name."""
 
 
 def error_console() -> "Console":
@@ -72,25 +66,6 @@ def print_line(text: str) -> None:
 def print_next(text: str, *commands: str) -> None:
     """What to run next, on stdout, a line each."""
     sys.stdout.write("".join([f"{text}\n", *(f"  {_printable(line)}\n" for line in commands)]))
-
-
-def validated(model: type[Options], /, **values: Any) -> Options:  # noqa: ANN401
-    """The options as a typed object.
-
-    Raises:
-        OptionError: One is out of range; the text names it.
-    """
-    from pydantic import ValidationError
-
-    from tma_prep.errors import OptionError
-    from tma_prep.options import first_problem, option_name
-
-    try:
-        return model(**values)
-    except ValidationError as error:
-        field, problem = first_problem(error)
-        name = field.upper() if field in _ARGUMENTS else f"--{option_name(field)}"
-        raise OptionError(f"{name} {problem}") from error
 
 
 class TerminalProgress:

@@ -1,62 +1,41 @@
 """`tma-prep explain`."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
+from tma_prep.options import ExplainOptions
 from tma_prep_cli.console import print_json, print_line, print_table
 from tma_prep_cli.excerpts import print_excerpt
+from tma_prep_cli.from_model import Json
 
 if TYPE_CHECKING:
     from tma_prep.explain import RowExplanation, TargetExplanation
     from tma_prep.leakage import Leak
-
-HELP = """
-Say why a row stands where it stands, or where the neighbours of a test ended up.
-
-Of a row: its round, which tests named it there and how near it is to them, which rows they would
-have named next and where those ended up, its text beside the tests', and what it holds of them. Of
-a test: its nearest training rows in order, the position and round of each, and how well it is
-covered. Everything is worked out again, exactly, from the stored vectors; nothing is written.
-
-[bold]Examples[/]
-
-  tma-prep explain work --position 120
-
-  tma-prep explain work --name fft --row 5531
-
-  tma-prep explain work --test 17 --json
-"""
 
 _MOST_NAMED_BY = 5
 _MOST_NEIGHBOURS = 10
 _MOST_LEAKS = 5
 
 
-def explain(
-    work: Annotated[Path, typer.Argument(help="The workspace that arrange wrote to.")],
-    position: Annotated[
-        int | None, typer.Option(help="The row at this position of the order, from 0.")
-    ] = None,
-    row: Annotated[
-        int | None, typer.Option(help="The training row of this number (tma_row).")
-    ] = None,
-    test: Annotated[int | None, typer.Option(help="The test row of this number.")] = None,
-    name: Annotated[
-        str | None,
-        typer.Option(help="Name of the order; nft, or the only one, if not given."),
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
-) -> None:
-    """Parse, call, print."""
-    from tma_prep.explain import explain as run
-    from tma_prep.options import ExplainOptions
-    from tma_prep_cli.console import validated
+def explain(options: ExplainOptions, json: Json = False) -> None:
+    """Say why a row stands where it stands, or where the neighbours of a test ended up.
 
-    result = run(
-        validated(ExplainOptions, work=work, name=name, position=position, row=row, test=test)
-    )
+    Of a row: its round, which tests named it there and how near it is to them, which rows they
+    would have named next and where those ended up, its text beside the tests', and what it holds of
+    them. Of a test: its nearest training rows in order, the position and round of each, and how
+    well it is covered. Everything is worked out again, exactly, from the stored vectors; nothing is
+    written.
+
+    [bold]Examples[/]
+
+      tma-prep explain work --position 120
+
+      tma-prep explain work --name fft --row 5531
+
+      tma-prep explain work --test 17 --json
+    """
+    from tma_prep.explain import explain as run
+
+    result = run(options)
     if json:
         print_json(result)
     elif result.row is not None:

@@ -1,51 +1,35 @@
 """`tma-prep inspect`."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
+from tma_prep.options import InspectOptions
 from tma_prep_cli.console import print_json, print_line, print_next, print_table, show_path
+from tma_prep_cli.from_model import Json
 
 if TYPE_CHECKING:
     from tma_prep.report import OrderDetails, OrderFacts, Overview, Stretch
-
-HELP = """
-Look at a workspace: rows, tests, orders, and what an order holds from its first row to its last.
-
-In the terminal: similarity by position and by round, tasks by position, rows that many tests list,
-tests that are covered least, leakage. With --html the same as one page with plots and a table of
-rows to search in, which needs no network. Nothing of the workspace is changed.
-
-[bold]Examples[/]
-
-  tma-prep inspect work
-
-  tma-prep inspect work --name fft --html --out fft.html
-"""
 
 _TASKS = 3
 _MOST_HUBS = 5
 _MOST_TESTS = 5
 
 
-def inspect(
-    work: Annotated[Path, typer.Argument(help="The workspace.")],
-    name: Annotated[
-        str | None, typer.Option(help="Name of the order to look at; nft if not given.")
-    ] = None,
-    html: Annotated[
-        bool, typer.Option("--html", help="Write a page: WORK/inspect.html, or --out.")
-    ] = False,
-    out: Annotated[Path | None, typer.Option(help="The file that --html writes.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
-) -> None:
-    """Parse, call, print."""
-    from tma_prep.explain import inspect as run
-    from tma_prep.options import InspectOptions
-    from tma_prep_cli.console import validated
+def inspect(options: InspectOptions, json: Json = False) -> None:
+    """Look at a workspace: rows, tests, orders, and what an order holds from first to last.
 
-    found = run(validated(InspectOptions, work=work, name=name, html=html, out=out))
+    In the terminal: similarity by position and by round, tasks by position, rows that many tests
+    list, tests that are covered least, leakage. With --html the same as one page with plots and a
+    table of rows to search in, which needs no network. Nothing of the workspace is changed.
+
+    [bold]Examples[/]
+
+      tma-prep inspect work
+
+      tma-prep inspect work --name fft --html --out fft.html
+    """
+    from tma_prep.explain import inspect as run
+
+    found = run(options)
     if json:
         print_json(found)
         return

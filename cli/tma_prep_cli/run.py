@@ -1,52 +1,34 @@
 """`tma-prep run`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
+from tma_prep.options import RunOptions
 from tma_prep_cli import arrange, embed, train_check
 from tma_prep_cli.console import TerminalProgress, print_json, print_line, print_next, show_path
+from tma_prep_cli.from_model import Json
 
 if TYPE_CHECKING:
-    from tma_prep.run_recipe import RunResult, StepResult
-
-HELP = """
-Do what one file says: embed, arrange and train-check, with the options that stand in it.
-
-A section of the file is a command, a key of it an option: [bold]tma-prep init[/] writes one that
-explains itself. Everything in it is checked before the first row is read. Paths are relative to the
-file, wherever it is run from. What is there and has not changed is kept, so that the same command
-goes on after an interruption.
-
-[bold]Examples[/]
-
-  tma-prep run tma.toml
-
-  tma-prep run experiments/bge.toml --overwrite --json
-"""
+    from tma_prep.recipe import RunResult, StepResult
 
 
-def run(
-    file: Annotated[Path, typer.Argument(help="The file.")] = Path("tma.toml"),
-    overwrite: Annotated[
-        bool, typer.Option(help="Replace what was made differently, in every command.")
-    ] = False,
-    trust_remote_code: Annotated[
-        bool,
-        typer.Option(
-            "--trust-remote-code",
-            help="Run code that comes with the models that the file names, and unpickle weights.",
-        ),
-    ] = False,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
-) -> None:
-    """Parse, call, print."""
-    from tma_prep.recipe import read_recipe
-    from tma_prep.run_recipe import run as run_recipe
+def run(options: RunOptions, json: Json = False) -> None:
+    """Do what one file says: embed, arrange and train-check, with the options that stand in it.
 
-    given = {"overwrite": overwrite, "trust_remote_code": trust_remote_code}
-    recipe = read_recipe(file, given)
+    A section of the file is a command, a key of it an option: [bold]tma-prep init[/] writes one
+    that explains itself. Everything in it is checked before the first row is read. Paths are
+    relative to the file, wherever it is run from. What is there and has not changed is kept, so
+    that the same command goes on after an interruption.
+
+    [bold]Examples[/]
+
+      tma-prep run tma.toml
+
+      tma-prep run experiments/bge.toml --overwrite --json
+    """
+    from tma_prep.recipe import read_recipe, run_recipe
+
+    recipe = read_recipe(options)
     progress = TerminalProgress()
     if json:
         print_json(run_recipe(recipe, progress, _warn_step))

@@ -1,11 +1,11 @@
 """`tma-prep verify`."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from tma_prep.options import VerifyOptions
 from tma_prep_cli.console import (
     TerminalProgress,
     print_error,
@@ -14,27 +14,10 @@ from tma_prep_cli.console import (
     print_table,
     print_warning,
 )
+from tma_prep_cli.from_model import Json
 
 if TYPE_CHECKING:
     from tma_prep.verify import Proof, VerifyResult
-
-HELP = """
-Prove that shards are what arrange wrote, and that a training consumed them in order.
-
-In a workspace, shards must be their order joined with the training rows: every file by its SHA-256,
-columns and types, positions without a gap, every value of every row bit for bit; and the order must
-be what its options make of the ranking. What is wrong is named, a line each, and the exit code is
-then 1. Of a folder of shards that was copied elsewhere, files, columns and positions are proven
-against its own manifest.
-
-[bold]Examples[/]
-
-  tma-prep verify work
-
-  tma-prep verify work --name nft --consumed run/order-log
-
-  tma-prep verify /data/copied/nft
-"""
 
 _LABELS = {
     "files": "every file by SHA-256, none missing, none too many",
@@ -47,38 +30,25 @@ _LABELS = {
 _STATES = ("proven", "not proven")
 
 
-def verify(
-    work: Annotated[str, typer.Argument(help="A workspace, or a folder of shards.")],
-    name: Annotated[
-        list[str] | None, typer.Option(help="Name of shards; all if not given; repeatable.")
-    ] = None,
-    consumed: Annotated[
-        Path | None,
-        typer.Option(help="Log of a training (tma_prep.order_check) to compare with the shards."),
-    ] = None,
-    consumed_rows: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=1,
-            help="Rows that the training was to take, from the first; by default all, or those of "
-            "an export of these shards in the workspace. Rows that never came are a finding.",
-        ),
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
-) -> None:
-    """Parse, call, print."""
-    from tma_prep.options import VerifyOptions
-    from tma_prep.verify import verify as run
-    from tma_prep_cli.console import validated
+def verify(options: VerifyOptions, json: Json = False) -> None:
+    """Prove that shards are what arrange wrote, and that a training consumed them in order.
 
-    options = validated(
-        VerifyOptions,
-        work=work,
-        names=name or [],
-        consumed=consumed,
-        consumed_rows=consumed_rows,
-    )
+    In a workspace, shards must be their order joined with the training rows: every file by its
+    SHA-256, columns and types, positions without a gap, every value of every row bit for bit; and
+    the order must be what its options make of the ranking. What is wrong is named, a line each, and
+    the exit code is then 1. Of a folder of shards that was copied elsewhere, files, columns and
+    positions are proven against its own manifest.
+
+    [bold]Examples[/]
+
+      tma-prep verify work
+
+      tma-prep verify work --name nft --consumed run/order-log
+
+      tma-prep verify /data/copied/nft
+    """
+    from tma_prep.verify import verify as run
+
     result = run(options, TerminalProgress())
     print_json(result) if json else _print_result(result)
     for proof in result.shards:

@@ -78,7 +78,11 @@ def test_json(run: Run, work: Path) -> None:
     ("asked", "code", "text"),
     [
         (("explain",), 2, "give one of --position, --row and --test"),
-        (("explain", "--position", -1), 2, "--position -1: it must be greater than or equal to 0"),
+        (
+            ("explain", "--position", -1),
+            2,
+            "--position '-1': it must be greater than or equal",
+        ),
         (("explain", "--position", ROWS), 1, "from position 0 to 59"),
         (("explain", "--row", 5, "--name", "../x"), 2, "--name '../x': becomes a file name"),
         (("inspect", "--out", "x.html"), 2, "--out is the file that --html writes; give both"),

@@ -54,7 +54,7 @@ def test_a_person_is_told_what_comes_next(run: Run, arranged: Path) -> None:
         (["--for", "trl", "--packing"], 2, "--packing --for trl: packing=True sorts rows by len"),
         (["--for", "trl", "--global-batch", "5"], 2, "--global-batch 5 leaves 2 of 12 rows over"),
         (["--for", "trl", "--tail", "cut"], 2, "--tail is about the rows that fill no whole"),
-        (["--for", "trl", "--global-batch", "0"], 2, "--global-batch 0: it must be greater"),
+        (["--for", "trl", "--global-batch", "0"], 2, "--global-batch '0': it must be greater"),
         (["--for", "trl", "--name", "../x"], 2, "--name '../x': becomes a file name"),
         (["--for", "trl", "--out", "s3://b/x"], 2, "--out "),
         (["--for", "trl", "--name", "fft"], 1, "no shards named fft; it holds nft"),

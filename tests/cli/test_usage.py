@@ -14,13 +14,13 @@ WRONG_USAGE: dict[str, tuple[list[str], str]] = {
     "unknown option": (["arrange", "w", "--nonsense"], "No such option: --nonsense"),
     "unknown option of the program": (["--nonsense", "embed"], "No such option: --nonsense"),
     "missing option": (["embed"], "Missing option '--train'"),
-    "missing argument": (["arrange"], "Missing argument 'work'"),
+    "missing argument": (["arrange"], "Missing argument 'WORK'"),
     "one argument too many": (["arrange", "w", "x"], "unexpected extra argument"),
     "unknown choice": (
         ["arrange", "w", "--within-round", "size"],
-        "Invalid value for '--within-round': 'size' is not one of 'similarity', 'index', 'shuf",
+        "--within-round 'size': it must be 'similarity', 'index' or 'shuffle'",
     ),
-    "not a number": (["arrange", "w", "--seed", "x"], "Invalid value for '--seed'"),
+    "not a number": (["arrange", "w", "--seed", "x"], "--seed 'x': it must be a valid integer"),
     "unknown order": (
         ["arrange", "{work}", "--order", "best"],
         "--order best is not known; it is one of nft, fft, rt",
@@ -29,8 +29,11 @@ WRONG_USAGE: dict[str, tuple[list[str], str]] = {
         ["arrange", "{work}", "--order", "rt", "--order", "rt"],
         "an --order is named twice; name each once",
     ),
-    "negative seed": (["arrange", "{work}", "--seed", "-1"], "--seed -1: .*greater than or equal"),
-    "no rows a shard": (["arrange", "{work}", "--rows-per-shard", "0"], "--rows-per-shard 0: "),
+    "negative seed": (
+        ["arrange", "{work}", "--seed", "-1"],
+        "--seed '-1': .*greater than or",
+    ),
+    "no rows a shard": (["arrange", "{work}", "--rows-per-shard", "0"], "--rows-per-shard '0': "),
     "name with a path": (["arrange", "{work}", "--name", "../x"], r"--name '\.\./x': "),
     "empty name": (["arrange", "{work}", "--name", ""], "--name '': "),
     "order with a path": (["train-check", "{work}", "--order", "../x"], r"--order '\.\./x': "),
@@ -38,23 +41,23 @@ WRONG_USAGE: dict[str, tuple[list[str], str]] = {
         ["arrange", "s3://bucket/work"],
         "WORK .*must be a folder of this machine",
     ),
-    "no steps": (["train-check", "{work}", "--steps", "0"], "--steps 0: "),
-    "learning rate": (["train-check", "{work}", "--learning-rate", "0"], "--learning-rate 0.0: "),
-    "vocabulary": (["train-check", "{work}", "--vocabulary", "1"], "--vocabulary 1: "),
+    "no steps": (["train-check", "{work}", "--steps", "0"], "--steps '0': "),
+    "learning rate": (["train-check", "{work}", "--learning-rate", "0"], "--learning-rate '0': "),
+    "vocabulary": (["train-check", "{work}", "--vocabulary", "1"], "--vocabulary '1': "),
 }
 
 WRONG_EMBED: dict[str, tuple[list[str], str]] = {
-    "batch tokens": (["--batch-tokens", "0"], "--batch-tokens 0: .*greater than or equal to 1"),
+    "batch tokens": (["--batch-tokens", "0"], "--batch-tokens '0': .*greater than or equal to 1"),
     "no process": (["--device", "cpu:0"], "--device 'cpu:0': must be auto, cpu, mps, cuda, cuda:1"),
     "a device twice": (["--device", "0,1,0"], "--device '0,1,0': names a device twice"),
     "address without ray": (["--address", "auto"], "--address .* needs --engine ray"),
     "update of vectors": (["--update"], "--update takes over what a model made, and --vectors-c"),
     "plan of vectors": (["--plan"], "--plan judges the work of a model, and --vectors-column"),
-    "max length": (["--max-length", "1"], "--max-length 1: "),
-    "rows a part": (["--rows-per-part", "0"], "--rows-per-part 0: "),
+    "max length": (["--max-length", "1"], "--max-length '1': "),
+    "rows a part": (["--rows-per-part", "0"], "--rows-per-part '0': "),
     "device": (["--device", "tpu"], "--device 'tpu': "),
     "format": (["--format", "alpacca"], "--format alpacca is not known; it is one of prompt-resp"),
-    "choice": (["--text", "all"], "Invalid value for '--text': 'all' is not one of 'both', 'prom"),
+    "choice": (["--text", "all"], "--text 'all': it must be 'both', 'prompt' or"),
 }
 
 

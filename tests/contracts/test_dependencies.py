@@ -24,7 +24,7 @@ STAGES = (
     "report",
     "explain",
 )
-COMPOSERS = ("__init__", "arrange", "order_check", "recipe", "recorded", "run_recipe")
+COMPOSERS = ("__init__", "arrange", "order_check", "recipe", "recipe_writer")
 """Modules beside the stages that put stages together."""
 
 

@@ -25,7 +25,7 @@ from tests.faults.place import Place
 from tma_prep_cli.main import run
 
 _LOADED = [
-    *("embeddings", "arrange", "trainers", "run_recipe"),
+    *("embeddings", "arrange", "trainers", "recipe"),
     *(["checks.experiment"] if TORTURE else []),
 ]
 for _name in _LOADED:

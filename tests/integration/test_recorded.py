@@ -13,16 +13,15 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 from tma_prep.arrange import arrange
 from tma_prep.embeddings.stage import embed
 from tma_prep.errors import ArtifactError
-from tma_prep.options import ArrangeOptions, EmbedOptions
-from tma_prep.recipe import read_recipe
-from tma_prep.recorded import recorded_recipe
-from tma_prep.run_recipe import run
+from tma_prep.options import ArrangeOptions, EmbedOptions, RunOptions
+from tma_prep.recipe import read_recipe, run_recipe
+from tma_prep.recipe_writer import recorded_recipe
 from tma_prep.workspace import Workspace
 
 # Each with options that the others lack; together they write every kind of order.
 ARRANGED: list[dict[str, object]] = [
     {"orders": ["nft", "rt", "fft"], "seed": 3, "within_round": "shuffle"},
-    {"orders": ["round-robin"], "rows_per_shard": 7, "stages": 2},
+    {"orders": ["round-robin"], "rows_per_shard": 7},
     {"name": "tokens", "budget": "60tok", "select": "farthest"},
     {"name": "both", "budget": "20", "select": "both-ends", "orders": ["nft", "fft"]},
     {"name": "window", "rounds": "1:3", "shards": False},
@@ -83,13 +82,13 @@ def test_a_workspace_is_made_again(work: Path, tmp_path: Path) -> None:
     assert str(tmp_path) not in text, "an absolute path of what lies below the file"
     file.write_text(text)
     made = bytes_of(work)
-    kept = run(read_recipe(file))
+    kept = run_recipe(read_recipe(RunOptions(file=file)))
     assert kept.embed is not None and kept.embed.train.kept and kept.embed.test.kept
     assert all(order.kept for part in kept.arrange for order in part.orders)
     assert bytes_of(work) == made
 
     file.write_text(text.replace('out = "work"', 'out = "again"'))
-    run(read_recipe(file))
+    run_recipe(read_recipe(RunOptions(file=file)))
     assert bytes_of(tmp_path / "again") == made
 
 
@@ -106,7 +105,11 @@ def test_another_tokenizer_of_the_same_name(
     arrange(options)
     file = tmp_path / "tma.toml"
     file.write_text(recorded_recipe(work, file))
-    assert all(order.kept for part in run(read_recipe(file)).arrange for order in part.orders)
+    assert all(
+        order.kept
+        for part in run_recipe(read_recipe(RunOptions(file=file))).arrange
+        for order in part.orders
+    )
     Tokenizer(WordLevel(words, unk_token="[UNK]")).save("t.json")
     with pytest.raises(ArtifactError, match="budget-tokenizer-sha256 was "):
         arrange(options)

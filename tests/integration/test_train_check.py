@@ -13,9 +13,9 @@ import pytest
 
 from tests.integration.check_workspace import SMALL, TESTS, command, make_workspace, tma_prep
 from tma_prep.checks.stage import train_check
-from tma_prep.options import TrainCheckOptions
+from tma_prep.options import RunOptions, TrainCheckOptions
 from tma_prep.recipe import read_recipe
-from tma_prep.recorded import recorded_recipe
+from tma_prep.recipe_writer import recorded_recipe
 from tma_prep.workspace import Workspace
 from tma_prep_schemas import CURVES, CheckSummary
 
@@ -83,7 +83,7 @@ def test_its_options_are_read_off_its_manifest(checked: Path, tmp_path: Path) ->
     assert TrainCheckOptions.model_fields.keys() - manifest["config"].keys() <= alone
     file = tmp_path / "tma.toml"
     file.write_text(recorded_recipe(checked, file), encoding="utf-8")
-    (options,) = read_recipe(file).train_check
+    (options,) = read_recipe(RunOptions(file=file)).train_check
     assert (options.name, options.orders) == ("x", ["nft", "rt", "fft"])
     assert train_check(options).kept
 

@@ -141,5 +141,5 @@ def test_shuffled_rest_is_cut_between_rows() -> None:
 
 def test_no_stages_are_refused() -> None:
     """With the value and the remedy."""
-    with pytest.raises(OptionError, match="--stages is a number of stages; got 0, ask for 1"):
+    with pytest.raises(OptionError, match="a schedule has 1 stage or more; got 0"):
         made([1], None, 0)

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tma_prep.errors import OptionError
-from tma_prep.options import ArrangeOptions, EmbedOptions, TrainCheckOptions
+from tma_prep.options import ArrangeOptions, EmbedOptions, RunOptions, TrainCheckOptions
 from tma_prep.recipe import Recipe, read_recipe
 
 EMBED = '[embed]\ntrain = "a.jsonl"\ntest = ["b.jsonl", "c.jsonl"]\nout = "w"\n'
@@ -17,7 +17,7 @@ def read(folder: Path, text: str, **given: bool) -> Recipe:
     """What a file with this text says."""
     path = folder / "tma.toml"
     path.write_text(text, encoding="utf-8")
-    return read_recipe(path, given)
+    return read_recipe(RunOptions(file=path, **given))
 
 
 def test_sections_become_options(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ REFUSED = {
     "missing": ('[embed]\ntrain = "x"\nout = "w"\n', r"\[embed\] test is missing"),
     "no workspace": ("[arrange]\n", r"\[arrange\] work is missing; name the workspace, or add"),
     "text for a number": (f'{EMBED}[arrange]\nseed = "1"\n', r"\[arrange\] seed '1': it must be a"),
-    "a fraction": (f"{EMBED}[arrange]\nstages = 1.5\n", r"\[arrange\] stages 1.5: it must be a va"),
+    "a fraction": (f"{EMBED}[arrange]\nseed = 1.5\n", r"\[arrange\] seed 1.5: it must be a val"),
     "true for a number": (f"{EMBED}[arrange]\nseed = true\n", r"\[arrange\] seed True: it must be"),
     "a number for true": (f"{EMBED}[arrange]\nshards = 1\n", r"\[arrange\] shards 1: it must be a"),
     "a list for text": (f"{EMBED}[arrange]\nname = ['x']\n", r"\[arrange\] name \['x'\]: it must"),
@@ -144,7 +144,7 @@ def test_refused_in_one_line(tmp_path: Path, case: str) -> None:
 def test_no_file(tmp_path: Path) -> None:
     """The remedy is init."""
     with pytest.raises(OptionError, match="no such file; write one with tma-prep init"):
-        read_recipe(tmp_path / "none.toml")
+        read_recipe(RunOptions(file=tmp_path / "none.toml"))
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -154,4 +154,4 @@ def test_any_bytes(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "tma.toml"
     path.write_bytes(content)
     with pytest.raises(OptionError, match=r"^[^\n]*tma\.toml: "):
-        read_recipe(path)
+        read_recipe(RunOptions(file=path))

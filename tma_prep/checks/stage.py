@@ -22,7 +22,8 @@ from tma_prep.artifact import (
 from tma_prep.checks.targets import evaluated_tests
 from tma_prep.embeddings import EmbeddingStore, Sides, open_sides
 from tma_prep.errors import ArtifactError, OptionError, VerdictError
-from tma_prep.options import ArrangeOptions, TrainCheckOptions, wrong_record
+from tma_prep.option_types import wrong_record
+from tma_prep.options import ArrangeOptions, TrainCheckOptions
 from tma_prep.orders import check_shards_current, parse_rounds
 from tma_prep.progress import Silent, Stopwatch, TableProgress
 from tma_prep.workspace import Workspace

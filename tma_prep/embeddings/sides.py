@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from tma_prep.artifact import EMBED_AGAIN, MANIFEST, Artifact, sha256_of
 from tma_prep.embeddings.store import EmbeddingStore
 from tma_prep.errors import ArtifactError, OptionError
-from tma_prep.options import EmbedOptions, wrong_record
+from tma_prep.option_types import wrong_record
+from tma_prep.options import EmbedOptions
 from tma_prep.rows import open_rows
 from tma_prep.workspace import Workspace
 from tma_prep_schemas import EmbeddingsManifest

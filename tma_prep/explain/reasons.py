@@ -1,9 +1,11 @@
 """Why a row stands at its position, in sentences."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tma_prep.explain.told import Neighbour
+from tma_prep.orders import limits_of
+from tma_prep_schemas.manifests import Option
 
 _TENTH = 10
 """Nearest rows that are counted, as for the coverage; and parts of the order."""
@@ -50,9 +52,7 @@ class RowFacts:
         order: `nft`, `rt` and so on.
         task: Name of its task.
         place_in_task: From 1, among the rows of its task in the order.
-        limits: The options that decide which rows stay, as they would be typed.
-        within_round: As `--within-round` names it.
-        seed: For whatever was drawn.
+        config: The options of the order, as its manifest records them.
         shuffled_from: Position from which `--shuffle-after` shuffles, None for nowhere.
     """
 
@@ -77,9 +77,7 @@ class RowFacts:
     order: str
     task: str | None
     place_in_task: int | None
-    limits: str
-    within_round: str
-    seed: int
+    config: Mapping[str, Option]
     shuffled_from: int | None
 
 
@@ -131,9 +129,10 @@ def _remaining(row: RowFacts) -> str:
 
 
 def _by_selection(row: RowFacts) -> list[str]:
+    limits = limits_of(row.config)
     if row.position is None:
-        return [f"It is left out of this order: {row.limits or 'nothing'} keeps other rows."]
-    return [f"It is kept by {row.limits}."] if row.limits else []
+        return [f"It is left out of this order: {limits or 'nothing'} keeps other rows."]
+    return [f"It is kept by {limits}."] if limits else []
 
 
 def _by_order(row: RowFacts) -> list[str]:
@@ -143,10 +142,10 @@ def _by_order(row: RowFacts) -> list[str]:
     if row.shuffled_from is not None and row.position >= row.shuffled_from:
         return [
             f"From position {row.shuffled_from:,} on the order is shuffled (--shuffle-after, seed "
-            f"{row.seed}): {at} was drawn."
+            f"{row.config['seed']}): {at} was drawn."
         ]
     if row.order == "rt":
-        return [f"rt shuffles the rows (seed {row.seed}): {at} says nothing of nearness."]
+        return [f"rt shuffles the rows (seed {row.config['seed']}): {at} says nothing of nearness."]
     task = f"{row.task!r}" if row.task is not None else "without a name"
     if row.order == "round-robin":
         return [
@@ -159,7 +158,7 @@ def _by_order(row: RowFacts) -> list[str]:
             f"{row.place_in_task} of task {task}."
         ]
     way = "nearest first" if row.order == "nft" else "farthest first"
-    within = _WITHIN_ROUND.get(row.within_round, row.within_round)
+    within = _WITHIN_ROUND[str(row.config["within_round"])]
     if row.order == "fft":
         within += ", all reversed"
     if row.place_in_round is not None:

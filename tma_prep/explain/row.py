@@ -10,7 +10,7 @@ from tma_prep.explain.reasons import RowFacts, why
 from tma_prep.explain.texts import test_texts, train_texts
 from tma_prep.explain.told import Competitor, Excerpt, Nomination, SeenTest
 from tma_prep.leakage import Leak, LeakMarks
-from tma_prep.orders import Arranged, limits_of, rows_before_shuffle
+from tma_prep.orders import Arranged, rows_before_shuffle
 from tma_prep.rankings import exact_neighbors, exact_similarities, naming_tests, similarities_of
 
 COMPETITORS = 5
@@ -227,9 +227,7 @@ class RowExplainer:
             order=arranged.manifest.order,
             task=None if tasks is None else tasks.names[int(tasks.of_row[place])],
             place_in_task=None if in_task is None else 1 + int(np.searchsorted(in_task, position)),
-            limits=limits_of(config),
-            within_round=str(config["within_round"]),
-            seed=int(str(config["seed"])),
+            config=config,
             shuffled_from=None
             if config["shuffle_after"] is None
             else rows_before_shuffle(float(str(config["shuffle_after"])), len(arranged.rows)),

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from tma_prep.artifact import ARRANGE_AGAIN, MANIFEST, Artifact, read_manifest, sha256_of
 from tma_prep.embeddings import Sides, Tasks, made_from, tasks_of
 from tma_prep.errors import ArtifactError
-from tma_prep.options import ArrangeOptions, wrong_record
+from tma_prep.option_types import wrong_record
+from tma_prep.options import ArrangeOptions
 from tma_prep.tables import read_table
 from tma_prep.workspace import Workspace
 from tma_prep_schemas import (
@@ -29,10 +30,7 @@ from tma_prep_schemas.manifests import Option
 
 _AGAIN = "run the same arrange again"
 
-_READ_OPTIONS = (
-    *("ranking", "granularity", "order", "seed", "within_round", "select"),
-    *("budget", "rounds", "per_task", "shuffle_after"),
-)
+_READ_OPTIONS = ("ranking", "granularity", "order", *ArrangeOptions.names_of("order"))
 """What is read of the options that an order records."""
 
 

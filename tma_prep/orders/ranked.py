@@ -6,6 +6,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tma_prep.options import ArrangeOptions
+from tma_prep.rankings import RankedPool, Ranking
+
 WithinRound = Literal["similarity", "index", "shuffle"]
 
 
@@ -52,6 +55,24 @@ class Ranked:
     def __len__(self) -> int:
         """How many rows there are."""
         return len(self.rows)
+
+    @classmethod
+    def whole(
+        cls,
+        ranking: RankedPool | Ranking,
+        task: NDArray[np.int64] | None,
+        options: ArrangeOptions,
+    ) -> "Ranked":
+        """Every row of a ranking, before any is left out."""
+        return cls(
+            rows=np.arange(len(ranking.similarity)),
+            similarity=ranking.similarity,
+            rounds=ranking.rounds,
+            distance=ranking.distance,
+            task=task,
+            within_round=options.within_round,
+            seed=options.seed,
+        )
 
     def take(self, entries: NDArray[np.int64]) -> "Ranked":
         """These entries alone.

@@ -62,7 +62,7 @@ def stages(
         OptionError: The count is below 1.
     """
     if count < 1:
-        raise OptionError(f"--stages is a number of stages; got {count}, ask for 1 or more")
+        raise OptionError(f"a schedule has 1 stage or more; got {count}")
     if not len(tokens):
         return []
     ends = [*_cuts(tokens, _borders(len(tokens), rounds), count), len(tokens)]

@@ -54,15 +54,8 @@ class SelectedRows:
     def kept(self) -> Ranked:
         """The rows that stay, for all orders."""
         options, ranking = self._options, self._ranking
-        whole = Ranked(
-            rows=np.arange(self._sides.train.shape[0]),
-            similarity=ranking.similarity,
-            rounds=ranking.rounds,
-            distance=ranking.distance,
-            task=None if self.tasks is None else self.tasks.of_row,
-            within_round=options.within_round,
-            seed=options.seed,
-        )
+        task = None if self.tasks is None else self.tasks.of_row
+        whole = Ranked.whole(ranking, task, options)
         if options.per_task is not None:
             return keep_per_task(whole, *parse_per_task(options.per_task))
         budget = None if options.budget is None else parse_budget(options.budget)

@@ -72,27 +72,13 @@ def plan_order(
         tokenizer, sha256 = str(options.tokenizer), tokenizer_sha256(options.tokenizer)
     config: dict[str, Option] = {
         **ranker.config,
+        **options.recorded_of("order"),
         "order": order,
-        "seed": options.seed,
-        "within_round": options.within_round,
-        "select": options.select,
-        "budget": options.budget,
         "budget_tokenizer": tokenizer if counted else None,
         "budget_tokenizer_sha256": sha256 if counted else None,
-        "rounds": options.rounds,
-        "per_task": options.per_task,
-        "shuffle_after": options.shuffle_after,
-        "leakage": options.leakage,
-        "leak_ngrams": None if options.leakage == "off" else options.leak_ngrams,
-        "leak_similarity": None if options.leakage == "off" else options.leak_similarity,
-        "target_role": options.target_role,
     }
-    shards_config = config | {
-        "rows_per_shard": options.rows_per_shard,
-        "stages": options.stages,
-        "tokenizer": tokenizer,
-        "tokenizer_sha256": sha256,
-    }
+    shards_config = config | options.recorded_of("shards")
+    shards_config |= {"tokenizer": tokenizer, "tokenizer_sha256": sha256}
     same = functools.partial(tells_enough, options.leakage)
     found = Artifact(workspace.order(name).parent, OrderManifest, ARRANGE_AGAIN).reused(
         config,

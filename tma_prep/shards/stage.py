@@ -27,6 +27,9 @@ from tma_prep.rankings import LIBRARIES
 from tma_prep.shards.writer import write_shards
 from tma_prep_schemas import ROUND, ROW, FileEntry, Schedule, ScheduleStage, ShardsManifest
 
+_STAGES = 10
+"""So many has a schedule, where there are places enough to cut."""
+
 
 def keep_shards(work: Orders, plan: OrderPlan, made: MadeOrder) -> bool:
     """Write the shards of an order, unless they are there; whether they were written."""
@@ -97,7 +100,7 @@ def _schedule(work: Orders, folder: Path, plan: OrderPlan, order: pa.Table) -> F
         rounds=None if rounds.null_count else rounds.to_numpy(),
         task=None if tasks is None else tasks.of_row[places],
         task_names=[] if tasks is None else tasks.names,
-        count=work.options.stages,
+        count=_STAGES,
     )
     schedule = Schedule(
         order=plan.order,

@@ -1,0 +1,144 @@
+"""Commands from the options that they take: signatures for Typer, validated values for functions.
+
+A command is a function of its options, then of what only a terminal has:
+
+    def arrange(options: ArrangeOptions, plan: Plan = False, json: Json = False) -> None:
+
+Its docstring is its help. Every value arrives as text and becomes what the model says, so that a
+wrong one is told in the same words as in `tma.toml`.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import typer
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from tma_prep.errors import OptionError
+from tma_prep.option_types import Options, alternatives, extra_of, first_problem
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Plan = Annotated[bool, typer.Option("--plan", help="Print what it would take, and do nothing.")]
+
+Command = Callable[..., None]
+
+_WIDEST_CHOICES = 15
+"""What names values in the help stands beside the option, and takes its room."""
+
+
+def model_of(function: Command) -> type[Options]:
+    """The options that a command takes."""
+    model: type[Options] = next(iter(_parameters(function))).annotation
+    return model
+
+
+def fields_of(model: type[Options]) -> dict[str, FieldInfo]:
+    """Every option by its field, inherited ones last."""
+    fields = model.model_fields
+    return dict(sorted(fields.items(), key=lambda item: item[0] not in model.__annotations__))
+
+
+def metavar_of(field: FieldInfo) -> str:
+    """What stands for a value in the help; nothing for a flag."""
+    kinds = alternatives(field.annotation)
+    for kind in kinds:
+        choices = "|".join(map(str, get_args(kind))) if get_origin(kind) is Literal else ""
+        if "metavar" not in extra_of(field) and 0 < len(choices) <= _WIDEST_CHOICES:
+            return choices
+    names = {bool: "", int: "N", float: "X", Path: "PATH"}
+    default = next((name for kind, name in names.items() if kind in kinds), "TEXT")
+    return str(extra_of(field).get("metavar", default))
+
+
+def help_of(function: Command) -> str:
+    """The docstring of a command, each paragraph in one line, for any width of a terminal."""
+    paragraphs = (inspect.getdoc(function) or "").split("\n\n")
+    return "\n\n".join(
+        text if text.startswith(" ") else text.replace("\n", " ") for text in paragraphs
+    )
+
+
+def command(function: Command) -> Command:
+    """A command as Typer reads it: a parameter for every option of the model."""
+    model, (_, *others) = model_of(function), _parameters(function)
+
+    def typed(**given: Any) -> None:  # noqa: ANN401
+        of_terminal = {other.name: given.pop(other.name) for other in others}
+        function(validated(model, given), **of_terminal)
+
+    own = [other.replace(kind=inspect.Parameter.KEYWORD_ONLY) for other in others]
+    signature = inspect.Signature([*_typed(model), *own])
+    typed.__signature__ = signature  # type: ignore[attr-defined]
+    typed.__doc__ = function.__doc__
+    return typed
+
+
+def validated(model: type[Options], given: dict[str, Any]) -> Options:
+    """The options as a typed object; those that were not given keep their defaults.
+
+    Raises:
+        OptionError: One is wrong; the text names it as it was typed.
+    """
+    try:
+        return model.model_validate({k: v for k, v in given.items() if v is not None and v != []})
+    except ValidationError as error:
+        name, problem = first_problem(error)
+        raise OptionError(f"{model.typed_as(name)} {problem}") from error
+
+
+def _parameters(function: Command) -> list[inspect.Parameter]:
+    return list(inspect.signature(function, eval_str=True).parameters.values())
+
+
+def _typed(model: type[Options]) -> Iterator[inspect.Parameter]:
+    for name, field in fields_of(model).items():
+        extra, told = extra_of(field), str(field.description)
+        about: Any
+        if extra["argument"]:
+            about = typer.Argument(help=told, metavar=model.typed_as(name))
+        else:
+            flag = model.typed_as(name)
+            about = typer.Option(
+                f"--no-{flag[2:]}" if field.default is True else flag,
+                help=_escaped(told),
+                rich_help_panel=extra.get("panel"),
+                metavar=metavar_of(field) or None,
+                show_default=not isinstance(field.default, bool),
+            )
+        yield inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=_default(field),
+            annotation=Annotated[_kind(field), about],
+        )
+
+
+def _kind(field: FieldInfo) -> Any:  # noqa: ANN401
+    """The type that Typer reads a value as."""
+    kinds = {get_origin(kind) or kind for kind in alternatives(field.annotation)}
+    if bool in kinds:
+        return bool
+    if extra_of(field)["pair"]:
+        return tuple[str, str] | None
+    if list in kinds:
+        return list[str] if field.is_required() or field.default else list[str] | None
+    return str if field.is_required() or field.default is not None else str | None
+
+
+def _default(field: FieldInfo) -> Any:  # noqa: ANN401
+    default = field.default
+    if default is PydanticUndefined:
+        return inspect.Parameter.empty
+    if isinstance(default, bool | list):
+        return None if default == [] else default
+    return None if default is None else str(default)
+
+
+def _escaped(text: str) -> str:
+    """Text in which nothing is a mark of rich."""
+    return re.sub(r"\[(?=[a-z#/@])", r"\\[", text)

@@ -1,0 +1,318 @@
+"""`tma.toml`, written: a first one that teaches, or one read off the manifests of a workspace."""
+
+import json
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args, get_origin
+
+import tomlkit
+from pydantic.fields import FieldInfo
+
+from tma_prep.artifact import MANIFEST, read_manifest, sha256_of, write_text
+from tma_prep.errors import ArtifactError, InputError, OptionError
+from tma_prep.files import any_path, is_remote
+from tma_prep.option_types import alternatives
+from tma_prep.options import EmbedOptions, InitOptions
+from tma_prep.orders import arrange_options, order_names
+from tma_prep.recipe import SECTIONS, TYPED_ALONE, keys_of
+from tma_prep.rows import open_rows, recorded_inputs
+from tma_prep.workspace import Workspace
+from tma_prep_schemas import (
+    CheckManifest,
+    EmbeddingsManifest,
+    OrderManifest,
+    ShardsManifest,
+)
+from tma_prep_schemas.manifests import Manifest, Option
+
+_WIDTH = 98
+_SIDES = ("train", "test")
+_STARTER = """\
+# What tma-prep is to do. Run it: tma-prep run tma.toml
+#
+# A section is a command: one that is not here does not run. A key is an option of that command. A
+# line that begins with # and no space is a default: take the # away to change it. <...> is a place
+# to fill in, and not set by default. An option that is repeatable takes a list. Paths are relative
+# to this file. Run it as often as you like: what is there and has not changed is kept. [[arrange]]
+# and [[train-check]], with two brackets, may stand here several times, with a name each.
+"""
+_OUT = "work"
+_STARTED: dict[str, dict[str, Option]] = {
+    "embed": {"train": ["train.jsonl"], "test": ["test.jsonl"], "out": _OUT},
+    "arrange": {"order": ["nft", "rt"]},
+    "train-check": {"order": ["nft", "rt"]},
+}
+"""What a first file says in place of defaults."""
+_WORDS = {int: "a whole number", float: "a number", str: "text", Path: "a path"}
+
+
+def write_recipe(options: InitOptions) -> None:
+    """Write a first file, or what made a workspace.
+
+    Raises:
+        OptionError: The file is there already.
+        TmaPrepError: The workspace cannot be read, or the file not be written.
+    """
+    file = options.file
+    if not options.overwrite and (file.exists() or file.is_symlink()):
+        raise OptionError(f"{file}: is there already; give --overwrite, or another name")
+    text = starter_text() if options.work is None else recorded_recipe(options.work, file)
+    write_text(file, text)
+
+
+def starter_text() -> str:
+    """A file with every option of the three commands, its help and its default."""
+    return "\n".join([_STARTER, *("\n".join(_starter(name)) + "\n" for name in SECTIONS)])
+
+
+def _starter(section: str) -> Iterator[str]:
+    fields = SECTIONS[section].model_fields
+    yield f"[{section}]"
+    for key, name in keys_of(section).items():
+        yield ""
+        # No break inside the name of an option.
+        told = textwrap.wrap(str(fields[name].description), _WIDTH, break_on_hyphens=False)
+        yield from (f"# {line}" for line in told)
+        yield _starter_line(section, key, fields[name])
+
+
+def _starter_line(section: str, key: str, field: FieldInfo) -> str:
+    """A key with what the file starts with, or commented out with its default."""
+    if key in _STARTED[section]:
+        return f"{key} = {_toml(_STARTED[section][key])}"
+    if key == "work":
+        return f"#{key} = {_toml(_OUT)}  # that of [embed] or [arrange], where one stands here"
+    kinds = alternatives(field.annotation)
+    if field.default is None:
+        return f"#{key} = <{' or '.join(filter(None, map(_words, kinds)))}>"
+    others = [choice for kind in kinds for choice in _choices(kind) if choice != field.default]
+    told = f"  # or {', '.join(map(_toml, others))}" if others else ""
+    return f"#{key} = {_toml(field.default)}{told}"
+
+
+def _words(kind: object) -> str:
+    """A type in words, nothing for that of None."""
+    if get_origin(kind) is list:
+        return f"a list of {' or '.join(map(_words, alternatives(get_args(kind)[0])))}"
+    words = " or ".join(map(_toml, _choices(kind)))
+    return words or next((word for type_, word in _WORDS.items() if kind is type_), "")
+
+
+def _choices(kind: object) -> tuple[Option, ...]:
+    return get_args(kind) if get_origin(kind) is Literal else ()
+
+
+def _toml(value: Option) -> str:
+    return tomlkit.item(value).as_string()
+
+
+@dataclass(frozen=True)
+class _Order:
+    """A finished order: its name, and every key of the section that makes it."""
+
+    name: str
+    order: str
+    values: dict[str, Option]
+
+
+def recorded_recipe(work: Path, file: Path) -> str:
+    """The text of a recipe that makes what a workspace holds, and says what it cannot make.
+
+    Args:
+        work: The workspace.
+        file: Where the recipe will stand; paths below its folder become relative to it.
+
+    Raises:
+        ArtifactError: There is no workspace, nothing finished in it, or it is damaged.
+        InputError: A path in it is not UTF-8.
+    """
+    workspace = Workspace(work)
+    workspace.check_there()
+    embedded = {side: _embeddings(workspace, side) for side in _SIDES}
+    inputs = {
+        f"embeddings/{side}": sha256_of(workspace.embeddings(side) / MANIFEST) for side in _SIDES
+    }
+    left_out: list[str] = []
+    orders = list(_grouped(list(_orders(workspace, inputs, left_out))))
+    checks = list(_checks(workspace, inputs, left_out))
+    document = tomlkit.document()
+    _comment(document, _head(embedded, left_out))
+    document.add(tomlkit.nl())
+    _comment(document, _of_embed(workspace, embedded, file.parent))
+    document.add("embed", _table(_embed_values(workspace, file, embedded)))
+    for section, tables in (("arrange", orders), ("train-check", checks)):
+        if tables:
+            several = tomlkit.aot()
+            for values in tables:
+                several.append(_table(values))
+            document.add(section, several)
+    text = document.as_string()
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"{work}: a path in it is not UTF-8, and cannot stand in a TOML file"
+        ) from error
+    return text
+
+
+def _comment(document: tomlkit.TOMLDocument, lines: Iterable[str]) -> None:
+    """Lines of comment; what is no plain letter in them is shown as Python does."""
+    for line in lines:
+        plain = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
+        document.add(tomlkit.comment(plain))
+
+
+def _table(values: Mapping[str, Option]) -> tomlkit.items.Table:
+    """A section; a long list has a line for each of its values."""
+    table = tomlkit.table()
+    for key, value in values.items():
+        if value is None:
+            continue
+        item = tomlkit.item(value)
+        if isinstance(item, tomlkit.items.Array) and len(f"{key} = {item.as_string()}") > _WIDTH:
+            item.multiline(True)
+        table.add(key, item)
+    return table
+
+
+def _embeddings(workspace: Workspace, side: str) -> EmbeddingsManifest:
+    folder = workspace.embeddings(side)
+    manifest = read_manifest(folder / MANIFEST, EmbeddingsManifest)
+    if manifest is None:
+        raise ArtifactError(
+            f"{folder}: holds no finished embeddings; run tma-prep embed to its end first"
+        )
+    return manifest
+
+
+def _head(embedded: Mapping[str, EmbeddingsManifest], left_out: list[str]) -> Iterator[str]:
+    train = embedded["train"]
+    versions = ", ".join(f"{name} {version}" for name, version in train.libraries.items())
+    yield "What made a workspace, read off its manifests. Run it: tma-prep run FILE"
+    yield "Paths are relative to this file. `out` names the workspace itself, where everything is"
+    yield "there and kept; name another folder to make it anew."
+    yield f"Made by tma-prep {train.tool_version} with {versions}."
+    yield from left_out
+    if any(manifest.updated_from for manifest in embedded.values()):
+        yield "Some embeddings were taken over by --update: embedded anew, they may differ in the"
+        yield "last places."
+    if any(train.config.get(name) for name in TYPED_ALONE):
+        yield "The model's own code was run: give --trust-remote-code if you trust it."
+
+
+def _embed_values(
+    workspace: Workspace, file: Path, embedded: Mapping[str, EmbeddingsManifest]
+) -> dict[str, Option]:
+    train, test = (embedded[side] for side in _SIDES)
+    stores = {side: open_rows(workspace, side) for side in _SIDES}
+    rows, test_rows = (stores[side].manifest.config for side in _SIDES)
+    config = {**train.config, **rows}
+    if test_rows.get("on_bad_row") == "skip":
+        # Where no row is bad it may be another word on either side.
+        config["on_bad_row"] = "skip"
+    for name, value in {**test.config, **test_rows}.items():
+        if name != "on_bad_row" and config.get(name) != value:
+            raise ArtifactError(
+                f"{workspace.root}: train and test were embedded with another "
+                f"{EmbedOptions.key_of(name)} ({config.get(name)} against {value}), which one "
+                "recipe cannot say; run embed for both with --overwrite"
+            )
+    if train.encoder is not None:
+        # What `auto` came to: on another machine it may come to something else.
+        config |= {name: train.encoder.get(name) for name in ("dtype", "device")}
+    paths: dict[str, Option] = {
+        side: [_path(name, file.parent) for name in recorded_inputs(stores[side])[0]]
+        for side in _SIDES
+    }
+    out = _path(str(workspace.root.absolute()), file.parent)
+    return {**paths, "out": out, **_keys("embed", config)}
+
+
+def _of_embed(
+    workspace: Workspace, embedded: Mapping[str, EmbeddingsManifest], folder: Path
+) -> Iterator[str]:
+    """What the inputs and the model must be, for a person to compare."""
+    for side in _SIDES:
+        store = open_rows(workspace, side)
+        paths = recorded_inputs(store)[1]
+        for path, found in zip(paths, store.manifest.input_files, strict=True):
+            yield f"{side}: {_path(path, folder)}: {found.rows:,} rows, SHA-256 {found.sha256}"
+    model = embedded["train"].config.get("model_sha256")
+    if model is not None:
+        yield f"model: SHA-256 {model}"
+
+
+def _orders(workspace: Workspace, inputs: dict[str, str], left_out: list[str]) -> Iterator[_Order]:
+    for name in order_names(workspace):
+        manifest = read_manifest(workspace.order_manifest(name), OrderManifest)
+        if manifest is None:
+            continue
+        if any(manifest.inputs.get(parent) != sha256 for parent, sha256 in inputs.items()):
+            left_out.append(f"Left out: order {name}, made from other embeddings.")
+            continue
+        shards = read_manifest(workspace.shards(name) / MANIFEST, ShardsManifest)
+        config = dict(manifest.config)
+        sha256 = sha256_of(workspace.order_manifest(name))
+        if shards is not None and shards.inputs.get(f"orders/{name}") == sha256:
+            config |= shards.config
+        values = _keys("arrange", arrange_options(config)) | {"shards": shards is not None}
+        yield _Order(name, manifest.order, values)
+
+
+def _grouped(orders: list[_Order]) -> Iterator[dict[str, Option]]:
+    """One section for all orders that stand under their own names and were made alike."""
+    alike: dict[str, list[_Order]] = {}
+    for order in orders:
+        key = json.dumps(order.values) if order.name == order.order else f"name {order.name}"
+        alike.setdefault(key, []).append(order)
+    for group in alike.values():
+        first = group[0]
+        own_name = first.name == first.order
+        yield {
+            "order": [order.order for order in group],
+            "name": None if own_name else first.name,
+            **first.values,
+        }
+
+
+def _checks(
+    workspace: Workspace, inputs: dict[str, str], left_out: list[str]
+) -> Iterator[dict[str, Option]]:
+    for path in sorted(workspace.check("x").parent.glob(f"[!.]*/{MANIFEST}")):
+        manifest = read_manifest(path, CheckManifest)
+        if manifest is None:
+            continue
+        name = path.parent.name
+        shards = [each.removeprefix("shards/") for each in manifest.inputs if "shards/" in each]
+        now = inputs | {
+            f"shards/{order}": sha256_of(workspace.shards(order) / MANIFEST)
+            for order in shards
+            if (workspace.shards(order) / MANIFEST).is_file()
+        }
+        if not _made_from(manifest, now):
+            left_out.append(f"Left out: check {name}, made from other shards.")
+            continue
+        yield {"name": name, **_keys("train-check", manifest.config)}
+
+
+def _made_from(manifest: Manifest, inputs: Mapping[str, str]) -> bool:
+    return all(inputs.get(name) == sha256 for name, sha256 in manifest.inputs.items())
+
+
+def _keys(section: str, config: Mapping[str, Option]) -> dict[str, Option]:
+    """What a section says, by its keys, in the order of the options."""
+    return {key: config[name] for key, name in keys_of(section).items() if name in config}
+
+
+def _path(text: str, folder: Path) -> str:
+    """A path as the recipe has it: relative where it lies below the recipe's folder."""
+    path = any_path(text)
+    folder = folder.absolute()
+    if is_remote(path) or not path.is_relative_to(folder):
+        return text
+    found = path.relative_to(folder).as_posix()
+    # What would be taken for a home folder or a URL.
+    return text if found[:1] == "~" or ":" in found else found

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := demo-work
-TORTURED := tests/faults tests/rows/test_any_input.py
+TORTURED := tests/faults tests/rows/test_any_input.py tests/benchmarks
 
 .PHONY: demo test torture audit quick lint schemas sample bench gpu-check clean
 

@@ -32,7 +32,7 @@ def variants(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ):
         handoff = Handoff(
             order="nft",
-            shards=Path("/work/shards/nft"),
+            shards=Path("/data/shards/nft"),
             folder=Path("/exports/it's {mine}: #1 日本 🎉"),
             data="train.parquet",
             data_sha256="ab" * 32,

@@ -17,6 +17,7 @@ from benchmarks.gpu_check import product, ranking
 from benchmarks.gpu_check.__main__ import main
 from benchmarks.gpu_check.report import Line, guarded, measured
 from benchmarks.gpu_check.sizes import SMALL
+from tests.faults.amounts import TORTURE
 from tma_prep.rankings.engine import Ranking
 
 _TINY = dataclasses.replace(SMALL, rows=600, tests=20, product_rows=256, scanned_rows=512)
@@ -101,6 +102,7 @@ def test_it_needs_little_installed() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not TORTURE, reason="a minute: in `make torture`")
 def test_the_whole_check_runs_on_a_cpu(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Every section, and the JSON of what it printed."""
     kept = tmp_path / "found.json"

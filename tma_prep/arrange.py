@@ -174,7 +174,7 @@ def arrange_held(
             sides = open_sides(workspace)
             elsewhere = None
             if options.engine == "ray":
-                elsewhere = stack.enter_context(RayScan(options.address))
+                elsewhere = stack.enter_context(RayScan())
             ranker = Ranker(sides, options, progress, elsewhere)
             check_sizes(options, sides)
             if options.tokenizer is not None:

@@ -96,11 +96,9 @@ class EmbedOptions(OptionsWithMemory):
         panel=_HARDWARE,
     )
     engine: Literal["local", "ray"] = option(
-        "local", "local: this machine; ray: a Ray cluster (extra ray).", panel=_HARDWARE
-    )
-    address: str | None = option(
-        None,
-        "Address of the Ray cluster, such as auto; by default one is started here.",
+        "local",
+        "local: this machine; ray: the Ray cluster that RAY_ADDRESS names (host:port or auto), or "
+        "one started here.",
         panel=_HARDWARE,
     )
     dtype: Dtype = option(
@@ -263,12 +261,8 @@ class ArrangeOptions(OptionsWithMemory):
     )
     engine: Literal["local", "ray"] = option(
         "local",
-        "local: this machine; ray: the CPUs of a Ray cluster (extra ray).",
-        panel=_HARDWARE,
-    )
-    address: str | None = option(
-        None,
-        "Address of the Ray cluster, such as auto; by default one is started here.",
+        "local: this machine; ray: the CPUs of the Ray cluster that RAY_ADDRESS names, or of one "
+        "started here.",
         panel=_HARDWARE,
     )
 
@@ -456,9 +450,6 @@ class TrainCheckOptions(Options):
         "then left out of every order. By default 150 for tiny (40 with --quick), else 0.",
         panel=_TRAINING,
         ge=0,
-    )
-    base_learning_rate: float = option(
-        2e-3, "Learning rate of that training.", panel=_TRAINING, gt=0
     )
     workers: int | None = option(
         None, "Runs at once; by default one a core, or one a GPU.", panel=_TRAINING, ge=1

@@ -41,14 +41,9 @@ class Cluster:
     the cluster is entered, stdout is stderr.
     """
 
-    def __init__(self, address: str | None) -> None:
-        """Name the cluster.
-
-        Args:
-            address: `host:port`, `auto` for the one that this machine is part of, None to start
-                one here.
-        """
-        self._address = address
+    def __init__(self) -> None:
+        """Take the cluster that `RAY_ADDRESS` names; without it one is started here."""
+        self._address = os.environ.get("RAY_ADDRESS") or None
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -176,13 +171,11 @@ def _answering(address: str) -> str:
         DependencyError: Nothing listens.
     """
     if address == "auto":
-        address = os.environ.get("RAY_ADDRESS") or address
-    if address == "auto":
         return address
     host, _, port = address.rpartition(":")
     if not host or "/" in host or not port.isdigit():
         raise OptionError(
-            f"--address {address}: must be auto, or host:port of the cluster's head, as in "
+            f"RAY_ADDRESS={address}: must be auto, or host:port of the cluster's head, as in "
             "10.0.0.1:6379, and not Ray's client (ray://)"
         )
     try:
@@ -194,8 +187,8 @@ def _answering(address: str) -> str:
 
 def _no_cluster(address: str | None) -> DependencyError:
     return DependencyError(
-        f"--address {address}: no Ray cluster answers there; start one with ray start --head, or "
-        "leave --address out and one is started here"
+        f"RAY_ADDRESS={address}: no Ray cluster answers there; start one with ray start --head, or "
+        "unset it and one is started here"
     )
 
 

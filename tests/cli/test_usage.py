@@ -50,7 +50,6 @@ WRONG_EMBED: dict[str, tuple[list[str], str]] = {
     "batch tokens": (["--batch-tokens", "0"], "--batch-tokens '0': .*greater than or equal to 1"),
     "no process": (["--device", "cpu:0"], "--device 'cpu:0': must be auto, cpu, mps, cuda, cuda:1"),
     "a device twice": (["--device", "0,1,0"], "--device '0,1,0': names a device twice"),
-    "address without ray": (["--address", "auto"], "--address .* needs --engine ray"),
     "update of vectors": (["--update"], "--update takes over what a model made, and --vectors-c"),
     "plan of vectors": (["--plan"], "--plan judges the work of a model, and --vectors-column"),
     "max length": (["--max-length", "1"], "--max-length '1': "),

@@ -20,7 +20,7 @@ HUB_MODEL = ResolvedModel("some/model", "some/model", "")
 def test_ray_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the command that installs it."""
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(DependencyError) as caught, Cluster(None) as connected:
+    with pytest.raises(DependencyError) as caught, Cluster() as connected:
         connected.slots(gpu=False)
     assert str(caught.value) == "Ray is not installed; pip install 'tma-prep[ray]'"
 
@@ -47,13 +47,18 @@ def test_the_command_line_loads_no_ray() -> None:
     ],
 )
 def test_an_address_without_a_cluster(
-    address: str, error: type[Exception], text: str, capfd: pytest.CaptureFixture[str]
+    address: str,
+    error: type[Exception],
+    text: str,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """One line, at once, and nothing from Ray, which asks for minutes."""
     pytest.importorskip("ray", reason="the extra ray is not installed")
-    with pytest.raises(error) as caught, Cluster(address) as connected:
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    with pytest.raises(error) as caught, Cluster() as connected:
         connected.slots(gpu=False)
-    assert str(caught.value).startswith(f"--address {address}: ")
+    assert str(caught.value).startswith(f"RAY_ADDRESS={address}: ")
     assert text in str(caught.value)
     assert capfd.readouterr() == ("", "")
 
@@ -61,7 +66,7 @@ def test_an_address_without_a_cluster(
 def test_a_particular_device_is_refused() -> None:
     """Ray numbers them itself."""
     with pytest.raises(OptionError, match="--device cuda:1: Ray chooses"):
-        RayRunner(EncoderSettings(HUB_MODEL, device="cuda:1"), None)
+        RayRunner(EncoderSettings(HUB_MODEL, device="cuda:1"))
 
 
 def test_a_worker_with_other_libraries_is_refused() -> None:

@@ -225,7 +225,7 @@ def test_the_texts_are_those_of_the_part(halves: Path, tmp_path: Path) -> None:
     manifest = read_manifest(halves / "shards" / "half-nft" / MANIFEST, ShardsManifest)
     assert manifest is not None and manifest.targets is not None
     options = TrainCheckOptions(work=halves, vocabulary=320)
-    work = Work(tmp_path, None, False, None, 8, 1e-3, 1e-3, max_tokens=48)
+    work = Work(tmp_path, None, False, None, 8, 1e-3, max_tokens=48)
 
     def scored(wanted: Evaluated) -> dict[int, ScoredTest]:
         test = evaluated_tests(sides.test, {"half-nft": manifest}, wanted)

@@ -110,6 +110,12 @@ class _Accident:
         """Nobody reads it."""
 
 
+@pytest.fixture(autouse=True)
+def named(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN401
+    """The cluster, as a person names it."""
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+
+
 def lose_a_node(cluster: Any) -> None:  # noqa: ANN401 - Ray's own
     """As a machine does whose power goes."""
     cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
@@ -123,9 +129,8 @@ def test_the_same_workspace(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """Store, manifests, rankings, orders and shards, byte for byte; and Ray says nothing."""
-    ray: dict[str, Any] = {"engine": "ray", "address": cluster.address}
-    embed(EmbedOptions(out=tmp_path, **options, **ray))
-    arrange(ArrangeOptions(work=tmp_path, orders=["nft", "rt"], rows_per_shard=300, **ray))
+    embed(EmbedOptions(out=tmp_path, engine="ray", **options))
+    arrange(ArrangeOptions(work=tmp_path, orders=["nft", "rt"], rows_per_shard=300, engine="ray"))
     assert contents(tmp_path) == local
     assert capfd.readouterr() == ("", "")
 
@@ -140,9 +145,7 @@ def test_a_node_goes_while_texts_are_embedded(
     """What it was at is done by another, and nothing of it stands where the result belongs."""
     accident = _Accident("Embedding train", lambda: lose_a_node(cluster))
     try:
-        embed(
-            EmbedOptions(out=tmp_path, engine="ray", address=cluster.address, **options), accident
-        )
+        embed(EmbedOptions(out=tmp_path, engine="ray", **options), accident)
         assert accident.happened
     finally:
         cluster.add_node(num_cpus=1)
@@ -167,7 +170,7 @@ def test_a_node_goes_with_results_that_nobody_took(cluster: Any) -> None:  # noq
         return number, ray.get_runtime_context().get_node_id(), bytes(1 << 20)
 
     nodes = set()
-    with Cluster(cluster.address) as connected:
+    with Cluster() as connected:
         assert connected.slots(gpu=False) == 2
         found = connected.in_order(where, 0.5, range(12))
         numbers = []

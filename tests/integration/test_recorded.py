@@ -151,7 +151,7 @@ def test_sides_that_one_recipe_cannot_say(work: Path, tmp_path: Path) -> None:
 
 def test_every_option_that_bears_on_bytes_is_recorded(work: Path) -> None:
     """A new option goes into the manifest, or into this list: it changes no byte."""
-    where = {"work", "out", "name", "overwrite", "device", "engine", "address", "memory_budget"}
+    where = {"work", "out", "name", "overwrite", "device", "engine", "memory_budget"}
     # The inputs stand in the manifest of embeddings by themselves, the order in that of shards.
     embedding = where | {"train", "test", "update"}
     of_rows = json.loads((work / "rows/train/manifest.json").read_text())["config"].keys()

@@ -47,12 +47,13 @@ def test_scanned_elsewhere(slice_bytes: int, monkeypatch: pytest.MonkeyPatch) ->
             np.testing.assert_array_equal(getattr(theirs, name), array)
 
 
-def test_no_search_needs_no_cluster() -> None:
+def test_no_search_needs_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is connected when first asked, and then it must be there."""
     pytest.importorskip("ray", reason="the extra ray is not installed")
-    with RayScan("127.0.0.1:1"):
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    with RayScan():
         pass
     nothing = np.empty((0, 0), np.float32)
     scan = Scan(nothing, nothing, nothing, error=0.0, rows_per_block=1)
-    with RayScan("127.0.0.1:1") as scanned, pytest.raises(DependencyError, match="no Ray cluster"):
+    with RayScan() as scanned, pytest.raises(DependencyError, match="no Ray cluster"):
         next(scanned(scan, []))

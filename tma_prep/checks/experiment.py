@@ -102,7 +102,6 @@ def measure(
         options.lora,
         options.batch_size,
         options.learning_rate,
-        options.base_learning_rate,
         options.max_tokens,
     )
     tests = lay_out_texts(work, sides.train, evaluated, runs, base, options, progress)

@@ -47,7 +47,6 @@ class Work:
         lora: Rank of the adapters, None to train every weight.
         batch_size: Rows a step.
         learning_rate: Of the orders.
-        base_learning_rate: Of the base training.
         max_tokens: Most tokens of a row.
     """
 
@@ -57,7 +56,6 @@ class Work:
     lora: int | None
     batch_size: int
     learning_rate: float
-    base_learning_rate: float
     max_tokens: int
 
 

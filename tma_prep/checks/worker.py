@@ -47,6 +47,7 @@ Tell = Callable[[str, int, float | None], None]
 """Told the key of a task, the step it is at, and the mean test loss where it was taken."""
 
 _ROWS_A_READ = 1024
+_BASE_LEARNING_RATE = 2e-3
 
 
 class Worker:
@@ -71,7 +72,7 @@ class Worker:
         model = self._untrained(task)
         parameters = trainable_parameters(model)
         rows = itertools.cycle(_texts(self._work, task.rows)) if task.steps else iter(())
-        rate = self._work.base_learning_rate
+        rate = _BASE_LEARNING_RATE
         settings = self._settings(max(1, task.steps), rate, model)
         wanted = [0, task.steps] if task.steps else [0]
         found = train_order(

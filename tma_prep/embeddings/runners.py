@@ -137,8 +137,8 @@ class RayRunner(Runner):
     `auto` is resolved by the worker that is asked first, and is the same for all.
     """
 
-    def __init__(self, settings: EncoderSettings, address: str | None) -> None:
-        """Name the cluster; it is connected when entered.
+    def __init__(self, settings: EncoderSettings) -> None:
+        """Take the model; the cluster is connected when entered.
 
         Raises:
             OptionError: The device is a particular one.
@@ -149,7 +149,7 @@ class RayRunner(Runner):
                 "auto, cpu or cuda"
             )
         self._settings = settings
-        self._cluster = Cluster(address)
+        self._cluster = Cluster()
 
     def __enter__(self) -> Self:
         """Connect, and let one worker load the model.
@@ -255,20 +255,19 @@ def _model_here(model: ResolvedModel) -> ResolvedModel:
     return dataclasses.replace(found, name=model.name)
 
 
-def open_runner(settings: EncoderSettings, *, engine: str, address: str | None) -> Runner:
+def open_runner(settings: EncoderSettings, *, engine: str) -> Runner:
     """The runner that the options ask for; it starts when entered.
 
     Args:
         settings: What every encoder is made of; its device may be several, see `resolve_devices`.
         engine: `local` or `ray`.
-        address: Of the Ray cluster, None to start one here.
 
     Raises:
         DependencyError: The model cannot be loaded, or Ray is not installed.
         OptionError: A device is not there.
     """
     if engine == "ray":
-        return RayRunner(settings, address)
+        return RayRunner(settings)
     devices = resolve_devices(settings.device)
     threads = max(1, (os.cpu_count() or 1) // len(devices))
     each = [dataclasses.replace(settings, device=name, threads=threads) for name in devices]

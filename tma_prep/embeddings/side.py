@@ -19,7 +19,7 @@ from tma_prep_schemas.manifests import Option
 _NOT_RECORDED = (
     *("train", "test", "out", "overwrite", "update"),
     *("format", "task_column", "on_bad_row"),
-    *("device", "engine", "address", "memory_budget"),
+    *("device", "engine", "memory_budget"),
 )
 LIBRARIES = ("numpy", "pyarrow", "torch", "transformers", "tokenizers", "sentence-transformers")
 

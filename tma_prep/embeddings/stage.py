@@ -139,8 +139,6 @@ def check_options(options: EmbedOptions) -> None:
             f"--memory-budget {options.memory_budget}: the libraries, a small model and what it "
             "works on take nearly 1 GB; give 1GB or more"
         )
-    if options.address is not None and options.engine != "ray":
-        raise OptionError("--address is that of a Ray cluster; it needs --engine ray")
 
 
 def embed_vectors(
@@ -184,6 +182,6 @@ def _open_model(
             prefix=options.prefix,
             truncate=options.truncate,
         )
-        runner = open_runner(settings, engine=options.engine, address=options.address)
+        runner = open_runner(settings, engine=options.engine)
     with runner:
         yield LoadedModel(runner.encoder, runner)

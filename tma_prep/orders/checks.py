@@ -29,8 +29,6 @@ def check_options(options: ArrangeOptions) -> None:
             )
     if len(set(options.orders)) < len(options.orders):
         raise OptionError("an --order is named twice; name each once")
-    if options.address is not None and options.engine != "ray":
-        raise OptionError("--address is that of a Ray cluster; it needs --engine ray")
     if options.budget is not None:
         parse_budget(options.budget)
     elif options.select in ("both-ends", "random"):

@@ -18,7 +18,6 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from tma_prep.device import default_budget
-from tma_prep.errors import OptionError
 
 if TYPE_CHECKING:
     from tma_prep_schemas.manifests import Option
@@ -136,16 +135,6 @@ def first_problem(error: ValidationError) -> tuple[str, str]:
     message = first["msg"].removeprefix("Value error, ").replace("Input should", "it must")
     given = repr(first["input"])
     return field, f"{given if len(given) <= 60 else f'{given[:57]}…'}: {message}"
-
-
-def check_known(option: str, value: str, known: Iterable[str]) -> None:
-    """Refuse a name that a registry lacks.
-
-    Raises:
-        OptionError: It lists the known ones.
-    """
-    if value not in (names := list(known)):
-        raise OptionError(f"--{option} {value} is not known; it is one of {', '.join(names)}")
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

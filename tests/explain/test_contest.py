@@ -8,7 +8,6 @@ from tma_prep.explain.contest import (
     named_along_list,
     remaining_in_farthest_round,
     remaining_in_round,
-    whole_units,
 )
 
 
@@ -39,10 +38,3 @@ def test_a_test_named_what_algorithm_1_says(case: str) -> None:
             remaining = [row for row in nearest if rounds[row] >= number]
             named.append(remaining[0])
         assert [row for row, mine in zip(nearest, found, strict=True) if mine] == named
-
-
-def test_units_that_do_not_share_a_value_are_found() -> None:
-    """So are those that do."""
-    of_unit = np.array([0, 1, 0, 1])
-    assert whole_units(of_unit, np.array([1, 2, 1, 2]), 2)
-    assert not whole_units(of_unit, np.array([1, 2, 1, 3]), 2)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tma_prep.explain.series import Along, most_frequent, rounds_of, stretches
+from tma_prep.explain.series import Along, rounds_of, stretches
 
 SIMILARITY = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3])
 ROUNDS = np.array([1, 1, 2, 3, 3, -2, -1], dtype=np.int32)
@@ -58,9 +58,3 @@ def test_rounds_one_by_one_and_joined() -> None:
         (3, -1, 3, 4),
     ]
     assert joined[1].mean_similarity == pytest.approx((0.6 + 0.5 + 0.4 + 0.3) / 4)
-
-
-def test_the_most_frequent() -> None:
-    """Equal ones by number; none without rows."""
-    assert most_frequent(np.array([3, 0, 5, 3]), 3) == [2, 0, 3]
-    assert most_frequent(np.array([0, 0]), 3) == []

@@ -41,10 +41,3 @@ def named_along_list(rounds: NDArray[np.int32]) -> NDArray[np.bool_]:
     before = np.maximum.accumulate(np.concatenate([[0], rounds]))[:-1]
     named: NDArray[np.bool_] = rounds > before
     return named
-
-
-def whole_units(of_unit: NDArray[np.int64], values: NDArray[np.generic], units: int) -> bool:
-    """Whether all rows of a unit have one value, for every unit."""
-    one = np.empty(units, dtype=values.dtype)
-    one[of_unit] = values
-    return bool((one[of_unit] == values).all())

@@ -85,12 +85,6 @@ def rounds_of(
     ]
 
 
-def most_frequent(counts: NDArray[np.int64], most: int) -> list[int]:
-    """The tasks with most rows, at most so many; of equal ones the lower number first."""
-    order = np.argsort(-counts, kind="stable")
-    return [int(task) for task in order[:most] if counts[task]]
-
-
 FIRST_LISTED = 1000
 _PIECES, _ROWS_OF_PIECE = 20, 50
 

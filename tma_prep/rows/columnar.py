@@ -1,7 +1,7 @@
 """Parquet and Arrow files, as tables of bounded size."""
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 import pyarrow.ipc
@@ -58,19 +58,18 @@ def _schema_of(path: AnyPath, source: pa.NativeFile) -> pa.Schema:
         return reader.schema
 
 
-def parquet_tables(path: AnyPath, columns: Sequence[str] | None) -> Iterator[pa.Table]:
-    """The rows of a Parquet file, of these columns alone."""
+def parquet_tables(path: AnyPath) -> Iterator[pa.Table]:
+    """The rows of a Parquet file."""
     source = pq.ParquetFile(open_seekable(path))
     groups = (source.metadata.row_group(place) for place in range(source.num_row_groups))
     rows = _rows_a_block((group.total_byte_size, group.num_rows) for group in groups)
-    wanted = None if columns is None else list(columns)
-    for batch in source.iter_batches(batch_size=rows, columns=wanted):
+    for batch in source.iter_batches(batch_size=rows):
         batch.validate(full=True)
         yield _read_as(pa.Table.from_batches([batch]))
 
 
-def arrow_tables(path: AnyPath, columns: Sequence[str] | None) -> Iterator[pa.Table]:
-    """The rows of an Arrow file or stream, of these columns alone.
+def arrow_tables(path: AnyPath) -> Iterator[pa.Table]:
+    """The rows of an Arrow file or stream.
 
     Raises:
         InputError: A column holds a null and is declared to hold none.
@@ -85,8 +84,6 @@ def arrow_tables(path: AnyPath, columns: Sequence[str] | None) -> Iterator[pa.Ta
             batch.validate(full=True)
             _check_nulls(batch, path)
             table = pa.Table.from_batches([batch])
-            if columns is not None:
-                table = table.select(list(columns))
             rows = _rows_a_block([(batch.nbytes, batch.num_rows)])
             for start in range(0, table.num_rows, rows):
                 yield _read_as(table.slice(start, rows))

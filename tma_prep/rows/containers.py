@@ -53,19 +53,18 @@ class TableBlock:
 
     @property
     def columns(self) -> list[str]:
-        """The columns that were read."""
+        """Every column."""
         return list(self.table.column_names)
 
 
 Block = JsonBlock | TableBlock
 
 
-def read_blocks(path: AnyPath, columns: Sequence[str] | None = None) -> Iterator[Block]:
+def read_blocks(path: AnyPath) -> Iterator[Block]:
     """Stream the rows of one file. A columnar file may have none: parts of a set often do.
 
     Args:
         path: A JSONL, JSON, Parquet or Arrow file, plain or compressed.
-        columns: For columnar files, which columns to read; None reads all.
 
     Raises:
         InputError: The file is missing, not what its ending says, or has no bytes, or no row of
@@ -76,7 +75,7 @@ def read_blocks(path: AnyPath, columns: Sequence[str] | None = None) -> Iterator
     with reading(path):
         if container in ("parquet", "arrow"):
             tables = parquet_tables if container == "parquet" else arrow_tables
-            for table in tables(path, columns):
+            for table in tables(path):
                 if table.num_rows:
                     yield TableBlock(first_row, table)
                     first_row += table.num_rows

@@ -118,7 +118,7 @@ def take_in(
     folder = workspace.rows(side)
     patterns = options.train if side == "train" else options.test
     named = _absolute(patterns)
-    config = _config(side, options)
+    config = _config(options)
     replace = options.overwrite or options.update
     found = _finished(folder, replace=options.overwrite)
     log = _read_log(folder)
@@ -194,7 +194,7 @@ def _manifest(
     )
 
 
-def _config(side: Side, options: EmbedOptions) -> dict[str, Option]:
+def _config(options: EmbedOptions) -> dict[str, Option]:
     """The options that bear on the rows."""
     return options.model_dump(
         mode="json", include={"format", "task_column", "on_bad_row", "vectors_column"}

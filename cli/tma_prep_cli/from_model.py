@@ -23,7 +23,12 @@ from tma_prep.errors import OptionError
 from tma_prep.option_types import Options, alternatives, extra_of, first_problem
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-Plan = Annotated[bool, typer.Option("--plan", help="Print what it would take, and do nothing.")]
+Plan = Annotated[
+    bool,
+    typer.Option(
+        "--plan", help="Print what the work would take, and stop; embed reads its rows first."
+    ),
+]
 
 Command = Callable[..., None]
 

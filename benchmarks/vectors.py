@@ -21,7 +21,14 @@ from tma_prep.embeddings.unit import unit_vectors
 from tma_prep.rows import RowStore, open_rows
 from tma_prep.rows.store import RowStoreWriter
 from tma_prep.workspace import Workspace
-from tma_prep_schemas import EmbeddingsManifest, FileEntry, InputFile, RowsManifest
+from tma_prep_schemas import (
+    EmbeddingsManifest,
+    FileEntry,
+    InputFile,
+    RowLayout,
+    RowsManifest,
+    Traits,
+)
 
 CENTRES = 300
 NOISE = 0.8
@@ -89,8 +96,8 @@ def _write_rows(folder: Path, side: Side, rows: int) -> RowStore:
         files=writer.close(),
         side=side,
         input_files=[InputFile(name="made-up", bytes=0, sha256="0" * 64, rows=rows)],
-        format="prompt-response",
-        task_column=None,
+        layouts=[RowLayout(format="prompt-response")],
+        traits=Traits(),
         columns=[f"{column.name}: {column.type}" for column in schema],
         skipped_rows=0,
         skipped=None,

@@ -47,13 +47,34 @@ class EmbedOptions(OptionsWithMemory):
     out: Folder = option(..., "Workspace folder to create.")
     format: str | None = option(
         None,
-        "Row format: prompt-response, prompt-completion, messages, conversations, "
-        "natural-instructions, alpaca or flan. By default recognised by the columns.",
+        "Layout of the training rows, by name: messages, alpaca, qa and so on (docs/layouts.md). "
+        "By default recognised by the columns and their types.",
         panel=_INPUT,
+        metavar="LAYOUT",
+    )
+    test_format: str | None = option(
+        None, "The same of the test rows.", panel=_INPUT, metavar="LAYOUT"
+    )
+    columns: str | None = option(
+        None,
+        "Columns of the training rows by role, as in prompt=question,response=answer. Roles: "
+        "prompt, response, system, context, history, messages, tools, task, id.",
+        panel=_INPUT,
+        metavar="ROLE=COLUMN,…",
+    )
+    test_columns: str | None = option(
+        None, "The same of the test rows.", panel=_INPUT, metavar="ROLE=COLUMN,…"
+    )
+    ni_examples: int = option(
+        0,
+        "Positive examples of a Natural Instructions task file that stand in its prompts.",
+        panel=_INPUT,
+        metavar="N",
+        ge=0,
     )
     task_column: str | None = option(
         None,
-        "Column that names the task. By default task, task_name or source.",
+        "Column that names the task. By default task, task_name or source, or that of the layout.",
         panel=_INPUT,
         metavar="COLUMN",
     )
@@ -71,6 +92,19 @@ class EmbedOptions(OptionsWithMemory):
         "What is embedded: prompt, response, or both joined by one space.",
         panel=_TEXT,
         metavar="PART",
+    )
+    exchange: Literal["first", "last", "all"] = option(
+        "first",
+        "What of a conversation is embedded: the first question and answer, the last, or all "
+        "messages but system text.",
+        panel=_TEXT,
+        metavar="WHICH",
+    )
+    test_exchange: Literal["first", "last", "all"] | None = option(
+        None,
+        "The same of the test rows, where it differs: last for few-shot prompts.",
+        panel=_TEXT,
+        metavar="WHICH",
     )
     model: str = option(
         "all-MiniLM-L6-v2", "sentence-transformers model: hub name or folder.", panel=_TEXT

@@ -66,14 +66,45 @@ class Manifest(Strict):
         return self
 
 
+class RowLayout(Strict):
+    """How the rows of a side are read, from one row to that of the next."""
+
+    first_row: int = Field(default=0, ge=0, description="`tma_row` from which on it holds")
+    format: str = Field(description="name of the layout, `columns` where `columns` says all")
+    columns: dict[str, str] = Field(
+        default_factory=dict, description="columns in place of the layout's own, by role"
+    )
+    task_column: str | None = Field(default=None, description="the column that names the task")
+    answered: bool = Field(default=True, description="whether every row has a response")
+    examples: int = Field(
+        default=0, ge=0, description="positive examples of Natural Instructions in prompts"
+    )
+    ids: bool = Field(
+        default=True, description="whether rows go by their own ids, and not by row numbers alone"
+    )
+
+
+class Traits(Strict):
+    """What some row of a side is, so that an export knows its form."""
+
+    conversation: bool = Field(default=False, description="more than a user's text and its answer")
+    tools: bool = Field(default=False, description="with tools, calls of tools or their answers")
+    masked: bool = Field(default=False, description="with an answer that is not trained")
+    extras: bool = Field(
+        default=False, description="with messages that say more than role, text and calls"
+    )
+    whole: bool = Field(default=False, description="running text, trained whole")
+    unanswered: bool = Field(default=False, description="without anything to be trained")
+
+
 class RowsManifest(Manifest):
     """`rows/train/manifest.json` and `rows/test/manifest.json`; the good rows, as they came in."""
 
     kind: Literal["rows"] = "rows"
     side: Literal["train", "test"]
     input_files: list[InputFile] = Field(min_length=1, description="in the order read")
-    format: str
-    task_column: str | None
+    layouts: list[RowLayout] = Field(min_length=1, description="of the files, in the order read")
+    traits: Traits
     columns: list[str] = Field(description="the user's columns, each as `name: type`")
     skipped_rows: int = Field(ge=0, description="bad rows left out")
     skipped: FileEntry | None = Field(description="the file that lists them, null where none")
@@ -240,7 +271,8 @@ class ShardsManifest(Manifest):
         description="what of the whole pool holds a test row, left out where `leakage` in `config` "
         "is exclude; null where it was not looked for",
     )
-    format: str = Field(description="the instance format of the user's columns")
+    layouts: list[RowLayout] = Field(min_length=1, description="how the user's columns are read")
+    traits: Traits
 
 
 class CheckManifest(Manifest):

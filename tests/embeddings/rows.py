@@ -8,7 +8,14 @@ from numpy.typing import NDArray
 from tma_prep.embeddings.parts import PartsFolder
 from tma_prep.embeddings.store import StoredRows
 from tma_prep.rows import RowStore
-from tma_prep_schemas import EmbeddingsManifest, FileEntry, InputFile, RowsManifest
+from tma_prep_schemas import (
+    EmbeddingsManifest,
+    FileEntry,
+    InputFile,
+    RowLayout,
+    RowsManifest,
+    Traits,
+)
 
 
 def some_rows(vectors: NDArray[np.float32]) -> StoredRows:
@@ -66,8 +73,8 @@ def no_rows(folder: Path) -> RowStore:
         files=[entry],
         side="train",
         input_files=[InputFile(name="x.jsonl", bytes=1, sha256="0" * 64, rows=1)],
-        format="flan",
-        task_column=None,
+        layouts=[RowLayout(format="flan")],
+        traits=Traits(),
         columns=[],
         skipped_rows=0,
         skipped=None,

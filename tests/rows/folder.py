@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from tma_prep.errors import InputError
 from tma_prep.rows.reading import OnBadRow, ReadOptions, ReadRows, SkippedRow, read_files
 from tma_prep.rows.sample import Sample
-from tma_prep.rows.sources import find_files
+from tma_prep.rows.sources import find_files, partitions_of
+from tma_prep.tables import python_rows
 
 Rows = Sequence[Mapping[str, object]]
 
@@ -89,10 +90,9 @@ class Read:
     @property
     def instances(self) -> list[Sample]:
         """Every good row."""
-        names = [name for name in self.found.reader.columns_kept if name in self.whole.column_names]
-        numbers = self.numbers.tolist()
-        rows = self.whole.select(names).to_pylist()
-        return [self.found.reader.read(row, n) for n, row in zip(numbers, rows, strict=True)]
+        rows = zip(self.numbers.tolist(), python_rows(self.whole), strict=True)
+        reader = self.found.reader
+        return [reader.read(row, number) for number, row in rows]
 
     @property
     def skipped(self) -> list[SkippedRow]:
@@ -102,7 +102,7 @@ class Read:
     @property
     def exchanges(self) -> list[tuple[str, str]]:
         """Prompt and response of every good row."""
-        return [(row.prompt, row.response) for row in self.instances]
+        return [row.exchange("first") for row in self.instances]
 
 
 def read(
@@ -111,6 +111,8 @@ def read(
     format_name: str | None = None,
     task_column: str | None = None,
     vectors_column: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    answered: bool = True,
 ) -> Read:
     """Read all rows of the input once, and what was written of them."""
     options = ReadOptions(
@@ -118,9 +120,13 @@ def read(
         task_column=task_column,
         on_bad_row=on_bad_row,
         vectors_column=vectors_column,
+        columns=columns or {},
+        answered=answered,
     )
     with tempfile.TemporaryDirectory() as folder:
-        found = read_files(find_files(patterns), Path(folder), options)
+        files = find_files(patterns)
+        partitions = partitions_of(patterns, files)
+        found = read_files(files, Path(folder), options, partitions=partitions)
         assert found.schema is not None
         written = found.schema.append(pa.field("tma_row", pa.int64(), nullable=False))
         parts = [pq.ParquetFile(Path(folder) / entry.file).read() for entry in found.files]

@@ -13,7 +13,7 @@ import zstandard
 
 from tests.rows.folder import Folder, as_table, read
 from tma_prep.errors import InputError
-from tma_prep.rows.formats import BadRow
+from tma_prep.rows.bad_row import BadRow
 from tma_prep.rows.sources import find_files
 from tma_prep.rows.vectors import VectorColumn
 

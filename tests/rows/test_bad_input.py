@@ -90,12 +90,15 @@ def test_a_bad_line_stops_or_is_skipped(folder: Folder, case: str) -> None:
     row, message = BAD_ROWS[case]
     text = f"{FIRST}\n\n{row}\n{LAST}\n".encode("utf-8", "surrogateescape")
     path = folder.write("pool.jsonl", text)
-    assert re.search(rf"pool\.jsonl, row 1: (\(line 3\) )?.*{message}", folder.error(path))
+    assert re.search(rf"pool\.jsonl line 3: .*{message}", folder.error(path))
     found = read(path, on_bad_row="skip")
-    assert [(row.row, row.prompt) for row in found.instances] == [(0, "first"), (2, "last")]
+    assert [(row.row, row.exchange("first")[0]) for row in found.instances] == [
+        (0, "first"),
+        (2, "last"),
+    ]
     assert [bad.row for bad in found.skipped] == [1]
     assert re.search(message, found.skipped[0].reason)
-    assert (found.skipped[0].file, found.skipped[0].row_in_file) == ("pool.jsonl", 1)
+    assert found.skipped[0].place == "pool.jsonl line 3"
     found.skipped[0].reason.encode("utf-8")
     assert found.table.to_pylist() == [json.loads(FIRST), json.loads(LAST)]
 
@@ -106,9 +109,12 @@ def test_a_bad_element_of_an_array_stops_or_is_skipped(folder: Folder, case: str
     row, message = BAD_ROWS[case]
     text = f"[{FIRST}, {row}, {LAST}]".encode("utf-8", "surrogateescape")
     path = folder.write("pool.json", text)
-    assert re.search(rf"pool\.json, row 1: .*{message}", folder.error(path))
+    assert re.search(rf"pool\.json row 1: .*{message}", folder.error(path))
     found = read(path, on_bad_row="skip")
-    assert [(row.row, row.prompt) for row in found.instances] == [(0, "first"), (2, "last")]
+    assert [(row.row, row.exchange("first")[0]) for row in found.instances] == [
+        (0, "first"),
+        (2, "last"),
+    ]
 
 
 BAD_TURNS = {

@@ -12,8 +12,8 @@ import zstandard
 
 from tests.rows.folder import Folder, Rows, as_table, json_lines, read
 from tma_prep.errors import InputError, OptionError
-from tma_prep.rows.formats import FORMATS
 from tma_prep.rows.reading import ReadOptions, read_files
+from tma_prep.rows.recognition import format_names
 from tma_prep.rows.sources import find_files
 
 Exchanges = list[tuple[str, str]]
@@ -235,7 +235,7 @@ def test_same_instances_from_every_container(folder: Folder, case: str, containe
     """Format, prompt and response are the same, and rows are numbered from 0 without gaps."""
     name, rows, expected = ROWS[case]
     found = read(CONTAINERS[container](folder, rows))
-    assert found.found.reader.format.name == name
+    assert [layout.format for layout in found.found.layouts] == [name]
     assert found.exchanges == expected
     assert [row.row for row in found.instances] == list(range(len(rows)))
     assert sum(one.rows for one in found.found.inputs) == len(rows)
@@ -243,7 +243,7 @@ def test_same_instances_from_every_container(folder: Folder, case: str, containe
 
 def test_every_format_is_tested() -> None:
     """A format added to the table without rows here is found out."""
-    assert {name for name, _, _ in ROWS.values()} == set(FORMATS)
+    assert {name for name, _, _ in ROWS.values()} == set(LAYOUTS)
 
 
 def test_natural_instructions_task_file(folder: Folder) -> None:
@@ -280,7 +280,7 @@ def test_an_unknown_format_is_refused_with_the_known_ones(folder: Folder) -> Non
     path = folder.lines("x.jsonl", {"prompt": "p", "response": "r"})
     with pytest.raises(OptionError, match="--format alpacca is not known") as caught:
         read(path, format_name="alpacca")
-    assert all(name in str(caught.value) for name in FORMATS)
+    assert all(name in str(caught.value) for name in format_names())
 
 
 def test_rows_are_numbered_over_files_in_the_order_given(folder: Folder) -> None:
@@ -294,7 +294,7 @@ def test_rows_are_numbered_over_files_in_the_order_given(folder: Folder) -> None
     )
     paths = [str(folder.root / f"{name}.jsonl") for name in "bca"]
     found = read(*paths, on_bad_row="skip")
-    assert [(row.row, row.prompt) for row in found.instances] == [
+    assert [(row.row, row.exchange("first")[0]) for row in found.instances] == [
         (0, "b0"),
         (2, "b2"),
         (3, "c0"),
@@ -304,9 +304,16 @@ def test_rows_are_numbered_over_files_in_the_order_given(folder: Folder) -> None
     ]
     assert [row.row for row in found.skipped] == [1]
     assert [one.rows for one in found.found.inputs] == [3, 2, 2]
-    assert [(bad.file, bad.row_in_file) for bad in found.skipped] == [("b.jsonl", 1)]
+    assert [bad.place for bad in found.skipped] == ["b.jsonl line 2"]
     whole = read(str(folder.root), on_bad_row="skip")
-    assert [row.prompt for row in whole.instances] == ["a0", "a1", "b0", "b2", "c0", "c1"]
+    assert [row.exchange("first")[0] for row in whole.instances] == [
+        "a0",
+        "a1",
+        "b0",
+        "b2",
+        "c0",
+        "c1",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -347,6 +354,6 @@ def test_an_optional_task_column_may_be_absent(folder: Folder, ending: str) -> N
     files = find_files([folder.write(f"x.{ending}", content)])
     for wanted, task in (("topic", None), ("source", "s")):
         options = ReadOptions(task_column=wanted, task_optional=True)
-        reader = read_files(files, folder.root, options).reader
-        assert reader.read(rows[0], 0).task == task
-        assert reader.task_column == (None if task is None else wanted)
+        found = read_files(files, folder.root, options)
+        assert found.reader.read(rows[0], 0).task == task
+        assert found.layouts[0].task_column == (None if task is None else wanted)

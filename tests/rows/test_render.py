@@ -2,7 +2,8 @@
 
 import pytest
 
-from tma_prep.rows.sample import Sample, TextPart, text_id
+from tma_prep.rows.messages import answer, question
+from tma_prep.rows.sample import Sample, TextPart, TextView, text_id
 
 
 @pytest.mark.parametrize(
@@ -19,9 +20,9 @@ from tma_prep.rows.sample import Sample, TextPart, text_id
 )
 def test_parts(response: str, part: TextPart, text: tuple[str, str]) -> None:
     """An empty response gives the prompt alone, whichever part is asked for."""
-    sample = Sample(0, "p", response, None, None)
-    assert sample.embedded(part) == text
-    assert sample.text_id(part) == text_id("".join(text))
+    sample = Sample(0, (question("p"), answer(response)), (), None, None)
+    assert sample.embedded(TextView("first", part)) == text
+    assert sample.text_id(TextView("first", part)) == text_id("".join(text))
 
 
 def test_ids() -> None:

@@ -71,7 +71,7 @@ def test_rows_by_number(folder: Folder, ending: str, choice: str) -> None:
     assert len(store.manifest.files) == 2
     rows = np.array(list(CHOICES[choice]), dtype=np.int64)
     samples = list(store.samples(rows))
-    assert [(s.row, s.prompt, s.response, s.task, s.id) for s in samples] == [
+    assert [(s.row, *s.exchange("first"), s.task, s.id) for s in samples] == [
         (n, ROWS[n]["prompt"], ROWS[n]["response"], ROWS[n]["task"], str(n)) for n in rows.tolist()
     ]
     tables = list(store.tables(rows))
@@ -123,7 +123,9 @@ def test_more_columns_beside_the_samples(folder: Folder) -> None:
     """Every row, with the columns that are asked for."""
     store = stored(folder, folder.lines("x.jsonl", *ROWS[:9]), vectors_column="v")
     ((samples, table),) = store.batches(["v"])
-    assert [sample.prompt for sample in samples] == [row["prompt"] for row in ROWS[:9]]
+    assert [sample.exchange("first")[0] for sample in samples] == [
+        row["prompt"] for row in ROWS[:9]
+    ]
     assert table["v"].to_pylist() == [row["v"] for row in ROWS[:9]]
 
 
@@ -184,14 +186,14 @@ def test_a_conversation_whose_objects_lack_keys(folder: Folder) -> None:
     store = stored(
         folder, folder.lines("x.jsonl", {"messages": said}, {"messages": {**said, "n": [1, 2]}})
     )
-    assert [(s.prompt, s.response) for s in store.samples()] == [("q", "a")] * 2
+    assert [s.exchange("first") for s in store.samples()] == [("q", "a")] * 2
     turns: list[dict[str, object]] = [
         {"role": "user", "content": [{"type": "text", "text": "q"}, {"type": "image", "url": "u"}]},
         {"role": "assistant", "content": [{"type": "text", "text": "a"}], "name": "n"},
     ]
     more = Folder(folder.root / "more")
     store = stored(more, more.lines("y.jsonl", {"messages": turns}))
-    assert [(s.prompt, s.response) for s in store.samples()] == [("q", "a")]
+    assert [s.exchange("first") for s in store.samples()] == [("q", "a")]
 
 
 @pytest.mark.usefixtures("_small")

@@ -56,7 +56,9 @@ def test_the_manifest_tells_what_was_read(folder: Folder, work: Path) -> None:
     for path, file in zip((one, two), manifest.input_files, strict=True):
         data = Path(path).read_bytes()
         assert (file.bytes, file.sha256) == (len(data), hashlib.sha256(data).hexdigest())
-    assert (manifest.format, manifest.task_column) == ("prompt-response", "source")
+    assert [(one.format, one.task_column) for one in manifest.layouts] == [
+        ("prompt-response", "source")
+    ]
     assert manifest.columns == ["prompt: string", "response: string", "source: string"]
     assert (manifest.rows, manifest.skipped_rows, manifest.skipped) == (11, 0, None)
     assert not rows.reused
@@ -173,7 +175,7 @@ def test_other_options_are_refused_and_named(folder: Folder, work: Path) -> None
     assert taken(work, path, on_bad_row="skip").reused
     assert taken(work, path, text="prompt", prefix="query: ").reused
     again = taken(work, path, format="flan", overwrite=True)
-    assert (again.reused, again.store.manifest.format) == (False, "flan")
+    assert (again.reused, again.store.manifest.layouts[0].format) == (False, "flan")
 
 
 def test_what_becomes_of_bad_rows_matters_where_there_are_some(folder: Folder, work: Path) -> None:

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from tma_prep.artifact import MANIFEST, file_entry, write_manifest
 from tma_prep.shards.writer import shard_name
-from tma_prep_schemas import SHARD_FIELDS, ShardsManifest
+from tma_prep_schemas import SHARD_FIELDS, RowLayout, ShardsManifest, Traits
 
 
 def rows_table(rows: int) -> pa.Table:
@@ -57,7 +57,8 @@ def make_shards(
         files=entries,
         schedule=file_entry(schedule, 0),
         order="nft",
-        format="prompt-response",
+        layouts=[RowLayout(format="prompt-response")],
+        traits=Traits(),
     )
     write_manifest(folder / MANIFEST, manifest)
     return folder

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from tma_prep.artifact import file_entry, write_manifest, write_text
 from tma_prep.shards.writer import write_shards
 from tma_prep.verify.join import TrainingRows
-from tma_prep_schemas import ORDER, ShardsManifest
+from tma_prep_schemas import ORDER, RowLayout, ShardsManifest, Traits
 
 ROWS, ROWS_PER_SHARD = 240, 100
 
@@ -73,7 +73,8 @@ def make_whole(folder: Path) -> Path:
         files=files,
         schedule=file_entry(folder / "schedule.json", ROWS),
         order="rt",
-        format="prompt-response",
+        layouts=[RowLayout(format="prompt-response")],
+        traits=Traits(),
     )
     write_manifest(folder / "manifest.json", manifest)
     return folder

@@ -96,7 +96,7 @@ def read_named(
         rows,
         seed=int(str(manifest.config["seed"])),
         drawn=manifest.order == "rt",
-        shards=ShardFiles(folder, files, manifest.format),
+        shards=ShardFiles(folder, files, tuple(manifest.layouts)),
     )
     return named, rounds
 

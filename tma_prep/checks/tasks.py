@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tma_prep.artifact import sync
-from tma_prep_schemas import ROW
+from tma_prep_schemas import ROW, RowLayout
 
 TEXTS = "texts.parquet"
 TESTS = "tests.parquet"
@@ -65,7 +65,7 @@ class ShardFiles:
 
     folder: Path
     names: tuple[str, ...]
-    format: str
+    layouts: tuple[RowLayout, ...]
 
 
 @dataclass(frozen=True)

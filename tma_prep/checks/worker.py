@@ -40,7 +40,7 @@ from tma_prep.checks.tasks import (
 from tma_prep.device import resolve_dtype
 from tma_prep.errors import OrderError
 from tma_prep.parallel import end_with_parent
-from tma_prep.rows import FORMATS
+from tma_prep.rows import SampleReader
 from tma_prep_schemas import ROW
 
 Tell = Callable[[str, int, float | None], None]
@@ -200,7 +200,7 @@ def _from_shards(shards: ShardFiles, rows: NDArray[np.int64]) -> Iterator[tuple[
     Raises:
         OrderError: The shards give the rows in another sequence.
     """
-    exchange = FORMATS[shards.format].exchange
+    reader = SampleReader(shards.layouts)
     wanted = rows.tolist()
     members = set(wanted)
     taken = 0
@@ -214,7 +214,7 @@ def _from_shards(shards: ShardFiles, rows: NDArray[np.int64]) -> Iterator[tuple[
                 f"{shards.folder}: {ROW} {wanted[taken]} was expected and {row[ROW]} found; "
                 "the rows are out of order: run arrange again"
             )
-        yield exchange(row)
+        yield reader.read(row, int(str(row[ROW]))).exchange("first")
         taken += 1
 
 

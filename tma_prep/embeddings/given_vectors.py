@@ -9,7 +9,7 @@ from tma_prep.embeddings.parts import PartsFolder
 from tma_prep.embeddings.store import StoredRows
 from tma_prep.embeddings.unit import unit_vectors
 from tma_prep.errors import InputError
-from tma_prep.rows import RowStore, Sample, TextPart, VectorColumn
+from tma_prep.rows import RowStore, Sample, TextView, VectorColumn
 
 
 def write_given_vectors(
@@ -17,7 +17,7 @@ def write_given_vectors(
     column: str,
     parts: PartsFolder,
     *,
-    part: TextPart,
+    view: TextView,
     rows_per_part: int,
     dimension: int | None,
     advance: Callable[[int], None],
@@ -28,7 +28,7 @@ def write_given_vectors(
         store: The rows.
         column: Where their vectors are.
         parts: Takes them.
-        part: What of a row is its text.
+        view: What of a row is its text.
         rows_per_part: Rows of every part but the last.
         dimension: What the vectors must have, None for the first side.
         advance: Told how many more rows are done.
@@ -44,7 +44,7 @@ def write_given_vectors(
     written = 0
     for samples, table in store.batches([column]):
         found = np.stack([vectors.read(value) for value in table.column(column).to_pylist()])
-        held.append(_stored(samples, found, part))
+        held.append(_stored(samples, found, view))
         if found.shape[1] != (dimension or found.shape[1]):
             raise InputError(
                 f"train vectors have {found.shape[1]} components and test vectors {dimension}; "
@@ -64,13 +64,13 @@ def write_given_vectors(
     return written
 
 
-def _stored(samples: Sequence[Sample], vectors: NDArray[np.float64], part: TextPart) -> StoredRows:
+def _stored(samples: Sequence[Sample], vectors: NDArray[np.float64], view: TextView) -> StoredRows:
     words = np.array(
-        [len("".join(each.embedded(part)).split()) for each in samples], dtype=np.int64
+        [len("".join(each.embedded(view)).split()) for each in samples], dtype=np.int64
     )
     return StoredRows(
         rows=[each.row for each in samples],
-        ids=[each.text_id(part) for each in samples],
+        ids=[each.text_id(view) for each in samples],
         names=[each.id for each in samples],
         tasks=[each.task for each in samples],
         vectors=unit_vectors(vectors),

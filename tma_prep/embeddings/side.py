@@ -11,14 +11,15 @@ from tma_prep.embeddings.model import ResolvedModel
 from tma_prep.embeddings.parts import PartsFolder
 from tma_prep.embeddings.results import SideResult
 from tma_prep.options import EmbedOptions
-from tma_prep.rows import Side, SideRows
+from tma_prep.rows import Side, SideRows, TextView
 from tma_prep.workspace import Workspace
 from tma_prep_schemas import EmbeddingsManifest, FileEntry
 from tma_prep_schemas.manifests import Option
 
 _NOT_RECORDED = (
     *("train", "test", "out", "overwrite", "update"),
-    *("format", "task_column", "on_bad_row"),
+    *("format", "columns", "test_format", "test_columns", "task_column", "on_bad_row"),
+    *("ni_examples", "test_exchange"),
     *("device", "engine", "memory_budget"),
 )
 LIBRARIES = ("numpy", "pyarrow", "torch", "transformers", "tokenizers", "sentence-transformers")
@@ -55,7 +56,7 @@ def open_side(
         ArtifactError: One is there that was made differently or is damaged.
     """
     inputs = {f"rows/{side}": rows.sha256}
-    config = side_config(options, model)
+    config = side_config(side, options, model)
     folder = workspace.embeddings(side)
     finished = Artifact(folder, EmbeddingsManifest, EMBED_AGAIN).reused(
         config,
@@ -70,9 +71,20 @@ def open_side(
     return EmbedSide(side, folder, rows, config, inputs, finished)
 
 
-def side_config(options: EmbedOptions, model: ResolvedModel | None) -> dict[str, Option]:
+def side_config(
+    side: Side, options: EmbedOptions, model: ResolvedModel | None
+) -> dict[str, Option]:
     """The options that bear on the vectors."""
-    return options.recorded(*_NOT_RECORDED) | {"model_sha256": model.sha256 if model else None}
+    return options.recorded(*_NOT_RECORDED) | {
+        "exchange": view_of(side, options).exchange,
+        "model_sha256": model.sha256 if model else None,
+    }
+
+
+def view_of(side: Side, options: EmbedOptions) -> TextView:
+    """What of the samples of a side is embedded."""
+    exchange = options.test_exchange if side == "test" else None
+    return TextView(exchange or options.exchange, options.text)
 
 
 def _same_embeddings(option: str, options: EmbedOptions, existing: EmbeddingsManifest) -> bool:
@@ -134,7 +146,7 @@ def side_result(
     return SideResult(
         rows=manifest.rows,
         files=len(rows.input_files),
-        format=rows.format,
+        format=", ".join(dict.fromkeys(layout.format for layout in rows.layouts)),
         dimension=manifest.dimension,
         skipped_rows=rows.skipped_rows,
         kept=side.finished is not None,

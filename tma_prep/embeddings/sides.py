@@ -14,7 +14,7 @@ from tma_prep.rows import open_rows
 from tma_prep.workspace import Workspace
 from tma_prep_schemas import EmbeddingsManifest
 
-_OF_ROWS = ("rows_per_part",)
+_OF_ROWS = ("rows_per_part", "exchange")
 """Options of embed in which the sides may differ."""
 
 
@@ -65,7 +65,7 @@ def open_sides(workspace: Workspace) -> Sides:
         manifest = artifact.open(
             f"{folder}: holds no finished embeddings; run tma-prep embed to its end first"
         )
-        wrong = wrong_record(EmbedOptions, manifest.config, ("model", "text"))
+        wrong = wrong_record(EmbedOptions, manifest.config, ("model", "text", "exchange"))
         if wrong is not None:
             raise ArtifactError(
                 f"{folder / MANIFEST}: is damaged or of another version ({wrong}); {EMBED_AGAIN}"

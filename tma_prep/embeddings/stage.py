@@ -14,6 +14,7 @@ from tma_prep.embeddings.side import (
     open_side,
     side_config,
     side_result,
+    view_of,
 )
 from tma_prep.embeddings.texts_side import LoadedModel, TextsOfSide
 from tma_prep.embeddings.update import check_updatable
@@ -112,8 +113,8 @@ def _check_updatable(
     Raises:
         ArtifactError: The text says what differs.
     """
-    config = side_config(options, model)
     for side in SIDES:
+        config = side_config(side, options, model)
         folder = workspace.embeddings(side)
         found = read_manifest(folder / MANIFEST, EmbeddingsManifest)
         if found is not None and found.config != config:
@@ -156,7 +157,7 @@ def embed_vectors(
             side.rows.store,
             str(options.vectors_column),
             parts,
-            part=options.text,
+            view=view_of(side.side, options),
             rows_per_part=options.rows_per_part,
             dimension=dimension,
             advance=advance,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tma_prep.artifact import EMBED_AGAIN, sync
 from tma_prep.errors import ArtifactError
-from tma_prep.rows import RowStore
+from tma_prep.rows import RowStore, TextView
 from tma_prep.tables import UNREADABLE, read_table, unreadable
 from tma_prep_schemas import (
     INSTANCES,
@@ -174,6 +174,11 @@ class EmbeddingStore:
                 self._slices.append(vectors_of(batch))
                 self._batches.append(batch)
         self._starts = np.cumsum([0, *map(len, self._slices)])[:-1]
+
+    @property
+    def view(self) -> TextView:
+        """What of its rows was embedded."""
+        return TextView(self.manifest.config["exchange"], self.manifest.config["text"])  # type: ignore[arg-type]
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from tma_prep.embeddings.tokens import Tokenised, TokenLists
 from tma_prep.errors import OptionError
 from tma_prep.parallel import in_turn, read_ahead
 from tma_prep.progress import Progress
-from tma_prep.rows import RowStore, Sample, TextPart
+from tma_prep.rows import RowStore, Sample, TextView
 
 _LEAST_WINDOW_ROWS = 2048
 """Enough to fill the batches of a CPU with texts of like length."""
@@ -46,7 +46,7 @@ class Catalogue:
 
 def read_catalogue(
     store: RowStore,
-    part: TextPart,
+    view: TextView,
     progress: Progress,
     *,
     label: str,
@@ -65,8 +65,8 @@ def read_catalogue(
     seen = 0
     with progress.stage(label, store.manifest.rows, "rows") as advance:
         for samples, _ in store.batches():
-            texts = _texts(samples, part)
-            ids.append(halves_of([each.text_id(part) for each in samples]))
+            texts = _texts(samples, view)
+            ids.append(halves_of([each.text_id(view) for each in samples]))
             rows.append(np.array([each.row for each in samples], np.int64))
             # Reservoir sampling: after n rows each is in the sample with the same chance.
             places = draw.integers(0, np.arange(seen, seen + len(texts)) + 1)
@@ -122,7 +122,7 @@ class TextSide:
     catalogue: Catalogue
     known: KnownTexts
     earlier: TakesRows | None
-    part: TextPart
+    view: TextView
     rows_per_part: int
     padded: bool
 
@@ -195,13 +195,13 @@ class TextSide:
             yield _joined(list(group))
 
     def _tokenised(self, place: int, samples: list[Sample], encoder: Encoder) -> _Window:
-        texts = _texts(samples, self.part)
+        texts = _texts(samples, self.view)
         here = slice(place, place + len(texts))
         is_new = self.known.is_new[here]
         return _Window(
             first_place=place,
             rows=[each.row for each in samples],
-            ids=[each.text_id(self.part) for each in samples],
+            ids=[each.text_id(self.view) for each in samples],
             names=[each.id for each in samples],
             tasks=[each.task for each in samples],
             new=[encoder.tokenised([texts[row] for row in np.flatnonzero(is_new)])],
@@ -289,8 +289,8 @@ class _Columns:
         )
 
 
-def _texts(samples: Sequence[Sample], part: TextPart) -> list[tuple[str, str]]:
-    return [each.embedded(part) for each in samples]
+def _texts(samples: Sequence[Sample], view: TextView) -> list[tuple[str, str]]:
+    return [each.embedded(view) for each in samples]
 
 
 def _pieces(store: RowStore, size: int) -> Iterator[tuple[int, list[Sample]]]:

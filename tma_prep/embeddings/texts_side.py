@@ -15,6 +15,7 @@ from tma_prep.embeddings.side import (
     EmbedSide,
     finish_side,
     side_result,
+    view_of,
 )
 from tma_prep.embeddings.texts import TextSide, read_catalogue
 from tma_prep.embeddings.update import Earlier, check_updatable, earlier_store
@@ -61,7 +62,7 @@ class TextsOfSide:
         self._progress = progress
         self._catalogue = read_catalogue(
             side.rows.store,
-            options.text,
+            view_of(side.side, options),
             progress,
             label=f"Looking for equal texts in {side.side}",
             memory_bytes=options.memory_bytes,
@@ -76,7 +77,7 @@ class TextsOfSide:
             self._catalogue,
             self._known,
             store,
-            options.text,
+            view_of(side.side, options),
             options.rows_per_part,
             padded=model.runner.described["device"] != "cpu",
         )

@@ -31,7 +31,7 @@ def _texts(store: EmbeddingStore, places: NDArray[np.int64]) -> dict[int, Excerp
     try:
         samples = store.row_store.samples(store.rows[places])
         for place, sample in zip(places.tolist(), samples, strict=True):
-            found[place] = excerpt(sample.prompt, sample.response)
+            found[place] = excerpt(*sample.exchange(store.view.exchange))
     except TmaPrepError as error:
         return {place: Excerpt(problem=str(error)) for place in places.tolist()} | found
     return found

@@ -1,14 +1,12 @@
 """Training rows that hold a test row, looked for in four ways."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from tma_prep.embeddings import EmbeddingStore, Sides
+from tma_prep.embeddings import Sides
 from tma_prep.leakage.pairs import Groups, Pairs, join_pairs, numbered
 from tma_prep.leakage.rule import Leaks, find_leaks
 from tma_prep.options import ArrangeOptions, LeakNgrams
@@ -45,10 +43,10 @@ def leaks_by_words(sides: Sides, rule: LeakNgrams, scratch: Path, progress: Prog
         progress: Told of the rows read.
     """
     train, test = sides.train, sides.test
-    tests = [(row, text) for row, text in two_sided_texts(test, test.rows)]
+    tests = [(sample.row, sample.target_text) for sample in test.row_store.samples(test.rows)]
     label = "Looking for test rows in the pool"
     with progress.stage(label, train.shape[0], "rows") as advance:
-        pool = two_sided_texts(train, train.rows)
+        pool = ((sample.row, sample.whole_text) for sample in train.row_store.samples(train.rows))
         return find_leaks(pool, train.shape[0], tests, rule, scratch=scratch, on_rows=advance)
 
 
@@ -83,9 +81,3 @@ def _similar_pairs(sides: Sides, engine: Engine, threshold: float) -> Pairs:
         score = products[row, group]
         found.append(join_pairs([groups.pairs(rows[places[row]], group, "similarity", score)]))
     return join_pairs(found)
-
-
-def two_sided_texts(store: EmbeddingStore, rows: NDArray[np.int64]) -> Iterator[tuple[int, str]]:
-    """Prompt and response of rows by their ascending numbers, whichever part was embedded."""
-    for sample in store.row_store.samples(rows):
-        yield sample.row, sample.whole_text

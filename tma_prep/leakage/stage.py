@@ -23,7 +23,7 @@ from tma_prep.artifact import (
 from tma_prep.embeddings import Sides, StoreSubset
 from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.leakage.pairs import KINDS, Pairs
-from tma_prep.leakage.search import leaking_pairs, two_sided_texts
+from tma_prep.leakage.search import leaking_pairs
 from tma_prep.options import ArrangeOptions
 from tma_prep.progress import Advance, Progress
 from tma_prep.rankings import Engine
@@ -192,11 +192,17 @@ def _pair_tables(
     if not len(rows):
         return
     tests = np.unique(pairs.tests)
-    test_starts = {row: text[:TEXT_START] for row, text in two_sided_texts(sides.test, tests)}
-    texts = two_sided_texts(sides.train, rows)
+    test_starts = {
+        sample.row: sample.target_text[:TEXT_START]
+        for sample in sides.test.row_store.samples(tests)
+    }
+    samples = sides.train.row_store.samples(rows)
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         some = rows[start : start + _ROWS_AT_ONCE]
-        starts = {row: text[:TEXT_START] for row, text in itertools.islice(texts, len(some))}
+        starts = {
+            sample.row: sample.whole_text[:TEXT_START]
+            for sample in itertools.islice(samples, len(some))
+        }
         first, end = np.searchsorted(pairs.rows, [some[0], some[-1] + 1])
         here = pairs.at(np.arange(first, end))
         yield pa.table(

@@ -1,24 +1,17 @@
 """User files to rows: read once into a store, and what each of them means."""
 
-from tma_prep.rows.formats import (
-    FORMATS,
-    BadRow,
-    Conversation,
-    InstanceFormat,
-    Message,
-    format_named,
-)
+from tma_prep.rows.bad_row import BadRow
+from tma_prep.rows.messages import Message, ToolCall
+from tma_prep.rows.reader import SampleReader
 from tma_prep.rows.reading import SkippedRow
-from tma_prep.rows.sample import Sample, SampleReader, TextPart, text_id
+from tma_prep.rows.sample import Exchange, Sample, TextPart, TextView, text_id
 from tma_prep.rows.stage import Side, SideRows, open_rows, recorded_inputs, take_in
 from tma_prep.rows.store import RowStore
 from tma_prep.rows.vectors import VectorColumn
 
 __all__ = [
     "BadRow",
-    "Conversation",
-    "FORMATS",
-    "InstanceFormat",
+    "Exchange",
     "Message",
     "RowStore",
     "Sample",
@@ -27,8 +20,9 @@ __all__ = [
     "SideRows",
     "SkippedRow",
     "TextPart",
+    "TextView",
+    "ToolCall",
     "VectorColumn",
-    "format_named",
     "open_rows",
     "recorded_inputs",
     "take_in",

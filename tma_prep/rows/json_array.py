@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from tma_prep.rows.formats import BadRow
+from tma_prep.rows.bad_row import BadRow
 
 _BYTES_A_READ = 1 << 16
 _LONGEST_WORD = 16  # characters; no literal, escape or mark of JSON is longer

@@ -1,22 +1,38 @@
-"""JSON lines, JSON arrays and Natural Instructions task files, as blocks of rows."""
+"""JSON lines, JSON arrays, task files of Natural Instructions, CSV and TSV, as blocks of rows."""
 
+import csv
 import io
 import itertools
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from tma_prep.errors import InputError
 from tma_prep.files import AnyPath
-from tma_prep.rows.formats import BadRow
+from tma_prep.rows.bad_row import BadRow
 from tma_prep.rows.json_array import array_elements
 from tma_prep.rows.opening import open_bytes
+from tma_prep.tables import JsonRow
 
-JsonRow = dict[str, object]
-JsonRows = list[JsonRow | BadRow]
+Found = tuple[int, int | None, JsonRow | BadRow]
+"""Its size in bytes, the line that it begins on if it has one, and a row."""
 
 _ROWS_A_BLOCK = 2048
 _BYTES_A_BLOCK = 8 << 20
 _BOM = b"\xef\xbb\xbf"
+_LONGEST_CELL = 1 << 30
+
+
+@dataclass
+class JsonRows:
+    """Consecutive rows: each an object, or what is wrong with it.
+
+    Attributes:
+        lines: Where each begins, counted from 1; None in an array.
+    """
+
+    rows: list[JsonRow | BadRow] = field(default_factory=list)
+    lines: list[int | None] = field(default_factory=list)
 
 
 def jsonl_blocks(path: AnyPath) -> Iterator[JsonRows]:
@@ -25,8 +41,12 @@ def jsonl_blocks(path: AnyPath) -> Iterator[JsonRows]:
         yield from _blocks_of(_lines(stream))
 
 
-def json_blocks(path: AnyPath) -> Iterator[JsonRows]:
+def json_blocks(path: AnyPath, examples: int = 0) -> Iterator[JsonRows]:
     """The rows of a JSON array, a Natural Instructions task file, or JSON lines in a `.json`.
+
+    Args:
+        path: The file.
+        examples: How many positive examples of a task file each of its rows takes along.
 
     Raises:
         InputError: It is none of these, or an array that breaks off.
@@ -49,7 +69,42 @@ def json_blocks(path: AnyPath) -> Iterator[JsonRows]:
             whole = parse_json(stream.read().removeprefix(_BOM))
         except BadRow as error:
             raise InputError(f"{path}: {error}") from error
-    yield from _blocks_of((0, row) for row in _natural_instructions(path, whole))
+    yield from _blocks_of((0, None, row) for row in _instances(path, whole, examples))
+
+
+def delimited_blocks(path: AnyPath, delimiter: str) -> Iterator[JsonRows]:
+    """The rows of a CSV or TSV file, with the names of its first line; every value is text.
+
+    Raises:
+        InputError: A name is missing or stands twice.
+    """
+    csv.field_size_limit(_LONGEST_CELL)
+    with open_bytes(path) as stream:
+        text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+        yield from _blocks_of(_cells(path, text, delimiter))
+
+
+def _cells(path: AnyPath, text: io.TextIOWrapper, delimiter: str) -> Iterator[Found]:
+    reader = csv.reader(text, delimiter=delimiter, strict=True)
+    try:
+        names: list[str] = next(reader, [])
+        if len(set(names)) < len(names) or "" in names:
+            raise InputError(
+                f"{path}: its first line must name every column, each once; add or mend it"
+            )
+        line = reader.line_num + 1
+        for cells in reader:
+            if cells:
+                row: JsonRow | BadRow = dict(zip(names, cells, strict=False))
+                if len(cells) != len(names):
+                    row = BadRow(
+                        f"has {len(cells)} values where the first line names {len(names)} columns; "
+                        "mend it"
+                    )
+                yield sum(map(len, cells)), line, row
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise InputError(f"{path} line {reader.line_num}: is not CSV ({error}); mend it") from error
 
 
 def parse_json(data: bytes) -> object:
@@ -70,7 +125,7 @@ def parse_json(data: bytes) -> object:
         raise BadRow(f"is not usable JSON ({str(error)[:80]}); mend or remove it") from error
 
 
-def _lines(stream: io.BufferedReader) -> Iterator[tuple[int, JsonRow | BadRow]]:
+def _lines(stream: io.BufferedReader) -> Iterator[Found]:
     for number, line in enumerate(stream, start=1):
         if number == 1:
             line = line.removeprefix(_BOM)
@@ -80,7 +135,7 @@ def _lines(stream: io.BufferedReader) -> Iterator[tuple[int, JsonRow | BadRow]]:
             row = _object(parse_json(line))
         except BadRow as error:
             row = error
-        yield len(line), BadRow(f"(line {number}) {row}") if isinstance(row, BadRow) else row
+        yield len(line), number, row
 
 
 def _are_lines(stream: io.BufferedReader) -> bool:
@@ -103,16 +158,16 @@ def _parsed_line(line: bytes) -> object:
         return None
 
 
-def _array(path: AnyPath, stream: io.BufferedReader) -> Iterator[tuple[int, JsonRow | BadRow]]:
+def _array(path: AnyPath, stream: io.BufferedReader) -> Iterator[Found]:
     rows = 0
     try:
         for size, value in array_elements(stream):
             rows += 1
-            yield size, _object(value)
+            yield size, None, _object(value)
     except (ValueError, RecursionError) as error:
         reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)[:80]
         raise InputError(
-            f"{path}, row {rows}: the array is broken here ({reason}); "
+            f"{path} row {rows}: the array is broken here ({reason}); "
             "nothing after it can be read, so mend it"
         ) from error
 
@@ -126,7 +181,7 @@ def _object(value: object) -> JsonRow | BadRow:
     return value
 
 
-def _natural_instructions(path: AnyPath, whole: object) -> Iterator[JsonRow | BadRow]:
+def _instances(path: AnyPath, whole: object, examples: int) -> Iterator[JsonRow | BadRow]:
     instances = whole.get("Instances") if isinstance(whole, dict) else None
     if not isinstance(whole, dict) or not isinstance(instances, list):
         raise InputError(
@@ -136,22 +191,24 @@ def _natural_instructions(path: AnyPath, whole: object) -> Iterator[JsonRow | Ba
     definition = whole.get("Definition")
     if isinstance(definition, list) and all(isinstance(part, str) for part in definition):
         definition = "\n".join(definition)
-    task = path.name.split(".")[0]
+    more = {"definition": definition, "task": path.name.split(".")[0]}
+    if examples and isinstance(whole.get("Positive Examples"), list):
+        more["positive_examples"] = whole["Positive Examples"][:examples]
     for row in instances:
         if isinstance(row, dict):
-            yield _object({**row, "definition": definition, "task": task})
+            yield _object({**row, **more})
         else:
             yield BadRow("must be a JSON object with `input` and `output`")
 
 
-def _blocks_of(rows: Iterator[tuple[int, JsonRow | BadRow]]) -> Iterator[JsonRows]:
-    block: JsonRows = []
-    held_bytes = 0
-    for size, row in rows:
-        block.append(row)
+def _blocks_of(rows: Iterator[Found]) -> Iterator[JsonRows]:
+    block, held_bytes = JsonRows(), 0
+    for size, line, row in rows:
+        block.rows.append(row)
+        block.lines.append(line)
         held_bytes += size
-        if len(block) == _ROWS_A_BLOCK or held_bytes >= _BYTES_A_BLOCK:
+        if len(block.rows) == _ROWS_A_BLOCK or held_bytes >= _BYTES_A_BLOCK:
             yield block
-            block, held_bytes = [], 0
-    if block:
+            block, held_bytes = JsonRows(), 0
+    if block.rows:
         yield block

@@ -1,6 +1,6 @@
 """One pass over the files of a side: hashed, validated, numbered and written."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast
@@ -12,22 +12,33 @@ from numpy.typing import NDArray
 from tma_prep.artifact import sha256_of
 from tma_prep.errors import InputError
 from tma_prep.files import AnyPath, file_state, is_remote
+from tma_prep.rows.bad_row import BadRow
 from tma_prep.rows.column_types import common_schema
 from tma_prep.rows.columnar import columnar_schema
-from tma_prep.rows.containers import Block, JsonBlock, TableBlock, read_blocks
-from tma_prep.rows.formats import BadRow, format_named, recognise_format, task_column_of
+from tma_prep.rows.containers import (
+    Block,
+    JsonBlock,
+    TableBlock,
+    partitioned_schema,
+    read_blocks,
+)
 from tma_prep.rows.hashed import HashedInput
-from tma_prep.rows.json_container import JsonRow
-from tma_prep.rows.json_schema import JsonSchema
+from tma_prep.rows.json_types import JsonTypes
 from tma_prep.rows.opening import empty_input
-from tma_prep.rows.sample import SampleReader
+from tma_prep.rows.reader import SampleReader, reader_of
+from tma_prep.rows.recognition import recognise, task_column_of
+from tma_prep.rows.sample import Sample
 from tma_prep.rows.sources import compression_of
 from tma_prep.rows.spool import Spool
 from tma_prep.rows.store import RowStoreWriter
 from tma_prep.rows.vectors import VectorColumn
-from tma_prep_schemas import FileEntry
+from tma_prep.tables import JsonRow, python_rows
+from tma_prep_schemas import FileEntry, RowLayout, Traits
 
 OnBadRow = Literal["fail", "skip"]
+Partition = Mapping[str, str | None]
+
+_ROWS_LOOKED_AT = 256
 
 
 @dataclass(frozen=True)
@@ -35,17 +46,25 @@ class ReadOptions:
     """How rows are to be read.
 
     Attributes:
-        format: A name from `FORMATS`, or None to recognise it.
+        format: Name of a layout, or None to recognise it.
+        columns: Columns that the user names, by role.
         task_column: The column that names the task, or None for the usual ones.
         task_optional: Whether `task_column` may be absent; rows name no task then.
         vectors_column: A column of vectors that every row must have, or None.
+        answered: Whether every row needs a response.
+        examples: Positive examples of Natural Instructions in a prompt.
+        ids_name_rows: Whether rows go by their ids only where each has one of its own.
     """
 
     format: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
     task_column: str | None = None
     task_optional: bool = False
     on_bad_row: OnBadRow = "fail"
     vectors_column: str | None = None
+    answered: bool = True
+    examples: int = 0
+    ids_name_rows: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,18 +73,12 @@ class SkippedRow:
 
     Attributes:
         row: Number in the whole side.
-        file: Name of its file.
-        row_in_file: Number in that file, from 0.
+        place: Name of its file, and where it stands in it.
     """
 
     row: int
-    file: str
-    row_in_file: int
+    place: str
     reason: str
-
-    def error(self, path: AnyPath) -> InputError:
-        """What is raised where bad rows are not skipped."""
-        return InputError(f"{path}, row {self.row_in_file}: {self.reason}")
 
 
 @dataclass(frozen=True)
@@ -87,13 +100,17 @@ class ReadRows:
 
     Attributes:
         inputs: One a file, in the order read.
+        layouts: How rows are read, in the order of the rows.
+        notes: What should be known of how they were read, a sentence each.
         schema: The user's columns of the good rows.
         files: The parts that were written.
     """
 
-    reader: SampleReader
+    layouts: list[RowLayout]
+    traits: Traits
     inputs: list[InputRead] = field(default_factory=list)
     skipped: list[SkippedRow] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     schema: pa.Schema | None = None
     files: list[FileEntry] = field(default_factory=list)
 
@@ -102,12 +119,18 @@ class ReadRows:
         """Good rows."""
         return sum(entry.rows for entry in self.files)
 
+    @property
+    def reader(self) -> SampleReader:
+        """Reads them."""
+        return SampleReader(self.layouts)
+
 
 def read_files(
     files: Sequence[AnyPath],
     folder: Path,
     options: ReadOptions,
     advance: Callable[[int], None] = lambda _: None,
+    partitions: Mapping[AnyPath, Partition] | None = None,
 ) -> ReadRows:
     """Read every file once, and write its good rows as parts of a row store.
 
@@ -116,12 +139,13 @@ def read_files(
         folder: Where the parts go.
         options: How rows are read.
         advance: Told how many more rows are done.
+        partitions: Columns that a file's folders name, by file.
 
     Raises:
         InputError: A file or, unless bad rows are skipped, a row cannot be used; it names the file
             and the row, says what is wrong, and how to mend it.
     """
-    return _Pass(files, folder, options, advance).read()
+    return _Pass(files, folder, options, advance, partitions or {}).read()
 
 
 class _Pass:
@@ -133,66 +157,92 @@ class _Pass:
         folder: Path,
         options: ReadOptions,
         advance: Callable[[int], None],
+        partitions: Mapping[AnyPath, Partition],
     ) -> None:
         self._files, self._folder, self._options, self._advance = files, folder, options, advance
-        self._columnar = common_schema([(path, columnar_schema(path)) for path in files])
-        self._json = JsonSchema()
+        self._partitions = partitions
+        self._columnar = common_schema([(path, self._schema_of(path)) for path in files])
+        self._json = JsonTypes()
         name = options.vectors_column
-        self._vectors = None if name is None else VectorColumn(name)
-        self._reader: SampleReader | None = None
+        self._vectors = VectorColumn(name) if name is not None else None
+        self._layout: RowLayout | None = None
+        self._reader = SampleReader([])
+        self._traits = dict.fromkeys(Traits.model_fields, False)
+        self._ids: dict[str | None, int] = {}
+        self._found = ReadRows([], Traits.model_validate(self._traits))
         self._first_row = 0
 
+    def _schema_of(self, path: AnyPath) -> pa.Schema | None:
+        schema = columnar_schema(path)
+        partition = self._partitions.get(path, {})
+        return None if schema is None else partitioned_schema(schema, partition)
+
     def read(self) -> ReadRows:
+        """Go through the files; see `read_files`."""
+        found = self._found
         if self._columnar is not None:
-            self._recognise(self._columnar.names, self._files[0])
             writer = RowStoreWriter(self._folder, self._columnar)
-            found = self._read_all(lambda block, places, rows: _write(writer, block, places, rows))
-            found.schema, found.files = self._columnar, writer.close()
-            return found
-        numbers: list[NDArray[np.int64]] = []
-        with Spool(self._folder) as spool:
+            self._read_all(lambda block, places, rows: _write(writer, block, places, rows))
+            found.schema = self._columnar
+        else:
+            numbers: list[NDArray[np.int64]] = []
+            with Spool(self._folder) as spool:
 
-            def keep(block: Block, places: list[int], rows: NDArray[np.int64]) -> None:
-                assert isinstance(block, JsonBlock)
-                spool.write([block.rows[place] for place in places])
-                numbers.append(rows)
+                def keep(block: Block, places: list[int], rows: NDArray[np.int64]) -> None:
+                    assert isinstance(block, JsonBlock)
+                    spool.write([block.rows[place] for place in places])
+                    numbers.append(rows)
 
-            found = self._read_all(keep)
-            found.schema = self._json.schema
-            texts = found.reader.kept_as_text(found.schema)
-            written = pa.schema([*found.schema, *(pa.field(name, pa.string()) for name in texts)])
-            writer = RowStoreWriter(self._folder, written)
-            left = np.concatenate([np.empty(0, np.int64), *numbers])
-            for table in spool.tables(written, texts):
-                writer.write(left[: table.num_rows], table)
-                left = left[table.num_rows :]
+                self._read_all(keep)
+                found.schema = self._json.schema
+                writer = RowStoreWriter(self._folder, found.schema)
+                left = np.concatenate([np.empty(0, np.int64), *numbers])
+                for table in spool.tables(found.schema):
+                    writer.write(left[: table.num_rows], table)
+                    left = left[table.num_rows :]
         found.files = writer.close()
+        found.traits = Traits.model_validate(self._traits)
+        self._settle_ids()
         return found
 
-    def _read_all(self, keep: Callable[[Block, list[int], NDArray[np.int64]], None]) -> ReadRows:
+    def _settle_ids(self) -> None:
+        """Let rows go by their numbers where ids repeat, or where some have one and some have none.
+
+        Else a number and an id that looks like one would be taken for each other.
+        """
+        found, without = self._found, self._ids.pop(None, 0)
+        repeated = next((name for name, count in self._ids.items() if count > 1), None)
+        if self._ids and (without or repeated is not None):
+            why = f"{without} have none" if repeated is None else f"{repeated!r} stands there twice"
+            found.notes.append(
+                f"the rows' own ids do not tell them apart ({why}); row numbers name them instead"
+            )
+            found.layouts = [one.model_copy(update={"ids": False}) for one in found.layouts]
+
+    def _read_all(self, keep: Callable[[Block, list[int], NDArray[np.int64]], None]) -> None:
         """Read every file, and hand its good rows on: their places in a block, their numbers."""
-        inputs: list[InputRead] = []
-        skipped: list[SkippedRow] = []
         first_bad: InputError | None = None
         for path in self._files:
             before = file_state(path)
             hashed = HashedInput(path)
-            rows_in_file, checked = 0, False
+            rows_in_file = 0
+            self._layout = None
             # A plain local file of columns is mapped and read out of its order: it is hashed apart.
             mapped = self._columnar is not None and not (is_remote(path) or compression_of(path))
-            for block in read_blocks(path if mapped else cast("AnyPath", hashed)):
+            source = path if mapped else cast("AnyPath", hashed)
+            for block in read_blocks(
+                source, self._partitions.get(path, {}), self._options.examples
+            ):
                 # A block of nothing but bad rows may have no column.
-                if not checked and block.columns:
-                    self._recognise(block.columns, path)
-                    self._check_columns(block.columns, path)
-                    checked = True
+                if self._layout is None and block.columns:
+                    self._recognise(block, path)
                 places, bad = self._judged(block, path)
                 if bad and first_bad is None:
-                    first_bad = bad[0].error(path)
+                    first_bad = InputError(f"{path.parent / bad[0].place}: {bad[0].reason}")
                 # What the columns are tells more than what is wrong with a row before them.
-                if first_bad and self._options.on_bad_row == "fail" and self._reader is not None:
+                if first_bad and self._options.on_bad_row == "fail" and self._layout is not None:
                     raise first_bad
-                skipped += bad
+                self._found.skipped += bad
                 if places:
                     keep(block, places, np.array(places) + self._first_row + block.first_row)
                 rows_in_file += len(block)
@@ -201,76 +251,129 @@ class _Pass:
             if file_state(path) != before:
                 raise InputError(f"{path}: changed while it was read; run embed again")
             self._first_row += rows_in_file
-            inputs.append(InputRead(before[0], sha256, rows_in_file))
-        if self._reader is None:
+            self._found.inputs.append(InputRead(before[0], sha256, rows_in_file))
+        if not self._found.layouts:
             raise first_bad or empty_input(self._files[0])
         if not self._first_row:
             others = len(self._files) - 1
             also = f", and so are the {others} files after it" if others else ""
             raise InputError(f"{self._files[0]}: is empty{also}; it must hold at least one row")
-        return ReadRows(self._reader, inputs, skipped)
 
-    def _recognise(self, columns: Sequence[str], path: AnyPath) -> None:
-        """Take the format of the first rows that have any column."""
-        if self._reader is not None:
-            return
+    def _recognise(self, block: Block, path: AnyPath) -> None:
+        """Take the layout of the first rows of a file that have any column."""
         options, where = self._options, str(path)
-        self._reader = SampleReader(
-            format_named(options.format)
-            if options.format
-            else recognise_format(columns, where=where),
-            task_column_of(
-                columns, options.task_column, optional=options.task_optional, where=where
-            ),
-        )
-
-    def _check_columns(self, columns: Sequence[str], path: AnyPath) -> None:
-        assert self._reader is not None
-        wanted = self._reader.format
-        missing = [name for name in wanted.columns if name not in columns]
-        if missing:
-            raise InputError(
-                f"{path}, row 0: mixed schemas: rows are read as {wanted.name} (by the first file, "
-                f"or by --format) and this file has no `{missing[0]}`; give all files one format, "
-                "or the right --format"
-            )
-        if self._vectors is not None and self._vectors.name not in columns:
+        values = _values(block)
+        if self._vectors is not None and self._vectors.name not in block.columns:
             raise InputError(
                 f"{path}: has no column `{self._vectors.name}` (--vectors-column); check its name"
             )
+        found = recognise(
+            values,
+            wanted=options.format,
+            columns=options.columns,
+            answered=options.answered,
+            where=where,
+        )
+        task_column = options.columns.get("task") or task_column_of(
+            block.columns,
+            options.task_column,
+            found.layout,
+            optional=options.task_optional,
+            where=where,
+        )
+        self._found.notes += [f"{path.name}: {note}" for note in found.notes]
+        columns = {**found.columns, **{k: v for k, v in options.columns.items() if k == "id"}}
+        layout = RowLayout(
+            first_row=self._first_row,
+            format=found.name,
+            columns=columns,
+            task_column=task_column,
+            answered=options.answered,
+            examples=options.examples,
+            ids=True,
+        )
+        layouts = self._found.layouts
+        self._layout = layout
+        if not layouts or layouts[-1] != layout.model_copy(
+            update={"first_row": layouts[-1].first_row}
+        ):
+            layouts.append(layout)
+            self._reader = SampleReader([layout.model_copy(update={"first_row": 0})])
+            self._traits["conversation"] |= found.layout.listed
 
     def _judged(self, block: Block, path: AnyPath) -> tuple[list[int], list[SkippedRow]]:
         """Places of the good rows of a block, and its bad rows."""
         good: list[int] = []
         bad: list[SkippedRow] = []
         for place, row in enumerate(self._objects(block)):
-            in_file = block.first_row + place
             try:
                 if isinstance(row, BadRow):
                     raise row
-                if self._reader is None:
+                if self._layout is None:
                     raise BadRow("must be a JSON object with named columns")
-                self._reader.read(row, in_file)
+                sample = self._reader.read(row, block.first_row + place)
                 if self._vectors is not None:
                     self._vectors.read(row.get(self._vectors.name))
                 if isinstance(block, JsonBlock):
-                    # Only good rows have a say in the schema.
+                    # Only good rows have a say in the types.
                     self._json.add(row)
+                self._note_traits(sample)
+                if self._options.ids_name_rows:
+                    self._ids[sample.id] = self._ids.get(sample.id, 0) + 1
             except BadRow as error:
-                number = self._first_row + in_file
-                bad.append(SkippedRow(number, path.name, in_file, str(error)))
+                number = self._first_row + block.first_row + place
+                where = f"{path.name} {block.place_of(place)}{self._id_of(row)}"
+                bad.append(SkippedRow(number, where, str(error)))
                 continue
             good.append(place)
         return good, bad
 
+    def _id_of(self, row: object) -> str:
+        if self._layout is None or not isinstance(row, Mapping):
+            return ""
+        found = reader_of(self._layout).id_of(row)
+        return "" if found is None else f" (id {found[:40]})"
+
+    def _note_traits(self, sample: Sample) -> None:
+        traits = self._traits
+        if sample.is_exchange:
+            traits["unanswered"] |= len(sample.messages) == 1 and not sample.whole
+            traits["whole"] |= sample.whole
+            return
+        traits["conversation"] = True
+        for message in sample.messages:
+            masked = message.role == "assistant" and not message.trained
+            traits["masked"] |= masked
+            traits["tools"] |= bool(message.tool_calls) or message.role == "tool"
+            traits["extras"] |= bool(message.others or message.name or message.tool_call_id)
+        traits["tools"] |= bool(sample.tools)
+        traits["unanswered"] |= not any(message.trained for message in sample.messages)
+
     def _objects(self, block: Block) -> Sequence[JsonRow | BadRow]:
         if isinstance(block, JsonBlock):
             return block.rows
-        assert self._reader is not None
         wanted = [*self._reader.columns, *([self._vectors.name] if self._vectors else [])]
         names = [name for name in dict.fromkeys(wanted) if name in block.columns]
-        rows: list[JsonRow] = block.table.select(names).to_pylist()
-        return rows
+        return python_rows(block.table.select(names))
+
+
+def _values(block: Block) -> dict[str, list[object]]:
+    """By column, what the first rows of a block hold that is not null."""
+    found: dict[str, list[object]] = {}
+    if isinstance(block, JsonBlock):
+        rows = [row for row in block.rows[:_ROWS_LOOKED_AT] if not isinstance(row, BadRow)]
+        for name in block.columns:
+            found[name] = [row[name] for row in rows if row.get(name) is not None]
+        return found
+    table = block.table.slice(0, _ROWS_LOOKED_AT)
+    for name in block.columns:
+        try:
+            rows = python_rows(table.select([name]))
+            found[name] = [row[name] for row in rows if row[name] is not None]
+        except (ValueError, OverflowError, NotImplementedError, pa.ArrowException):
+            # Python has no such date or time, so that it is neither text nor a list.
+            found[name] = [block]
+    return found
 
 
 def _write(

@@ -1,17 +1,29 @@
-"""The one place that turns the columns of a row into what it means."""
+"""What a row means, and the views of it that the stages take."""
 
 import hashlib
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-import pyarrow as pa
-
-from tma_prep.rows.formats import BadRow, InstanceFormat, Message, Row
-from tma_prep_schemas import PREFIX
+from tma_prep.rows.bad_row import BadRow
+from tma_prep.rows.messages import Message
 
 TextPart = Literal["both", "prompt", "response"]
+Exchange = Literal["first", "last", "all"]
 
-_TEXT_OF = f"{PREFIX}text_of_"
+
+@dataclass(frozen=True)
+class TextView:
+    """What of a sample is embedded.
+
+    Attributes:
+        exchange: The first exchange (arXiv 2406.11721), the last, or every message.
+        part: One side of it, or both.
+    """
+
+    exchange: Exchange = "first"
+    part: TextPart = "both"
 
 
 @dataclass(frozen=True)
@@ -20,19 +32,80 @@ class Sample:
 
     Attributes:
         row: Number in the whole side, from 0 (`tma_row`).
-        prompt: Never empty.
-        response: May be empty.
+        messages: In order.
+        tools: What it offers to the model, an object each, as it stands in the row.
         task: Name of the task, where the rows name one.
         id: The row's own `id` as text, where it has one.
+        whole: Whether the row is running text, to be trained whole.
     """
 
     row: int
-    prompt: str
-    response: str
+    messages: tuple[Message, ...]
+    tools: tuple[object, ...]
     task: str | None
     id: str | None
+    whole: bool = False
 
-    def embedded(self, part: TextPart) -> tuple[str, str]:
+    @property
+    def is_exchange(self) -> bool:
+        """Whether one user's text and at most one answer's text say all there is."""
+        if self.tools or len(self.messages) > 2:
+            return False
+        roles = [message.role for message in self.messages]
+        plain = all(not message.tool_calls and not message.others for message in self.messages)
+        trained = all(message.trained for message in self.messages[1:])
+        return plain and trained and roles in (["user"], ["user", "assistant"])
+
+    def exchange(self, which: Exchange) -> tuple[str, str]:
+        """Prompt and response of the exchange that is embedded.
+
+        Under `first` the first user's message, and the first trained answer after it that has
+        text, or else its calls. Under `last` the last such answer, and the last user's message
+        before it; where a user has the last word, that message alone. Under `all` every message
+        but system text and masked answers, joined by one space; the response is the last of them
+        if it is an assistant's.
+
+        Raises:
+            BadRow: No user speaks.
+        """
+        if which == "all":
+            return self._all()
+        asked = [place for place, message in enumerate(self.messages) if message.role == "user"]
+        if not asked:
+            raise BadRow("has no message of a user")
+        if which == "last" and asked[-1] == len(self.messages) - 1:
+            return self.messages[asked[-1]].content, ""
+        answers = self._answers(after=asked[0])
+        if not answers:
+            return self.messages[asked[0] if which == "first" else asked[-1]].content, ""
+        if which == "first":
+            return self.messages[asked[0]].content, _answer_text(self.messages[answers[0]])
+        before = max(place for place in asked if place < answers[-1])
+        return self.messages[before].content, _answer_text(self.messages[answers[-1]])
+
+    def _answers(self, *, after: int) -> list[int]:
+        """Trained answers that have text, or else those that call, or else any."""
+        places = range(after + 1, len(self.messages))
+        trained = [place for place in places if self.messages[place].trained]
+        with_text = [place for place in trained if self.messages[place].content.strip()]
+        with_calls = [place for place in trained if self.messages[place].tool_calls]
+        return with_text or with_calls or trained
+
+    def _all(self) -> tuple[str, str]:
+        heard = self._heard()
+        texts = [message.full_text for message in heard]
+        if heard and heard[-1].role == "assistant" and len(heard) > 1:
+            return _joined(texts[:-1]), texts[-1]
+        return _joined(texts), ""
+
+    def _heard(self) -> list[Message]:
+        return [
+            message
+            for message in self.messages
+            if message.role != "system" and (message.trained or message.role != "assistant")
+        ]
+
+    def embedded(self, view: TextView) -> tuple[str, str]:
         """The text that is embedded, in two pieces that make it when joined.
 
         By default prompt and response joined by one space (arXiv 2406.11721); an empty response
@@ -41,20 +114,36 @@ class Sample:
         Returns:
             What of the text is prompt, and what is response with the space before it.
         """
-        if part == "prompt" or not self.response:
-            return self.prompt, ""
-        if part == "response":
-            return "", self.response
-        return self.prompt, f" {self.response}"
+        if view.exchange == "all" and view.part != "both":
+            prompt, response = self._sides()
+        else:
+            prompt, response = self.exchange(view.exchange)
+        if view.part == "prompt" or not response:
+            return prompt, ""
+        if view.part == "response" or not prompt:
+            return "", response
+        return prompt, f" {response}"
 
-    def text_id(self, part: TextPart) -> str:
+    def _sides(self) -> tuple[str, str]:
+        heard = self._heard()
+        asked = _joined(message.full_text for message in heard if message.role != "assistant")
+        return asked, _joined(message.full_text for message in heard if message.trained)
+
+    def text_id(self, view: TextView) -> str:
         """`tma_id`: BLAKE2b-128 of the embedded text in UTF-8, 32 hex digits."""
-        return text_id("".join(self.embedded(part)))
+        return text_id("".join(self.embedded(view)))
 
     @property
     def whole_text(self) -> str:
-        """Prompt and response, whichever part was embedded: what leakage and tokens go by."""
-        return f"{self.prompt} {self.response}"
+        """Everything that a trainer gets: system text, every message with its calls, and tools."""
+        texts = [message.full_text for message in self.messages]
+        return " ".join([*texts, *(json.dumps(tool, ensure_ascii=False) for tool in self.tools)])
+
+    @property
+    def target_text(self) -> str:
+        """Its questions, answers and calls: what a training row must not hold of a target."""
+        spoken = [message for message in self.messages if message.role in ("user", "assistant")]
+        return " ".join(message.full_text for message in spoken)
 
 
 def text_id(text: str) -> str:
@@ -62,86 +151,9 @@ def text_id(text: str) -> str:
     return hashlib.blake2b(text.encode("utf-8"), digest_size=16).hexdigest()
 
 
-@dataclass(frozen=True)
-class SampleReader:
-    """Reads rows of one format.
-
-    Attributes:
-        task_column: The column that names the task, if there is one.
-    """
-
-    format: InstanceFormat
-    task_column: str | None
-
-    @property
-    def columns(self) -> list[str]:
-        """Every column that is looked at."""
-        named = [*self.format.columns, *self.format.optional, "id", self.task_column]
-        return list(dict.fromkeys(name for name in named if name is not None))
-
-    @property
-    def columns_kept(self) -> list[str]:
-        """The same, and the columns of the store that hold text for some of them."""
-        return [*self.columns, *(f"{_TEXT_OF}{name}" for name in self._named_by())]
-
-    def kept_as_text(self, schema: pa.Schema) -> dict[str, str]:
-        """Columns of JSON whose text is not that of their Arrow values.
-
-        7 beside 7.5 becomes 7.0, and an object gets the keys that it lacks.
-
-        Returns:
-            Their names, by those of the columns that keep the text of each row.
-        """
-        return {
-            f"{_TEXT_OF}{name}": name
-            for name in self._named_by()
-            if name in schema.names and not _is_plain(schema.field(name).type)
-        }
-
-    def _named_by(self) -> list[str]:
-        return [name for name in ("id", self.task_column) if name is not None]
-
-    def read(self, row: Row, number: int) -> Sample:
-        """The row as a sample with this number.
-
-        Raises:
-            BadRow: It has no prompt, or its text is none.
-        """
-        prompt, response = self.format.exchange(row)
-        if not prompt or prompt.isspace():
-            raise BadRow("the prompt is empty; write one, or leave the row out")
-        for text in (prompt, response):
-            if text.isascii():
-                continue
-            try:
-                text.encode("utf-8")
-            except UnicodeEncodeError as error:
-                raise BadRow("holds half a surrogate pair, which is not text; mend it") from error
-        task = _kept(row, self.task_column) if self.task_column else None
-        name = _kept(row, "id")
-        return Sample(
-            row=number,
-            prompt=prompt,
-            response=response,
-            task=None if task is None else str(task),
-            id=None if name is None else str(name),
-        )
-
-    def messages(self, row: Row) -> list[Message]:
-        """Every message of the row, in order.
-
-        Raises:
-            BadRow: One is not text, or its speaker is not named.
-        """
-        if self.format.conversation is not None:
-            return self.format.conversation.messages(row)
-        prompt, response = self.format.exchange(row)
-        return [Message("user", prompt, {}), Message("assistant", response, {})]
+def _answer_text(message: Message) -> str:
+    return message.content if message.content.strip() else message.calls_text or message.content
 
 
-def _kept(row: Row, column: str) -> object:
-    return row.get(f"{_TEXT_OF}{column}", row.get(column))
-
-
-def _is_plain(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind))
+def _joined(texts: Iterable[str]) -> str:
+    return " ".join(text for text in texts if text)

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 from tma_prep.errors import InputError
 from tma_prep.files import AnyPath, any_path, files_below, kind_of, matches, read_file
@@ -18,11 +19,14 @@ _CONTAINERS = {
     ".parquet": "parquet",
     ".arrow": "arrow",
     ".feather": "arrow",
+    ".csv": "csv",
+    ".tsv": "tsv",
 }
+_NOWHERE = "__HIVE_DEFAULT_PARTITION__"
 
 
 def container_of(path: AnyPath) -> str | None:
-    """`jsonl`, `json`, `parquet` or `arrow` by the file's ending, None for any other."""
+    """`jsonl`, `json`, `parquet`, `arrow`, `csv` or `tsv` by the ending, None for any other."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in _COMPRESSIONS:
         suffixes.pop()
@@ -65,6 +69,40 @@ def find_files(patterns: Sequence[str]) -> list[AnyPath]:
         if _undecodable(str(path)):
             raise InputError(f"{path}: its name is not UTF-8; rename it")
     return list(files.values())
+
+
+def partitions_of(
+    patterns: Sequence[str], files: Sequence[AnyPath]
+) -> dict[AnyPath, dict[str, str | None]]:
+    """Columns that the folders of a file name, as in `task=maths/part.parquet`.
+
+    Only folders below those that a pattern names count.
+
+    Returns:
+        By file, the value of each column; files without any are left out.
+    """
+    bases = [_base(pattern) for pattern in patterns]
+    found: dict[AnyPath, dict[str, str | None]] = {}
+    for path in files:
+        whole = str(path.parent)
+        below = [base for base in bases if whole.startswith(base)]
+        keys = whole[len(max(below, key=len)) :].split("/") if below else []
+        pairs = [key.partition("=") for key in keys if "=" in key[1:]]
+        if pairs:
+            found[path] = {
+                name: None if value == _NOWHERE else unquote(value) for name, _, value in pairs
+            }
+    return found
+
+
+def _base(pattern: str) -> str:
+    """The folder that a pattern begins with, as the files in it name it."""
+    path = any_path(pattern)
+    if isinstance(path, Path):
+        path = Path(os.path.abspath(path.expanduser()))
+    parts = str(path).split("/")
+    fixed = next((place for place, part in enumerate(parts) if glob.has_magic(part)), len(parts))
+    return "/".join(parts[:fixed])
 
 
 def _undecodable(name: str) -> bool:

@@ -2,14 +2,13 @@
 
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
 import pyarrow as pa
 
-from tma_prep.rows.json_container import JsonRow
-from tma_prep.rows.json_schema import table_of
+from tma_prep.tables import JsonRow, table_of
 
 _ROWS_AT_ONCE = 2048
 _BYTES_AT_ONCE = 8 << 20
@@ -41,22 +40,14 @@ class Spool:
         """Take rows in."""
         self._stream.write("".join(f"{json.dumps(row)}\n" for row in rows).encode("ascii"))
 
-    def tables(self, schema: pa.Schema, texts: Mapping[str, str]) -> Iterator[pa.Table]:
-        """Every row, once all are written, in tables of bounded size.
-
-        Args:
-            schema: Of the tables.
-            texts: Columns to add with the text of others, the new name first.
-        """
+    def tables(self, schema: pa.Schema) -> Iterator[pa.Table]:
+        """Every row, once all are written, in tables of bounded size and of this schema."""
         self._stream.close()
         held: list[JsonRow] = []
         held_bytes = 0
         with pa.input_stream(str(self._path), compression="zstd") as stream:
             for line in io.BufferedReader(stream):
-                row = json.loads(line)
-                for name, column in texts.items():
-                    row[name] = None if row.get(column) is None else str(row[column])
-                held.append(row)
+                held.append(json.loads(line))
                 held_bytes += len(line)
                 if len(held) == _ROWS_AT_ONCE or held_bytes >= _BYTES_AT_ONCE:
                     yield table_of(held, schema)

@@ -27,7 +27,8 @@ from tma_prep.files import AnyPath, any_path, file_state, is_remote, kind_of
 from tma_prep.options import EmbedOptions
 from tma_prep.progress import Progress
 from tma_prep.rows.reading import ReadOptions, ReadRows, SkippedRow, read_files
-from tma_prep.rows.sources import find_files
+from tma_prep.rows.recognition import columns_option, known_format
+from tma_prep.rows.sources import find_files, partitions_of
 from tma_prep.rows.store import RowStore
 from tma_prep.workspace import Workspace
 from tma_prep_schemas import FileEntry, InputFile, RowsManifest
@@ -118,7 +119,8 @@ def take_in(
     folder = workspace.rows(side)
     patterns = options.train if side == "train" else options.test
     named = _absolute(patterns)
-    config = _config(options)
+    read_options = _read_options(side, options)
+    config = _config(read_options)
     replace = options.overwrite or options.update
     found = _finished(folder, replace=options.overwrite)
     log = _read_log(folder)
@@ -137,7 +139,7 @@ def take_in(
         return SideRows(RowStore(folder, found), reused=True)
     if found is not None and not replace:
         raise ArtifactError(_difference(folder, found, config, files, log))
-    return SideRows(_make(side, folder, named, files, options, config, progress), reused=False)
+    return SideRows(_make(side, folder, named, files, read_options, config, progress), reused=False)
 
 
 def _make(
@@ -145,7 +147,7 @@ def _make(
     folder: Path,
     named: list[str],
     files: Sequence[AnyPath],
-    options: EmbedOptions,
+    options: ReadOptions,
     config: dict[str, Option],
     progress: Progress,
 ) -> RowStore:
@@ -155,7 +157,8 @@ def _make(
         progress.stage(f"Reading {side}", 0, "rows") as advance,
     ):
         states = [file_state(path) for path in files]
-        read = read_files(files, making.folder, _read_options(side, options), advance)
+        partitions = partitions_of(named, files)
+        read = read_files(files, making.folder, options, advance, partitions)
         if not read.rows:
             raise InputError(
                 f"--{side}: no usable row is left ({len(read.skipped)} skipped); check the input"
@@ -163,6 +166,8 @@ def _make(
         manifest = _manifest(side, files, config, read, _write_skipped(making.folder, read.skipped))
         _write_log(making.folder, named, files, states)
         making.finish(manifest)
+    for note in read.notes:
+        progress.note(f"{side}: {note}")
     return RowStore(folder, manifest)
 
 
@@ -186,28 +191,44 @@ def _manifest(
         files=read.files,
         side=side,
         input_files=inputs,
-        format=read.reader.format.name,
-        task_column=read.reader.task_column,
+        layouts=read.layouts,
+        traits=read.traits,
         columns=[f"{column.name}: {column.type}" for column in read.schema],
         skipped_rows=len(read.skipped),
         skipped=skipped,
     )
 
 
-def _config(options: EmbedOptions) -> dict[str, Option]:
+def _config(options: ReadOptions) -> dict[str, Option]:
     """The options that bear on the rows."""
-    return options.model_dump(
-        mode="json", include={"format", "task_column", "on_bad_row", "vectors_column"}
-    )
+    columns = ",".join(f"{role}={name}" for role, name in options.columns.items())
+    return {
+        "format": options.format,
+        "columns": columns or None,
+        "task_column": options.task_column,
+        "on_bad_row": options.on_bad_row,
+        "vectors_column": options.vectors_column,
+        "ni_examples": options.examples,
+        "answered": options.answered,
+    }
 
 
 def _read_options(side: Side, options: EmbedOptions) -> ReadOptions:
+    train = side == "train"
+    prefix = "--" if train else "--test-"
+    name = options.format if train else options.test_format
+    known_format(name, f"{prefix}format")
+    columns = options.columns if train else options.test_columns
     return ReadOptions(
-        format=options.format,
+        format=name,
+        columns=columns_option(columns, f"{prefix}columns"),
         task_column=options.task_column,
-        task_optional=side == "test",
+        task_optional=not train,
         on_bad_row=options.on_bad_row,
         vectors_column=options.vectors_column,
+        answered=train and options.text != "prompt",
+        examples=options.ni_examples,
+        ids_name_rows=not train,
     )
 
 
@@ -226,11 +247,12 @@ def _finished(folder: Path, *, replace: bool) -> RowsManifest | None:
 
 def _other_options(found: RowsManifest, config: dict[str, Option]) -> list[str]:
     """Options that lead to other rows; what becomes of bad ones matters where there were some."""
-    return [
-        name
-        for name in config
-        if found.config.get(name) != config[name] and (name != "on_bad_row" or found.skipped_rows)
-    ]
+    other = [name for name in config if found.config.get(name) != config[name]]
+    if not found.skipped_rows:
+        other = [name for name in other if name != "on_bad_row"]
+    if not (found.traits.unanswered if config["answered"] else found.skipped_rows):
+        other = [name for name in other if name != "answered"]
+    return other
 
 
 def _refuse_other_options(
@@ -281,8 +303,9 @@ def _difference(
     log: _Log | None,
 ) -> str:
     """What is there, and what is wanted, in a line."""
+    shown = {"answered": "text"}
     options = [
-        f"--{name.replace('_', '-')} was {found.config.get(name) or 'unset'}, "
+        f"--{shown.get(name, name).replace('_', '-')} was {found.config.get(name) or 'unset'}, "
         f"now {config[name] or 'unset'}"
         for name in _other_options(found, config)
     ]
@@ -363,7 +386,7 @@ def _write_skipped(folder: Path, skipped: Sequence[SkippedRow]) -> FileEntry | N
     path = folder / "skipped.jsonl"
     lines = [
         json.dumps(
-            {"row": bad.row, "place": f"{bad.file}, row {bad.row_in_file}", "reason": bad.reason},
+            {"row": bad.row, "place": bad.place, "reason": bad.reason},
             ensure_ascii=False,
         )
         for bad in skipped

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from tma_prep.artifact import EMBED_AGAIN, file_entry, sync
 from tma_prep.errors import ArtifactError
-from tma_prep.rows.formats import format_named
-from tma_prep.rows.sample import Sample, SampleReader
-from tma_prep.tables import UNREADABLE, unreadable
+from tma_prep.rows.reader import SampleReader
+from tma_prep.rows.sample import Sample
+from tma_prep.tables import UNREADABLE, python_rows, unreadable
 from tma_prep_schemas import PREFIX, ROW, FileEntry, RowsManifest
 
 _ROWS_A_GROUP = 8192
@@ -30,7 +30,7 @@ class RowStoreWriter:
 
         Args:
             folder: Where the parts go.
-            schema: The user's columns, and what `SampleReader.kept_as_text` adds to them.
+            schema: The user's columns.
         """
         self._folder = folder
         self._schema = schema.append(pa.field(ROW, pa.int64(), nullable=False))
@@ -86,7 +86,7 @@ class RowStore:
         """Name it; nothing is read yet."""
         self.folder = folder
         self.manifest = manifest
-        self.reader = SampleReader(format_named(manifest.format), manifest.task_column)
+        self.reader = SampleReader(manifest.layouts)
 
     @functools.cached_property
     def schema(self) -> pa.Schema:
@@ -112,8 +112,8 @@ class RowStore:
         Raises:
             ArtifactError: A part is damaged, or holds no such row.
         """
-        for numbers, table in self._tables(rows, self._there(self.reader.columns_kept)):
-            for number, row in zip(numbers.tolist(), table.to_pylist(), strict=True):
+        for numbers, table in self._tables(rows, self._there(self.reader.columns)):
+            for number, row in zip(numbers.tolist(), python_rows(table), strict=True):
                 yield self.reader.read(row, number)
 
     def batches(self, columns: list[str] | None = None) -> Iterator[tuple[list[Sample], pa.Table]]:
@@ -122,9 +122,9 @@ class RowStore:
         Args:
             columns: Names of the columns that the tables hold; none if None.
         """
-        read = list(dict.fromkeys([*self.reader.columns_kept, *(columns or [])]))
-        for numbers, table in self._tables(None, self._there(read)):
-            rows = zip(numbers.tolist(), table.to_pylist(), strict=True)
+        meant = self._there(self.reader.columns)
+        for numbers, table in self._tables(None, self._there([*meant, *(columns or [])])):
+            rows = zip(numbers.tolist(), python_rows(table.select(meant)), strict=True)
             yield [self.reader.read(row, number) for number, row in rows], table
 
     def tables(self, rows: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], pa.Table]]:
@@ -151,7 +151,7 @@ class RowStore:
 
     def _there(self, columns: list[str]) -> list[str]:
         names = set(self._written.names)
-        return [name for name in columns if name in names]
+        return [name for name in dict.fromkeys(columns) if name in names]
 
     def _tables(
         self, rows: NDArray[np.int64] | None, columns: list[str]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tma_prep.rows.formats import BadRow
+from tma_prep.rows.bad_row import BadRow
 
 
 class VectorColumn:

@@ -85,7 +85,8 @@ def _write_shards_of(
             order=plan.order,
             targets=work.targets,
             leakage=work.leaks,
-            format=rows.manifest.format,
+            layouts=rows.manifest.layouts,
+            traits=rows.manifest.traits,
         )
         write_manifest(folder / MANIFEST, manifest)
 

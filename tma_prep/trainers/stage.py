@@ -21,7 +21,6 @@ from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.options import ExportOptions
 from tma_prep.orders import check_shards_current
 from tma_prep.progress import Progress, Silent, Stopwatch
-from tma_prep.rows import format_named
 from tma_prep.shards import ShardFolder, shards_of
 from tma_prep.tables import read_schema
 from tma_prep.trainers.plan import plan_rows
@@ -197,7 +196,7 @@ def _make(wanted: _Export, progress: Progress) -> ExportManifest:
     """Write rows, configuration and manifest."""
     shards, trainer, options = wanted.shards, wanted.trainer, wanted.options
     schema = read_schema(shards.files[0], remedy=ARRANGE_AGAIN)
-    form = row_form(format_named(shards.manifest.format), trainer, schema)
+    form = row_form(shards.manifest, trainer, schema)
     plan = plan_rows(shards, form, options, progress)
     data = "train.jsonl" if trainer.whole_rows else "train.parquet"
     with Artifact(wanted.folder, ExportManifest, ARRANGE_AGAIN).making() as making:
@@ -225,7 +224,7 @@ def _make(wanted: _Export, progress: Progress) -> ExportManifest:
             data=data,
             data_sha256=entries[0].sha256,
             rows=rows,
-            conversations=form.conversation is not None,
+            conversations=form.conversations,
             global_batch=options.global_batch,
             packing=options.packing,
             warnings=warnings,
@@ -256,7 +255,7 @@ def _make(wanted: _Export, progress: Progress) -> ExportManifest:
 def _form_name(form: RowForm) -> Literal["exchange", "conversation", "whole"]:
     if form.schema is None:
         return "whole"
-    return "exchange" if form.conversation is None else "conversation"
+    return "conversation" if form.conversations else "exchange"
 
 
 def _write_skipped(path: Path, left_out: dict[int, str]) -> FileEntry | None:

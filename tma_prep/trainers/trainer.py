@@ -7,6 +7,8 @@ from pathlib import Path
 CONVERSATION_COLUMN = "messages"
 """Where every trainer finds a conversation: objects with `role` and `content`."""
 
+TOOLS_COLUMN = "tools"
+
 
 @dataclass(frozen=True)
 class Handoff:

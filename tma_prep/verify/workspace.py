@@ -73,8 +73,8 @@ class Known:
         if shards.manifest.inputs.get("rows/train") != sha256_of(folder / MANIFEST):
             findings.add(f"{shards.path}: {_OTHER_ROWS}", "rows")
             return None
-        if shards.manifest.format != rows.manifest.format:
-            findings.add(f"{shards.path / MANIFEST}: its format is not that of the rows", "rows")
+        if shards.manifest.layouts != rows.manifest.layouts:
+            findings.add(f"{shards.path / MANIFEST}: its layouts are not those of the rows", "rows")
         return TrainingRows(rows.schema, numbers, rows.tables)
 
     def check_ranking(self, name: str, order: pa.Table, findings: Findings) -> None:

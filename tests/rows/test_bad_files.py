@@ -102,7 +102,7 @@ def test_a_broken_array_names_the_row(folder: Folder) -> None:
     path = folder.write("x.json", f"[{GOOD}, {GOOD},\n{{'prompt': 1}},\n{GOOD}]")
     for on_bad_row in ("fail", "skip"):
         message = folder.error(path, on_bad_row="skip" if on_bad_row == "skip" else "fail")
-        assert re.search(r"x\.json, row 2: the array is broken here \(Expecting prop", message)
+        assert re.search(r"x\.json row 2: the array is broken here \(Expecting prop", message)
         assert message.endswith("nothing after it can be read, so mend it")
 
 
@@ -119,13 +119,14 @@ def test_one_json_object_that_is_no_task_file(folder: Folder) -> None:
     assert "is one JSON object; it must be an array of objects, JSON lines, or a Nat" in message
 
 
-@pytest.mark.parametrize("levels", [100, 2000, 200_000])
+@pytest.mark.parametrize("levels", [2000, 200_000])
 @pytest.mark.parametrize("ending", ["json", "jsonl"])
 def test_nesting_without_end(folder: Folder, levels: int, ending: str) -> None:
     """Refused in a line, whatever the depth."""
     row = '{"prompt": "p", "response": "r", "x": ' + '[{"a":' * levels + "1" + "}]" * levels + "}"
     text = f"[{row}]" if ending == "json" else row
-    assert "row 0" in folder.error(folder.write(f"x.{ending}", text))
+    place = "row 0" if ending == "json" else "line 1"
+    assert place in folder.error(folder.write(f"x.{ending}", text))
 
 
 def test_paths(folder: Folder) -> None:
@@ -133,14 +134,14 @@ def test_paths(folder: Folder) -> None:
     path = folder.lines("sub/x.jsonl", {"prompt": "p", "response": "r"})
     root = folder.root
     (root / "empty").mkdir()
-    folder.write("x.csv", "a,b")
+    folder.write("x.xml", "a,b")
     folder.write("none", "a,b")
     assert folder.error(str(root / "y.jsonl")).endswith(
         "y.jsonl: no such file or folder; check the path"
     )
     assert "no data file fits this pattern; check the folder" in folder.error(f"{root}/*.parquet")
-    assert "x.csv: ending .csv is not known; it must be one of .jsonl" in folder.error(
-        f"{root}/x.csv"
+    assert "x.xml: ending .xml is not known; it must be one of .jsonl" in folder.error(
+        f"{root}/x.xml"
     )
     assert "none: ending (none) is not known" in folder.error(f"{root}/none")
     assert "empty: holds no data file; expected files ending" in folder.error(f"{root}/empty")
@@ -247,7 +248,7 @@ def test_a_bad_vector_is_told_with_its_row(folder: Folder) -> None:
     """Stops, or is skipped with the rows around it kept."""
     row = {"prompt": "p", "response": "r"}
     path = folder.lines("x.jsonl", {**row, "v": [1, 0]}, {**row, "v": [0, 0]}, {**row, "v": [0, 1]})
-    with pytest.raises(InputError, match=r"x\.jsonl, row 1: `v` is all zeros"):
+    with pytest.raises(InputError, match=r"x\.jsonl line 2: `v` is all zeros"):
         read(path, vectors_column="v")
     found = read(path, vectors_column="v", on_bad_row="skip")
     assert [row.row for row in found.instances] == [0, 2]

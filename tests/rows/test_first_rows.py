@@ -13,7 +13,7 @@ GOOD: dict[str, object] = {"prompt": "p", "response": "r", "v": [1.0, 2.0]}
 def test_a_first_block_without_a_good_row(folder: Folder, bad: str) -> None:
     """Later blocks name the columns; without `skip` the first row is what is wrong."""
     path = folder.write("x.jsonl", f"{bad}\n" * 5000 + json_lines([GOOD]))
-    assert "x.jsonl, row 0: (line 1) " in folder.error(path)
+    assert "x.jsonl line 1: " in folder.error(path)
     found = read(path, on_bad_row="skip", vectors_column="v")
     assert [row.row for row in found.instances] == [5000]
     assert len(found.skipped) == 5000
@@ -29,22 +29,27 @@ def test_a_first_block_of_many_bytes(folder: Folder) -> None:
 def test_a_first_file_without_a_good_row(folder: Folder) -> None:
     """The next file names the columns."""
     one, two = folder.write("1.jsonl", "x\ny\n"), folder.lines("2.jsonl", GOOD)
-    assert "1.jsonl, row 0: (line 1) is not JSON" in folder.error(one, two)
+    assert "1.jsonl line 1: is not JSON" in folder.error(one, two)
     assert [row.row for row in read(one, two, on_bad_row="skip").instances] == [2]
 
 
 def test_no_good_row_at_all(folder: Folder) -> None:
     """The first row is told, with `skip` as without."""
     path = folder.write("x.jsonl", "x\n" * 3000)
-    assert "x.jsonl, row 0: (line 1) is not JSON" in folder.error(path, on_bad_row="skip")
+    assert "x.jsonl line 1: is not JSON" in folder.error(path, on_bad_row="skip")
 
 
-def test_a_later_block_of_another_format(folder: Folder) -> None:
-    """A second file whose first block is all bad is still held to the format."""
+def test_a_later_file_of_another_layout(folder: Folder) -> None:
+    """Though its first block is all bad; the columns of both come together."""
     one = folder.lines("1.jsonl", GOOD)
     other = json_lines([{"inputs": "i", "targets": "t"}])
     two = folder.write("2.jsonl", "broken\n" * 3000 + other)
-    assert "2.jsonl, row 0: mixed schemas" in folder.error(one, two, on_bad_row="skip")
+    found = read(one, two, on_bad_row="skip")
+    assert found.exchanges == [("p", "r"), ("i", "t")]
+    assert [(one.first_row, one.format) for one in found.found.layouts] == [
+        (0, "prompt-response"),
+        (1, "flan"),
+    ]
 
 
 @pytest.mark.parametrize("space", ["", "\n \n", "\ufeff", "\ufeff\n"])
@@ -52,7 +57,7 @@ def test_a_later_block_of_another_format(folder: Folder) -> None:
 def test_lines_in_json_whose_first_is_broken(folder: Folder, bad: str, space: str) -> None:
     """The second line that is an object shows what the file is."""
     path = folder.write("x.json", f"{space}{bad}\n\n" + json_lines([GOOD, GOOD]))
-    assert "x.json, row 0: (line " in folder.error(path)
+    assert "x.json line " in folder.error(path)
     assert [row.row for row in read(path, on_bad_row="skip").instances] == [1, 2]
     alone = folder.write("y.json", f"{space}{bad}\n" + json_lines([GOOD]))
     assert [row.row for row in read(alone, on_bad_row="skip").instances] == [1]

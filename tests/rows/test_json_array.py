@@ -106,7 +106,7 @@ def test_ten_thousand_rows_stream(folder: Folder) -> None:
     text = json.dumps(rows, ensure_ascii=False)
     path = folder.write("x.json", text[:-1] + ", oops]")
     found = 0
-    with pytest.raises(InputError, match=r"x\.json, row 10000: the array is broken here \(Expect"):
+    with pytest.raises(InputError, match=r"x\.json row 10000: the array is broken here \(Expect"):
         for block in read_blocks(folder.root / "x.json"):
             found += len(block)
     assert found == 4 * 2048

@@ -181,7 +181,7 @@ def test_other_options_are_refused_and_named(folder: Folder, work: Path) -> None
 def test_what_becomes_of_bad_rows_matters_where_there_are_some(folder: Folder, work: Path) -> None:
     """They are refused, though the rows without them are there."""
     path = folder.write("x.jsonl", json_lines(ROWS) + "broken\n")
-    assert "x.jsonl, row 9: (line 10) is not JSON" in _refused(work, path)
+    assert "x.jsonl line 10: is not JSON" in _refused(work, path)
     assert not (work / "rows" / "train").exists()
     taken(work, path, on_bad_row="skip")
     assert "(--on-bad-row was skip, now fail)" in _refused(work, path)
@@ -199,12 +199,12 @@ def test_skipped_rows_are_listed(folder: Folder, work: Path) -> None:
     assert [json.loads(line) for line in text.splitlines()] == [
         {
             "row": 9,
-            "place": "2.jsonl, row 0",
-            "reason": "(line 1) is not JSON: Expecting value at character 1; mend or remove it",
+            "place": "2.jsonl line 1",
+            "reason": "is not JSON: Expecting value at character 1; mend or remove it",
         },
         {
             "row": 10,
-            "place": "2.jsonl, row 1",
+            "place": "2.jsonl line 3",
             "reason": "the prompt is empty; write one, or leave the row out",
         },
     ]
@@ -264,7 +264,7 @@ def test_sides_are_apart(folder: Folder, work: Path) -> None:
     path = folder.lines("x.jsonl", *ROWS)
     assert "has no column `topic`" in _refused(work, path, task_column="topic")
     store = taken(work, path, side="test", task_column="topic").store
-    assert (store.manifest.side, store.manifest.task_column) == ("test", None)
+    assert (store.manifest.side, store.manifest.layouts[0].task_column) == ("test", None)
     with pytest.raises(ArtifactError, match="rows/train: holds no finished rows; run tma-prep emb"):
         open_rows(Workspace(work), "train")
 

@@ -66,10 +66,10 @@ class JsonTypes:
             BadRow: It holds what no JSON file should, or a column that it must not have.
         """
         try:
-            shapes = [(name, _shape_of(value, MOST_LEVELS)) for name, value in row.items()]
             "".join(row).encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise BadRow("holds half a surrogate pair, which is not text; mend it") from error
+            shapes = [(name, _shape_of(value, MOST_LEVELS)) for name, value in row.items()]
+        except (UnicodeEncodeError, _TooLarge) as error:
+            raise _refusal(row) from error
         known = tuple(shapes)
         if known in self._known:
             return
@@ -99,11 +99,35 @@ class JsonTypes:
         return pa.schema([(name, _arrow_type(shape)) for name, shape in self._columns.items()])
 
 
+class _TooLarge(Exception):
+    """A whole number has more than 64 bits; the text is the number."""
+
+
+def _refusal(row: JsonRow) -> BadRow:
+    """What is wrong with a row that has no types, by the column."""
+    for name, value in row.items():
+        try:
+            name.encode("utf-8")
+            _shape_of(value, MOST_LEVELS)
+        except UnicodeEncodeError:
+            shown = name.encode("utf-8", "backslashreplace").decode("utf-8")
+            return BadRow(
+                f"column `{shown}` holds half a surrogate pair, which is not text; mend it"
+            )
+        except _TooLarge as error:
+            number = str(error) if len(str(error)) <= 40 else f"{str(error)[:39]}…"
+            return BadRow(
+                f"column `{name}` holds {number}, and a whole number must lie between -2**63 and "
+                "2**63 - 1; write it as text"
+            )
+    raise AssertionError("a row without types has a column without a type")
+
+
 def _shape_of(value: object, levels: int) -> _Shape:
     """The shape of what `json.loads` made; not deeper than some levels.
 
     Raises:
-        BadRow: A whole number has more than 64 bits.
+        _TooLarge: A whole number has more than 64 bits.
         UnicodeEncodeError: A text or key holds half a surrogate pair.
     """
     plain = _PLAIN.get(type(value))
@@ -148,11 +172,7 @@ def _whole(value: int) -> _Shape:
     if -_EXACT < value < _EXACT:
         return _INT
     if not _LEAST <= value <= _MOST:
-        shown = str(value) if abs(value) < 10**39 else f"{str(value)[:39]}…"
-        raise BadRow(
-            f"holds the number {shown}, and a whole number must lie between -2**63 and 2**63 - 1; "
-            "write it as text"
-        )
+        raise _TooLarge(str(value))
     return _WIDE
 
 

@@ -24,7 +24,6 @@ from tma_prep.rows.containers import (
 )
 from tma_prep.rows.hashed import HashedInput
 from tma_prep.rows.json_types import JsonTypes
-from tma_prep.rows.opening import empty_input
 from tma_prep.rows.reader import SampleReader, reader_of
 from tma_prep.rows.recognition import recognise, task_column_of
 from tma_prep.rows.sample import Sample
@@ -252,12 +251,12 @@ class _Pass:
                 raise InputError(f"{path}: changed while it was read; run embed again")
             self._first_row += rows_in_file
             self._found.inputs.append(InputRead(before[0], sha256, rows_in_file))
-        if not self._found.layouts:
-            raise first_bad or empty_input(self._files[0])
         if not self._first_row:
             others = len(self._files) - 1
             also = f", and so are the {others} files after it" if others else ""
             raise InputError(f"{self._files[0]}: is empty{also}; it must hold at least one row")
+        if first_bad and not self._found.layouts:
+            raise first_bad
 
     def _recognise(self, block: Block, path: AnyPath) -> None:
         """Take the layout of the first rows of a file that have any column."""

@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 
 from tma_prep.embeddings import Sides, open_sides, open_tokenizer
 from tma_prep.errors import VerdictError
-from tma_prep.leakage import Leakage, kept_leakage, leakage_line, look_for_leaks, without_leaks
+from tma_prep.leakage import (
+    LEAKAGE_FILE,
+    Leakage,
+    kept_leakage,
+    leakage_line,
+    look_for_leaks,
+    without_leaks,
+)
 from tma_prep.options import ArrangeOptions
 from tma_prep.orders import (
     OrderComparison,
@@ -18,7 +25,6 @@ from tma_prep.orders import (
     check_options,
     check_sizes,
     plan_order,
-    shards_folder,
 )
 from tma_prep.progress import Progress, Silent, Stopwatch
 from tma_prep.rankings import Plan, Ranker, RayScan, keep_neighbors, load_or_rank
@@ -180,10 +186,10 @@ def arrange_held(
             if options.tokenizer is not None:
                 open_tokenizer(options.tokenizer)
             plans = [
-                plan_order(workspace, sides, name, order, ranker, options)
+                plan_order(workspace, name, order, ranker, options)
                 for name, order in wanted_orders(options).items()
             ]
-        if not workspace.ranking(ranker.name).is_dir():
+        if not workspace.ranking(ranker.name).folder.is_dir():
             progress.note(_told(ranker.engine.plan, sides.train.shape[1], options.memory_bytes))
         leakage = None
         if options.leakage != "off":
@@ -197,18 +203,8 @@ def arrange_held(
                 ranker = Ranker(sides, options, progress, elsewhere)
             pool = load_or_rank(workspace, sides, ranker, overwrite=options.overwrite)
         counts = None if leakage is None else leakage.manifest.counts
-        work = Orders(workspace, sides, ranker, pool, counts, options, progress)
-        rows: dict[str, int] = {}
-        kept: dict[str, bool] = {}
-        for plan in plans:
-            with clock("order"):
-                made = work.order(plan)
-            rows[plan.name] = made.table.num_rows
-            shards_made = False
-            if options.shards:
-                with clock("shards"):
-                    shards_made = keep_shards(work, plan, made)
-            kept[plan.name] = not (made.made or shards_made)
+        work = Orders(sides, ranker, pool, counts, options, progress)
+        orders = [_order(work, plan, options, clock) for plan in plans]
     return ArrangeResult(
         workspace=str(options.work),
         train_rows=sides.train.shape[0],
@@ -219,11 +215,28 @@ def arrange_held(
         target_role=options.target_role,
         leakage=None if leakage is None else _leakage_result(workspace, leakage, options),
         searched=pool.made,
-        orders=[
-            _result(workspace, plan, rows[plan.name], kept[plan.name], options, work)
-            for plan in plans
-        ],
+        orders=orders,
         seconds=clock.seconds,
+    )
+
+
+def _order(work: Orders, plan: OrderPlan, options: ArrangeOptions, clock: Stopwatch) -> OrderResult:
+    """One order and its shards, made where they are not there."""
+    with clock("order"):
+        order = work.order(plan)
+    shards_made = False
+    if options.shards:
+        with clock("shards"):
+            shards_made = keep_shards(work, plan, order.table)
+    rows = order.table.num_rows
+    return OrderResult(
+        name=plan.name,
+        order=plan.order,
+        rows=rows,
+        shards=math.ceil(rows / options.rows_per_shard) if options.shards else 0,
+        folder=str(plan.shards.place) if options.shards else None,
+        kept=not (order.made or shards_made),
+        change=order.change,
     )
 
 
@@ -248,9 +261,8 @@ def _leakage(
         with clock("leakage"):
             leakage = look_for_leaks(workspace, sides, ranker.whole_engine, options, progress)
     if options.leakage == "fail" and len(leakage.rows):
-        raise VerdictError(
-            f"--leakage fail: {leakage_line(leakage.manifest)}; see {workspace.leakage}"
-        )
+        file = workspace.leakage.folder / LEAKAGE_FILE
+        raise VerdictError(f"--leakage fail: {leakage_line(leakage.manifest)}; see {file}")
     return leakage
 
 
@@ -261,7 +273,7 @@ def _leakage_result(
         counts=leakage.manifest.counts,
         rows=leakage.manifest.counts.rows,
         text=leakage_line(leakage.manifest),
-        file=str(workspace.leakage),
+        file=str(workspace.leakage.folder / LEAKAGE_FILE),
         excluded=options.leakage == "exclude",
     )
 
@@ -294,23 +306,3 @@ def _floor_seconds(plan: Plan, dimension: int) -> float:
     with clock("product"):
         piece @ tests
     return plan.operations / (2 * rows * dimension * tests.shape[1]) * clock.seconds["product"]
-
-
-def _result(
-    workspace: Workspace,
-    plan: OrderPlan,
-    rows: int,
-    kept: bool,
-    options: ArrangeOptions,
-    work: Orders,
-) -> OrderResult:
-    folder = shards_folder(workspace, plan.name, options)
-    return OrderResult(
-        name=plan.name,
-        order=plan.order,
-        rows=rows,
-        shards=math.ceil(rows / options.rows_per_shard) if options.shards else 0,
-        folder=str(folder) if options.shards else None,
-        kept=kept,
-        change=work.changes.get(plan.name),
-    )

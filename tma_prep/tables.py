@@ -7,7 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from tma_prep.artifact import file_entry, sync
 from tma_prep.errors import ArtifactError
+from tma_prep_schemas import FileEntry
 
 UNREADABLE = (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError)
 """What Arrow raises at damaged bytes; names that are no UTF-8 are a ValueError."""
@@ -39,6 +41,13 @@ def read_table(
     except UNREADABLE as error:
         raise unreadable(path, error, remedy) from error
     return table
+
+
+def write_table(path: Path, table: pa.Table) -> FileEntry:
+    """Write a table as Parquet; what a manifest says of it."""
+    pq.write_table(table, path, compression="zstd")
+    sync(path)
+    return file_entry(path, table.num_rows)
 
 
 def read_schema(path: Path, *, remedy: str) -> pa.Schema:

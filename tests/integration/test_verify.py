@@ -210,7 +210,7 @@ def test_embeddings_that_were_made_anew(work: Path) -> None:
     path = work / "embeddings" / "train" / "manifest.json"
     path.write_text(path.read_text() + "\n")
     (line,) = verified(work, "nft").shards[0].findings
-    assert "arranged from other embeddings" in line
+    assert "made from other embeddings/" in line
 
 
 def test_on_the_command_line(work: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from tma_prep.errors import OptionError
+from tma_prep.errors import OptionError, check_known
 from tma_prep.orders.ranked import Ranked, nearest_first
 
 Rule = Callable[[int, int, np.random.Generator], NDArray[np.int64]]
@@ -50,10 +50,7 @@ def parse_per_task(text: str) -> tuple[int, str]:
         OptionError: There is no rule of that name.
     """
     count, _, rule = text.partition(":")
-    if rule not in PER_TASK:
-        raise OptionError(
-            f"--per-task {text} is not known; the rule is one of {', '.join(PER_TASK)}"
-        )
+    check_known("the rule of --per-task", rule, PER_TASK)
     return int(count), rule
 
 
@@ -66,12 +63,8 @@ def keep_per_task(ranked: Ranked, count: int, rule: str) -> Ranked:
         rule: A name in `PER_TASK`.
 
     Raises:
-        OptionError: Rows name no tasks, the count is below 1, or there is no rule of that name.
+        OptionError: Rows name no tasks, or the count is below 1.
     """
-    if rule not in PER_TASK:
-        raise OptionError(
-            f"--per-task {count}:{rule} is not known; the rule is one of {', '.join(PER_TASK)}"
-        )
     if count < 1:
         raise OptionError(f"--per-task is a number of rows; got {count}, ask for 1 or more")
     if ranked.task is None:

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tma_prep.errors import OptionError
+from tma_prep.errors import OptionError, check_known
 from tma_prep.orders.ranked import Ranked, nearest_first
 
 Enough = Callable[[NDArray[np.int64]], bool]
@@ -280,8 +280,7 @@ def select(
             the budget is above what there is or keeps nothing, or the window keeps nothing.
         ValueError: `tokens_of_row` or `farthest_rounds` is needed and missing.
     """
-    if name not in SELECTIONS:
-        raise OptionError(f"--select {name} is not known; it is one of {', '.join(SELECTIONS)}")
+    check_known("--select", name, SELECTIONS)
     if window is not None and ranked.rounds is None:
         raise OptionError(
             f"--rounds {window} keeps rounds, and this ranking has none; "

@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from tma_prep.errors import OptionError
+from tma_prep.errors import OptionError, check_known
 from tma_prep.orders.ranked import Ranked, nearest_first
 
 
@@ -82,8 +82,7 @@ def order_positions(name: str, ranked: Ranked) -> NDArray[np.int64]:
     Raises:
         OptionError: There is no order of that name, or it needs tasks and rows name none.
     """
-    if name not in ORDERS:
-        raise OptionError(f"--order {name} is not known; it is one of {', '.join(ORDERS)}")
+    check_known("--order", name, ORDERS)
     return ORDERS[name](ranked)
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tma_prep.device import default_budget
 from tma_prep.embeddings import GRID, unit_vectors
-from tma_prep.errors import OptionError
+from tma_prep.errors import OptionError, check_known
 from tma_prep.progress import Progress, Silent
 from tma_prep.rankings.certified import (
     NeighborLists,
@@ -22,7 +22,6 @@ from tma_prep.rankings.certified import (
     exact_similarities,
     nearest_ranks,
 )
-from tma_prep.rankings.distances import DISTANCES, TestDistances
 from tma_prep.rankings.nearest import NearestTests, nearest_tests
 from tma_prep.rankings.product import SliceMap, both_ways
 from tma_prep.rankings.rounds import FEW_PAIRS, tma_rounds
@@ -135,6 +134,11 @@ class Engine:
             with self.progress.stage("Searching neighbours", rows, "rows") as advance:
                 self._first = self._search_both(self.groups.vectors, advance)
         return self._first
+
+    def nearest_tests(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Similarity of each row to its nearest test, and that test; equally near: the lower."""
+        nearest = self.first_search()[1]
+        return nearest.similarities, self.groups.first[nearest.tests]
 
     def neighbors(self, ranks: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Nearest rows of each distinct test and their similarities, shapes (groups, ranks)."""
@@ -340,16 +344,10 @@ def rank_with(ranking: str, engine: Engine) -> Ranking:
     Raises:
         OptionError: There is no such ranking.
     """
-    if ranking not in RANKINGS:
-        raise OptionError(f"--ranking {ranking} is not known; it is one of {', '.join(RANKINGS)}")
+    check_known("--ranking", ranking, RANKINGS)
     found = RANKINGS[ranking](engine)
-    _, nearest = engine.first_search()
-    return Ranking(
-        ranking=ranking,
-        similarity=nearest.similarities,
-        nearest_test=engine.groups.first[nearest.tests],
-        **found,
-    )
+    similarity, nearest_test = engine.nearest_tests()
+    return Ranking(ranking=ranking, similarity=similarity, nearest_test=nearest_test, **found)
 
 
 class _Found(TypedDict, total=False):
@@ -357,9 +355,6 @@ class _Found(TypedDict, total=False):
     distance: NDArray[np.float64]
     searches: int
     transport: Transport
-
-
-_Ranker = Callable[[Engine], _Found]
 
 
 def _by_rounds(engine: Engine) -> _Found:
@@ -379,13 +374,27 @@ def _by_transport(engine: Engine) -> _Found:
     return {"distance": transport.costs, "transport": transport}
 
 
-def _by_distance(distance: Callable[[TestDistances], NDArray[np.float64]]) -> _Ranker:
-    return lambda engine: {"distance": distance(engine)}
+def _weighted(engine: Engine) -> _Found:
+    """Weighted similarity distance (arXiv 2406.11721): min_i + w · avg_i.
+
+    w is the mean over all rows of min_i by the mean over all rows of avg_i, which puts the two on
+    one scale; 0 where all avg_i cancel.
+    """
+    nearest, mean = engine.nearest(), engine.mean()
+    # fsum rounds once, so the weight does not depend on how a machine adds.
+    total = math.fsum(mean.tolist())
+    weight = math.fsum(nearest.tolist()) / total if total else 0.0
+    return {"distance": nearest + weight * mean}
 
 
-RANKINGS: dict[str, _Ranker] = {
+RANKINGS: dict[str, Callable[[Engine], _Found]] = {
     "tma": _by_rounds,
-    **{name: _by_distance(distance) for name, distance in DISTANCES.items()},
+    "wsd": _weighted,
+    "min": lambda engine: {"distance": engine.nearest()},
+    "avg": lambda engine: {"distance": engine.mean()},
+    "max": lambda engine: {"distance": engine.farthest()},
+    "centroid": lambda engine: {"distance": engine.centroid()},
     "ot": _by_transport,
 }
-"""Every ranking by name: Algorithm 1, the distances, optimal transport."""
+"""Every ranking by name: Algorithm 1, the distances (−cos, so smaller is nearer), optimal
+transport. A new one is one function and one line here."""

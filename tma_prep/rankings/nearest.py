@@ -1,14 +1,17 @@
-"""For every training row its nearest test row, exactly."""
+"""For every training row its nearest test, and for one row the tests that name it, exactly."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tma_prep.rankings.certified import pair_products
 from tma_prep.rankings.searcher import Searcher
 from tma_prep.rankings.vectors import VectorRows, remaining_blocks
 
 _ROWS_AT_ONCE = 4096  # rows turned to float64 at a time
+_MOST_ROWS = 8192
+_PRODUCTS_PER_BLOCK = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -62,3 +65,40 @@ def nearest_tests(
             nearest[numbers[piece]] = best[piece]
             similarities[numbers[piece]] = exact
     return NearestTests(nearest, similarities)
+
+
+def similarities_of(
+    row: int, tests: NDArray[np.float32], vectors: VectorRows
+) -> NDArray[np.float64]:
+    """Exact similarity of one row to every test, shape (tests,)."""
+    vector = vectors.take(np.array([row]))
+    return pair_products(np.broadcast_to(vector, tests.shape), tests)
+
+
+def naming_tests(
+    row: int, tests: NDArray[np.float32], vectors: VectorRows, remaining: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """The tests whose nearest remaining row is this one; of equally near rows the lowest counts.
+
+    A test is dropped at the first block that holds a nearer row, so that after a few blocks hardly
+    any are left to multiply with.
+
+    Args:
+        row: One that remains.
+        tests: Shape (m, d).
+        vectors: All rows.
+        remaining: Mask over them.
+
+    Returns:
+        Ascending places in `tests`.
+    """
+    similarity = similarities_of(row, tests, vectors)
+    left = np.arange(len(tests))
+    rows_per_block = max(16, min(_MOST_ROWS, _PRODUCTS_PER_BLOCK // len(tests)))
+    for numbers, block in remaining_blocks(vectors, remaining, rows_per_block):
+        exact, own = block.astype(np.float64) @ tests[left].T.astype(np.float64), similarity[left]
+        before = (numbers < row)[:, None]
+        left = left[~((exact > own) | ((exact == own) & before)).any(axis=0)]
+        if not len(left):
+            break
+    return left

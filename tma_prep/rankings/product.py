@@ -7,6 +7,7 @@ about k rows pass it; how good the guess is bears on the length of a list, never
 """
 
 import concurrent.futures
+import copy
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from tma_prep.rankings.certified import Candidates, NeighborLists, certify, pair
 from tma_prep.rankings.nearest import NearestTests
 from tma_prep.rankings.searcher import float32_error_bound
 from tma_prep.rankings.vectors import VectorRows
+from tma_prep.ray import Cluster
 
 _SAMPLE_ROWS = 4096
 _PRODUCTS_PER_BLOCK = 1 << 20  # 4 MB of them: with a thousand tests, a thousand rows
@@ -91,6 +93,15 @@ class Scan:
             tests=queries,
             scores=scores.ravel()[above],
         )
+
+
+class RayScan(Cluster):
+    """The pool scanned on a Ray cluster, one task a CPU core; see `SliceMap`."""
+
+    def __call__(self, scan: Scan, slices: Iterable[PoolSlice]) -> Iterator[Scanned]:
+        """See `SliceMap`."""
+        # Copied, for what is mapped keeps its room in the object store until the search ends.
+        return map(copy.deepcopy, self.in_order(Scan.of_slice, scan, slices))
 
 
 class SliceMap(Protocol):

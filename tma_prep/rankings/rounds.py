@@ -11,40 +11,17 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tma_prep.rankings.certified import NeighborLists
 from tma_prep.tables import ranges
 
 FEW_PAIRS = 1 << 19
 """Rows that remain times tests: from here on all tests are given whole lists at once."""
 
 
-class Lists(Protocol):
-    """Rows nearest to each test, nearest first but for runs; see `neighbors.NeighborLists`."""
-
-    @property
-    def offsets(self) -> NDArray[np.int64]:
-        """Where each list begins, and the end of the last."""
-
-    @property
-    def rows(self) -> NDArray[np.int64]:
-        """All lists one after the other."""
-
-    @property
-    def run_ends(self) -> NDArray[np.int64]:
-        """For each entry the end of its run, whose order is not settled."""
-
-    @property
-    def trusted(self) -> NDArray[np.int64]:
-        """Up to where each list is trusted; the run it ends in goes on beyond."""
-
-    @property
-    def least(self) -> NDArray[np.float64]:
-        """For each list a similarity that no row left out exceeds."""
-
-
 class Nearness(Protocol):
     """What the rounds need to know of tests and rows."""
 
-    def lists(self, tests: NDArray[np.int64], remaining: NDArray[np.bool_]) -> Lists:
+    def lists(self, tests: NDArray[np.int64], remaining: NDArray[np.bool_]) -> NeighborLists:
         """For each of these tests a list that begins with its nearest remaining rows, at least one.
 
         Args:
@@ -78,7 +55,7 @@ def tma_rounds(
     tests: int,
     nearness: Nearness,
     *,
-    first: Lists | None = None,
+    first: NeighborLists | None = None,
     remaining: NDArray[np.bool_] | None = None,
     enough: Callable[[NDArray[np.int64]], bool] = lambda _: False,
     on_placed: Callable[[int], None] = lambda _: None,
@@ -89,7 +66,7 @@ def tma_rounds(
         train_rows: How many rows there are.
         tests: How many tests there are; equal ones may be left out, since they name the same row.
         nearness: Makes lists among the rows that remain, and settles what is close.
-        first: Lists of all tests among all rows, where they are known already.
+        first: NeighborLists of all tests among all rows, where they are known already.
         remaining: Mask of the rows that take part, None for all.
         enough: Told the rows of each round, ascending; True stops after it.
         on_placed: Told how many more rows have a round.
@@ -118,7 +95,11 @@ class _Walk:
     """A cursor into each test's list, which only moves forward."""
 
     def __init__(
-        self, remaining: NDArray[np.bool_], tests: int, nearness: Nearness, first: Lists | None
+        self,
+        remaining: NDArray[np.bool_],
+        tests: int,
+        nearness: Nearness,
+        first: NeighborLists | None,
     ) -> None:
         self.remaining = remaining
         self.searches = 0
@@ -183,7 +164,7 @@ class _Walk:
         self._adopt(wanting, self._nearness.lists(wanting, self.remaining))
         self.searches += 1
 
-    def _adopt(self, tests: NDArray[np.int64], lists: Lists) -> None:
+    def _adopt(self, tests: NDArray[np.int64], lists: NeighborLists) -> None:
         """Point the tests at their new lists, and drop what nobody points at."""
         keeping = np.setdiff1d(np.arange(len(self._cursor)), tests)
         lengths = (self._stop - self._cursor)[keeping]

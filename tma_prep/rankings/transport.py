@@ -21,7 +21,6 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import threadpoolctl
@@ -29,6 +28,7 @@ from numpy.typing import NDArray
 
 from tma_prep.errors import OptionError
 from tma_prep.parallel import in_turn
+from tma_prep.rankings.vectors import VectorRows
 
 MOST_EXACT_PAIRS = 50_000_000
 """Rows times tests up to which the plan is exact: seconds to a minute, and about 2 GB."""
@@ -40,17 +40,6 @@ _MOST_PIVOTS = 1_000_000_000
 _PRODUCTS_PER_BLOCK = 1 << 20  # 8 MB, so that a block's steps stay in the cache
 _FEWEST_ROWS = 64  # fewer make the product slow
 _CORRECTIONS = 20  # steps that L-BFGS remembers
-
-
-class Rows(Protocol):
-    """Unit vectors, one a row, components multiples of 2**-26; see `neighbors.VectorRows`."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and components."""
-
-    def slices(self) -> Iterator[NDArray[np.float32]]:
-        """All rows in order, as arrays of shape (some rows, components)."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +63,7 @@ class Transport:
 
 
 def transport_costs(
-    train: Rows,
+    train: VectorRows,
     tests: NDArray[np.float32],
     *,
     memory_bytes: int,
@@ -118,7 +107,7 @@ def transport_costs(
         return passes.solve(most_iterations, tolerance)
 
 
-def _exact(train: Rows, tests: NDArray[np.float32]) -> Transport:
+def _exact(train: VectorRows, tests: NDArray[np.float32]) -> Transport:
     import ot
 
     n, m = train.shape[0], len(tests)
@@ -203,7 +192,7 @@ class _Passes:
 
     def __init__(
         self,
-        train: Rows,
+        train: VectorRows,
         tests: NDArray[np.float32],
         regularisation: float,
         rows_per_block: int,
@@ -303,7 +292,7 @@ def _of_block(
     )
 
 
-def _blocks(train: Rows, rows_per_block: int) -> Iterator[NDArray[np.float64]]:
+def _blocks(train: VectorRows, rows_per_block: int) -> Iterator[NDArray[np.float64]]:
     """All rows in order as float64, in blocks of one size but for the last, whatever the slices."""
     rows_per_block = min(rows_per_block, train.shape[0])
     shape = (rows_per_block, train.shape[1])

@@ -6,7 +6,7 @@ A new format is one function and one line in `FORMATS`.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from tma_prep.errors import InputError, OptionError
+from tma_prep.errors import InputError, check_known
 
 Row = Mapping[str, object]
 
@@ -238,8 +238,7 @@ def format_named(name: str) -> InstanceFormat:
     Raises:
         OptionError: There is none.
     """
-    if name not in FORMATS:
-        raise OptionError(f"--format {name} is not known; it is one of {', '.join(FORMATS)}")
+    check_known("--format", name, FORMATS)
     return FORMATS[name]
 
 

@@ -4,7 +4,7 @@ import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
-from tma_prep.artifact import MANIFEST, read_manifest
+from tma_prep.artifact import MANIFEST, read_manifest, sha256_of
 from tma_prep.errors import ArtifactError
 from tma_prep.workspace import Workspace
 from tma_prep_schemas import ShardsManifest
@@ -21,6 +21,11 @@ class ShardFolder:
 
     path: Path
     manifest: ShardsManifest
+
+    @property
+    def sha256(self) -> str:
+        """Of its manifest, as what is made from it names it."""
+        return sha256_of(self.path / MANIFEST)
 
     @property
     def files(self) -> list[Path]:
@@ -61,11 +66,11 @@ def shards_of(work: Path, name: str | None) -> ShardFolder:
         ArtifactError: There are none, or none of that name.
     """
     workspace = Workspace(work)
-    present = sorted(found.parent.name for found in (work / "shards").glob(f"*/{MANIFEST}"))
+    present = workspace.names("shards")
     if name is None and len(present) == 1:
         name = present[0]
     if name in present:
-        return open_shards(workspace.shards(str(name)))
+        return open_shards(workspace.shards(str(name)).folder)
     held = f"it holds {', '.join(present)}" if present else "it holds none; run tma-prep arrange"
     asked = f"no shards named {name}" if name is not None else "several orders: name one"
     raise ArtifactError(f"{work}: {asked if present or name else 'no shards'}; {held}")

@@ -21,7 +21,6 @@ from typing import Any
 import torch.distributed
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from tma_prep.artifact import MANIFEST, sha256_of
 from tma_prep.errors import OptionError, TmaPrepError
 from tma_prep.shards.folder import open_shards
 from tma_prep.shards.reader import Row, ShardReader
@@ -77,7 +76,7 @@ class OrderedShards(IterableDataset[Any]):
         self._transform = transform
         self._drop_last = drop_last
         self._empty_batches = empty_batches
-        self._shards = sha256_of(self.folder.path / MANIFEST)
+        self._shards = self.folder.sha256
         if batch_size < self.world_size:
             raise OptionError(
                 f"a batch size of {batch_size} leaves some of {self.world_size} ranks without a "

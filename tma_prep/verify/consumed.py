@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tma_prep.artifact import MANIFEST, read_manifest, sha256_of
+from tma_prep.artifact import MANIFEST, read_manifest
 from tma_prep.errors import ArtifactError
 from tma_prep.shards import ShardFolder, open_shards
 from tma_prep.trainers import ConsumedFacts, compare
@@ -89,7 +89,7 @@ def _ended(
 
 def _export_of(workspace: Workspace, shards: ShardFolder, rows: int) -> Path | None:
     """An export of exactly the first so many rows of these shards."""
-    manifest_sha256 = sha256_of(shards.path / MANIFEST)
+    manifest_sha256 = shards.sha256
     for path in sorted(workspace.root.glob(f"exports/*/{MANIFEST}")):
         try:
             manifest = read_manifest(path, ExportManifest)

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pyarrow as pa
 
-from tma_prep.artifact import MANIFEST, sha256_of
+from tma_prep.artifact import MANIFEST
 from tma_prep.embeddings import Sides, open_sides
 from tma_prep.errors import ArtifactError, TmaPrepError
 from tma_prep.orders import open_order, read_order, recomputed_order
@@ -38,18 +38,17 @@ class Known:
 
     def order(self, name: str, shards: ShardFolder, findings: Findings) -> pa.Table | None:
         """The order of these shards; None where there is none, or it is damaged."""
-        path = self.workspace.order(name)
-        if not self.workspace.order_manifest(name).is_file():
-            findings.skip(f"no finished {path}", "order", "ranking")
+        artifact = self.workspace.order(name)
+        if not artifact.path.is_file():
+            findings.skip(f"no finished {artifact.folder}", "order", "ranking")
             return None
         try:
             manifest, order = read_order(self.workspace, name)
         except ArtifactError as error:
             findings.add(str(error), "order", "ranking")
             return None
-        sha256 = sha256_of(self.workspace.order_manifest(name))
         wrong = _says_otherwise(shards.manifest, manifest)
-        if wrong is None and shards.manifest.inputs.get(f"orders/{name}") != sha256:
+        if wrong is None and shards.manifest.inputs.get(f"orders/{name}") != artifact.sha256:
             wrong = "was made from another order than stands there now; run tma-prep arrange again"
         if wrong is not None:
             findings.add(f"{shards.path / MANIFEST}: {wrong}", "order")
@@ -60,8 +59,8 @@ class Known:
 
     def training_rows(self, shards: ShardFolder, findings: Findings) -> TrainingRows | None:
         """The rows that these shards were made of; None where they are not known."""
-        folder = self.workspace.rows("train")
-        if not (folder / MANIFEST).is_file():
+        artifact = self.workspace.rows("train")
+        if not artifact.path.is_file():
             findings.skip("the workspace holds no rows", "rows")
             return None
         try:
@@ -70,7 +69,7 @@ class Known:
         except ArtifactError as error:
             findings.add(str(error), "rows")
             return None
-        if shards.manifest.inputs.get("rows/train") != sha256_of(folder / MANIFEST):
+        if shards.manifest.inputs.get("rows/train") != artifact.sha256:
             findings.add(f"{shards.path}: {_OTHER_ROWS}", "rows")
             return None
         if shards.manifest.format != rows.manifest.format:
@@ -79,13 +78,13 @@ class Known:
 
     def check_ranking(self, name: str, order: pa.Table, findings: Findings) -> None:
         """Hold the order against what its options make of the ranking."""
-        if not (self.workspace.embeddings("train") / MANIFEST).is_file():
+        if not self.workspace.embeddings("train").path.is_file():
             findings.skip("the workspace holds no finished embeddings", "ranking")
             return
-        if not any((self.workspace.root / "rankings").glob(f"*/{MANIFEST}")):
+        if not self.workspace.names("rankings"):
             findings.skip("the workspace holds no ranking", "ranking")
             return
-        path = self.workspace.order(name)
+        path = self.workspace.order(name).folder
         try:
             expected = recomputed_order(open_order(self.workspace, self._sides, name))
         except TmaPrepError as error:

@@ -2,10 +2,9 @@
 
 import contextlib
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tma_prep.embeddings import Sides, open_sides, open_tokenizer
 from tma_prep.errors import VerdictError
@@ -29,6 +28,7 @@ from tma_prep.orders import (
 from tma_prep.progress import Progress, Silent, Stopwatch
 from tma_prep.rankings import Plan, Ranker, RayScan, keep_neighbors, load_or_rank
 from tma_prep.shards import keep_shards
+from tma_prep.tables import Ints
 from tma_prep.workspace import Workspace
 from tma_prep_schemas import Facts, LeakCounts, TargetRole
 
@@ -55,14 +55,7 @@ class OrderResult:
 
 @dataclass(frozen=True)
 class LeakageResult:
-    """Training rows that hold a test row.
-
-    Attributes:
-        counts: Each row once, by the strongest kind.
-        text: The same in a line for a person.
-        file: Where the pairs stand.
-        excluded: Whether those rows were left out of the ranking.
-    """
+    """Training rows that hold a test row: how many by the strongest kind, and where pairs stand."""
 
     counts: LeakCounts
     rows: int
@@ -101,7 +94,6 @@ class ArrangePlan:
     """What `arrange` would do, with `--plan`.
 
     Attributes:
-        ranking_finished: Whether the ranking is there already, so that nothing is searched.
         floor_seconds: The product of all similarities at the speed just measured.
         rank_seconds: About how long the ranking takes on this CPU; shards come on top.
     """
@@ -132,19 +124,15 @@ def plan_arrange(options: ArrangeOptions) -> ArrangePlan:
         sides = open_sides(workspace)
         check_sizes(options, sides)
         plan = Ranker(sides, options, Silent()).engine.plan
+    floor_seconds = _floor_seconds(plan, sides.train.shape[1])
     return ArrangePlan(
         workspace=str(options.work),
         ranking=options.ranking,
         orders=list(wanted_orders(options)),
-        rows=plan.rows,
-        tests=plan.tests,
-        list_length=plan.list_length,
-        rows_per_block=plan.rows_per_block,
-        memory_bytes=plan.memory_bytes,
         memory_budget=options.memory_bytes,
-        operations=plan.operations,
-        floor_seconds=(floor := _floor_seconds(plan, sides.train.shape[1])),
-        rank_seconds=_SLOWER * floor,
+        floor_seconds=floor_seconds,
+        rank_seconds=_SLOWER * floor_seconds,
+        **asdict(plan),
     )
 
 
@@ -161,9 +149,7 @@ def arrange(options: ArrangeOptions, progress: Progress | None = None) -> Arrang
         return arrange_held(workspace, options, progress or Silent())
 
 
-def leaking_rows(
-    workspace: Workspace, options: ArrangeOptions, progress: Progress
-) -> NDArray[np.int64]:
+def leaking_rows(workspace: Workspace, options: ArrangeOptions, progress: Progress) -> Ints:
     """`tma_row` of what `--leakage exclude` leaves out, ascending; the workspace is locked."""
     sides = open_sides(workspace)
     ranker = Ranker(sides, options, progress)
@@ -202,7 +188,16 @@ def arrange_held(
                 check_sizes(options, sides)
                 ranker = Ranker(sides, options, progress, elsewhere)
             pool = load_or_rank(workspace, sides, ranker, overwrite=options.overwrite)
-        counts = None if leakage is None else leakage.manifest.counts
+        told = None
+        if leakage is not None:
+            told = LeakageResult(
+                counts=leakage.manifest.counts,
+                rows=leakage.manifest.counts.rows,
+                text=leakage_line(leakage.manifest),
+                file=str(workspace.leakage.folder / LEAKAGE_FILE),
+                excluded=options.leakage == "exclude",
+            )
+        counts = None if told is None else told.counts
         work = Orders(sides, ranker, pool, counts, options, progress)
         orders = [_order(work, plan, options, clock) for plan in plans]
     return ArrangeResult(
@@ -213,7 +208,7 @@ def arrange_held(
         ranking=options.ranking,
         facts=pool.manifest.facts,
         target_role=options.target_role,
-        leakage=None if leakage is None else _leakage_result(workspace, leakage, options),
+        leakage=told,
         searched=pool.made,
         orders=orders,
         seconds=clock.seconds,
@@ -264,18 +259,6 @@ def _leakage(
         file = workspace.leakage.folder / LEAKAGE_FILE
         raise VerdictError(f"--leakage fail: {leakage_line(leakage.manifest)}; see {file}")
     return leakage
-
-
-def _leakage_result(
-    workspace: Workspace, leakage: Leakage, options: ArrangeOptions
-) -> LeakageResult:
-    return LeakageResult(
-        counts=leakage.manifest.counts,
-        rows=leakage.manifest.counts.rows,
-        text=leakage_line(leakage.manifest),
-        file=str(workspace.leakage.folder / LEAKAGE_FILE),
-        excluded=options.leakage == "exclude",
-    )
 
 
 def _told(plan: Plan, dimension: int, memory_bytes: int) -> str:

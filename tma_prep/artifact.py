@@ -244,9 +244,8 @@ class Artifact(Generic[AnyManifest]):
             ArtifactError: It is not finished, or damaged.
         """
         manifest = self.finished()
-        check_files(
-            self.folder, manifest, EMBED_AGAIN if self.command == "embed" else ARRANGE_AGAIN
-        )
+        remedy = EMBED_AGAIN if self.command == "embed" else ARRANGE_AGAIN
+        check_files(self.folder, manifest, remedy)
         return manifest
 
     def stale(self, manifest: Manifest) -> str | None:
@@ -290,25 +289,34 @@ class Artifact(Generic[AnyManifest]):
             ArtifactError: It is another one or damaged, and `overwrite` is off.
         """
         try:
-            existing = self.read()
-            if existing is None:
+            found = self.read()
+            if found is None:
                 return None
-            self._check_options(config, existing, same)
-            if inputs is None:
-                return existing
-            if dict(inputs) != existing.inputs:
-                if if_stale is None:
-                    return None
-                stale = "; ".join(differences(existing.config, inputs, existing)[:3])
+            wanted = {
+                option: found.config.get(option) if same(option, found) else value
+                for option, value in config.items()
+            }
+            different = "; ".join(differences(wanted, found.inputs, found)[:3])
+            if different:
+                remedy = _REPLACE_NAMED if found.kind in _NAMED else _REPLACE
                 raise ArtifactError(
-                    f"{self.place}: holds {existing.kind} that is out of date ({stale}); {if_stale}"
+                    f"{self.place}: holds {found.kind} made differently ({different}); {remedy}"
                 )
-            check_files(self.place, existing, "make it again with --overwrite")
+            if inputs is None:
+                return found
+            stale = "; ".join(differences(found.config, inputs, found)[:3])
+            if stale and if_stale is None:
+                return None
+            if stale:
+                raise ArtifactError(
+                    f"{self.place}: holds {found.kind} that is out of date ({stale}); {if_stale}"
+                )
+            check_files(self.place, found, "make it again with --overwrite")
         except ArtifactError:
             if overwrite:
                 return None
             raise
-        return existing
+        return found
 
     @contextlib.contextmanager
     def making(self) -> Iterator["Making"]:
@@ -326,24 +334,6 @@ class Artifact(Generic[AnyManifest]):
             remove_folder(partial)
             raise
         place_folder(partial, self.folder)
-
-    def _check_options(
-        self,
-        config: Mapping[str, Option],
-        existing: AnyManifest,
-        same: Callable[[str, AnyManifest], bool],
-    ) -> None:
-        wanted = {
-            option: existing.config.get(option) if same(option, existing) else value
-            for option, value in config.items()
-        }
-        different = differences(wanted, existing.inputs, existing)
-        if different:
-            raise ArtifactError(
-                f"{self.place}: holds {existing.kind} made differently "
-                f"({'; '.join(different[:3])}); "
-                f"{_REPLACE_NAMED if existing.kind in _NAMED else _REPLACE}"
-            )
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,11 @@ from tma_prep.artifact import file_entry, sync
 from tma_prep.errors import ArtifactError
 from tma_prep_schemas import FileEntry
 
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
 UNREADABLE = (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError)
 """What Arrow raises at damaged bytes; names that are no UTF-8 are a ValueError."""
 

@@ -147,7 +147,7 @@ def test_an_order_is_what_the_ranking_says(work: Path, name: str, columns: list[
     assert proof.checks["ranking"] == "not proven"
     last = proof.rows - 1
     assert any(
-        f"{name}/order.parquet: positions 0, {last} " in line
+        f"{name}: positions 0, {last} " in line
         and line.endswith(f"{', '.join(columns)}: not what its options make of its ranking")
         for line in proof.findings
     ) or columns == ["tma_target"]

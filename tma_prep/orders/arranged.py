@@ -19,7 +19,7 @@ from tma_prep.orders.selected import SelectedRows, arrange_options
 from tma_prep.orders.selection import Enough
 from tma_prep.progress import Silent
 from tma_prep.rankings import RankedPool, read_ranking
-from tma_prep.tables import UNREADABLE, read_table, reason_of
+from tma_prep.tables import UNREADABLE, Floats, Ints, Mask, read_table, reason_of
 from tma_prep.workspace import Workspace
 from tma_prep_schemas import (
     ORDER,
@@ -54,11 +54,11 @@ class Ranked:
     """
 
     pool: RankedPool
-    was_ranked: NDArray[np.bool_]
+    was_ranked: Mask
     rounds: NDArray[np.int32] | None
-    distance: NDArray[np.float64] | None
-    similarity: NDArray[np.float64]
-    units: NDArray[np.int64] | None
+    distance: Floats | None
+    similarity: Floats
+    units: Ints | None
 
     @property
     def manifest(self) -> RankingManifest:
@@ -82,12 +82,12 @@ class Arranged:
     sides: Sides
     name: str
     manifest: OrderManifest
-    rows: NDArray[np.int64]
+    rows: Ints
     order_rounds: NDArray[np.int32] | None
     ranked: Ranked
 
     @functools.cached_property
-    def positions(self) -> NDArray[np.int64]:
+    def positions(self) -> Ints:
         """Position of each stored row, -1 for one that the order leaves out."""
         positions = np.full(self.sides.train.shape[0], -1, dtype=np.int64)
         positions[self.rows] = np.arange(len(self.rows))
@@ -119,7 +119,7 @@ class Arranged:
         return None if column.null_count == len(column) else tasks_of(self.sides.train, "")
 
     @functools.cached_property
-    def test_places(self) -> NDArray[np.int64]:
+    def test_places(self) -> Ints:
         """Places in the test store of the tests that the ranking used.
 
         Raises:
@@ -156,12 +156,7 @@ def chosen_order(workspace: Workspace, name: str | None) -> str:
 
 
 def read_order(workspace: Workspace, name: str, *columns: str) -> tuple[OrderManifest, pa.Table]:
-    """An order as it was written, every byte checked.
-
-    Args:
-        workspace: Where it lies.
-        name: Of the order.
-        columns: Which of `ORDER` to read, all if none is named.
+    """An order as it was written, every byte checked; all columns of `ORDER` if none is named.
 
     Raises:
         ArtifactError: It is not there, or damaged.
@@ -249,7 +244,7 @@ def _by_place(pool: RankedPool, sides: Sides) -> Ranked:
     )
 
 
-def _places(stored: NDArray[np.int64], rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], bool]:
+def _places(stored: Ints, rows: Ints) -> tuple[Ints, bool]:
     """Places of row numbers among the stored ones, and whether each is there once at most."""
     places = np.searchsorted(stored, rows)
     inside = places < len(stored)
@@ -298,7 +293,7 @@ def _recomputed(arranged: Arranged, options: ArrangeOptions) -> pa.Table:
         farthest[arranged.rows] = np.maximum(-arranged.order_rounds, 0)
     farthest = farthest[was_ranked]
 
-    def farthest_rounds(remaining: NDArray[np.bool_], _: Enough) -> NDArray[np.int32]:
+    def farthest_rounds(remaining: Mask, _: Enough) -> NDArray[np.int32]:
         return np.where(remaining, farthest, 0).astype(np.int32)
 
     sides = replace(arranged.sides, train=StoreSubset(arranged.sides.train, was_ranked))

@@ -6,30 +6,30 @@ A new rule is one function and one line in `PER_TASK`.
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tma_prep.errors import OptionError, check_known
 from tma_prep.orders.ranked import Ranked, nearest_first
+from tma_prep.tables import Ints
 
-Rule = Callable[[int, int, np.random.Generator], NDArray[np.int64]]
+Rule = Callable[[int, int, np.random.Generator], Ints]
 """Given the rows of a task and the fewer rows to keep: which, as places in the task's rows nearest
 first, from 0."""
 
 
-def _nearest(rows: int, count: int, draw: np.random.Generator) -> NDArray[np.int64]:
+def _nearest(rows: int, count: int, draw: np.random.Generator) -> Ints:
     return np.arange(count)
 
 
-def _random(rows: int, count: int, draw: np.random.Generator) -> NDArray[np.int64]:
+def _random(rows: int, count: int, draw: np.random.Generator) -> Ints:
     return draw.permutation(rows)[:count]
 
 
-def _polar(rows: int, count: int, draw: np.random.Generator) -> NDArray[np.int64]:
+def _polar(rows: int, count: int, draw: np.random.Generator) -> Ints:
     """The nearest half, the odd row with it, and the farthest half."""
     return np.concatenate([np.arange(count - count // 2), np.arange(rows - count // 2, rows)])
 
 
-def _uniform(rows: int, count: int, draw: np.random.Generator) -> NDArray[np.int64]:
+def _uniform(rows: int, count: int, draw: np.random.Generator) -> Ints:
     """Evenly spaced from the first to the last; a single one is the first."""
     # A step is one row or more, so that rounding down never gives a row twice.
     return np.arange(count) * (rows - 1) // max(count - 1, 1)
@@ -55,12 +55,7 @@ def parse_per_task(text: str) -> tuple[int, str]:
 
 
 def keep_per_task(ranked: Ranked, count: int, rule: str) -> Ranked:
-    """Keep so many rows of every task; a task with no more than these keeps all.
-
-    Args:
-        ranked: The rows to choose from.
-        count: Rows to keep of a task.
-        rule: A name in `PER_TASK`.
+    """Keep so many rows of every task by a rule of `PER_TASK`; a task with no more keeps all.
 
     Raises:
         OptionError: Rows name no tasks, or the count is below 1.

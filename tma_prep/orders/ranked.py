@@ -6,8 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tma_prep.options import ArrangeOptions
-from tma_prep.rankings import RankedPool, Ranking
+from tma_prep.tables import Floats, Ints
 
 WithinRound = Literal["similarity", "index", "shuffle"]
 
@@ -15,8 +14,6 @@ WithinRound = Literal["similarity", "index", "shuffle"]
 @dataclass(frozen=True)
 class Ranked:
     """The rows that stay, one entry each; an entry is known by its place in these arrays.
-
-    Exactly one of `rounds` and `distance` is there.
 
     Attributes:
         rows: int64, shape (rows,): places in the pool, ascending.
@@ -26,18 +23,16 @@ class Ranked:
         distance: float64, shape (rows,), smaller is nearer; None for a ranking by rounds.
         task: int64, shape (rows,): number of each row's task, None where rows name none.
         within_round: Sequence of the rows inside a round, or at equal distance.
-        seed: For whatever is drawn.
 
     Raises:
-        ValueError: Both or neither of rounds and distance, unequal lengths, or rows that do not
-            ascend.
+        ValueError: Both or neither of rounds and distance, or lengths or rows that cannot be.
     """
 
-    rows: NDArray[np.int64]
-    similarity: NDArray[np.float64]
+    rows: Ints
+    similarity: Floats
     rounds: NDArray[np.int32] | None
-    distance: NDArray[np.float64] | None
-    task: NDArray[np.int64] | None
+    distance: Floats | None
+    task: Ints | None
     within_round: WithinRound
     seed: int
 
@@ -56,30 +51,8 @@ class Ranked:
         """How many rows there are."""
         return len(self.rows)
 
-    @classmethod
-    def whole(
-        cls,
-        ranking: RankedPool | Ranking,
-        task: NDArray[np.int64] | None,
-        options: ArrangeOptions,
-    ) -> "Ranked":
-        """Every row of a ranking, before any is left out."""
-        return cls(
-            rows=np.arange(len(ranking.similarity)),
-            similarity=ranking.similarity,
-            rounds=ranking.rounds,
-            distance=ranking.distance,
-            task=task,
-            within_round=options.within_round,
-            seed=options.seed,
-        )
-
-    def take(self, entries: NDArray[np.int64]) -> "Ranked":
-        """These entries alone.
-
-        Args:
-            entries: Ascending, each once.
-        """
+    def take(self, entries: Ints) -> "Ranked":
+        """These entries alone; they ascend, each once."""
         return replace(
             self,
             rows=self.rows[entries],
@@ -90,7 +63,7 @@ class Ranked:
         )
 
 
-def nearest_first(ranked: Ranked) -> NDArray[np.int64]:
+def nearest_first(ranked: Ranked) -> Ints:
     """NFT: rounds forward, then farthest-pick rounds backward; or the smallest distance first.
 
     Inside a round, or at equal distance, the rule `within_round` decides.
@@ -112,7 +85,7 @@ def nearest_first(ranked: Ranked) -> NDArray[np.int64]:
     return np.lexsort((-ranked.similarity, near))
 
 
-def _drawn(ranked: Ranked) -> NDArray[np.float64]:
+def _drawn(ranked: Ranked) -> Floats:
     """A random number for each row.
 
     It hangs on seed and row alone: a selection leaves the sequence of its rows as it was, so that

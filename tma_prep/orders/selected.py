@@ -5,7 +5,6 @@ from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from tma_prep.embeddings import EmbeddingStore, Sides, Tasks, tasks_of, tokens_of_rows
 from tma_prep.options import ArrangeOptions
@@ -15,6 +14,7 @@ from tma_prep.orders.selection import FarthestRounds, parse_budget, parse_rounds
 from tma_prep.orders.sequences import order_positions, then_shuffle
 from tma_prep.progress import Progress
 from tma_prep.rankings import RankedPool
+from tma_prep.tables import Ints
 from tma_prep_schemas import ORDER
 from tma_prep_schemas.manifests import Option
 
@@ -61,7 +61,7 @@ class SelectedRows:
         return None if column.null_count == len(column) else tasks_of(self._sides.train, "")
 
     @functools.cached_property
-    def tokens(self) -> NDArray[np.int64]:
+    def tokens(self) -> Ints:
         """Tokens of every stored row."""
         return tokens_of_rows(self._sides.train, self._options.tokenizer, self._progress)
 

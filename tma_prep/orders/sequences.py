@@ -8,23 +8,23 @@ from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tma_prep.errors import OptionError, check_known
 from tma_prep.orders.ranked import Ranked, nearest_first
+from tma_prep.tables import Ints
 
 
-def farthest_first(ranked: Ranked) -> NDArray[np.int64]:
+def farthest_first(ranked: Ranked) -> Ints:
     """FFT: `nearest_first` reversed, row for row."""
     return nearest_first(ranked)[::-1]
 
 
-def shuffled(ranked: Ranked) -> NDArray[np.int64]:
+def shuffled(ranked: Ranked) -> Ints:
     """RT: the same rows in a random sequence."""
     return np.random.default_rng(ranked.seed).permutation(len(ranked))
 
 
-def round_robin(ranked: Ranked) -> NDArray[np.int64]:
+def round_robin(ranked: Ranked) -> Ints:
     """One row of each task in turn; a task with no rows left drops out.
 
     Tasks take turns in the sequence in which they first appear in `nearest_first`, and so do the
@@ -38,7 +38,7 @@ def round_robin(ranked: Ranked) -> NDArray[np.int64]:
     return clustered[np.argsort(turn, kind="stable")]
 
 
-def cluster(ranked: Ranked) -> NDArray[np.int64]:
+def cluster(ranked: Ranked) -> Ints:
     """All rows of a task together; the sequence of tasks and of their rows is `round_robin`'s.
 
     Raises:
@@ -47,9 +47,7 @@ def cluster(ranked: Ranked) -> NDArray[np.int64]:
     return _by_task("cluster", ranked)[0]
 
 
-def _by_task(
-    order: str, ranked: Ranked
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def _by_task(order: str, ranked: Ranked) -> tuple[Ints, Ints, Ints]:
     """Entries task by task; where each task starts among them, and how many rows it has."""
     if ranked.task is None:
         raise OptionError(
@@ -67,7 +65,7 @@ def _by_task(
     return nearest[np.argsort(rank[number], kind="stable")], np.cumsum(lengths) - lengths, lengths
 
 
-ORDERS: dict[str, Callable[[Ranked], NDArray[np.int64]]] = {
+ORDERS: dict[str, Callable[[Ranked], Ints]] = {
     "nft": nearest_first,
     "fft": farthest_first,
     "rt": shuffled,
@@ -76,7 +74,7 @@ ORDERS: dict[str, Callable[[Ranked], NDArray[np.int64]]] = {
 }
 
 
-def order_positions(name: str, ranked: Ranked) -> NDArray[np.int64]:
+def order_positions(name: str, ranked: Ranked) -> Ints:
     """The entries of `ranked` in the sequence of the named order, int64, shape (rows,).
 
     Raises:
@@ -86,16 +84,10 @@ def order_positions(name: str, ranked: Ranked) -> NDArray[np.int64]:
     return ORDERS[name](ranked)
 
 
-def then_shuffle(sequence: NDArray[np.int64], after: float, seed: int) -> NDArray[np.int64]:
-    """Keep the beginning of a sequence and shuffle the rest.
+def then_shuffle(sequence: Ints, after: float, seed: int) -> Ints:
+    """A new array: the beginning of a sequence, and the rest shuffled.
 
-    Args:
-        sequence: int64, shape (rows,).
-        after: Share of the rows that keep their place, rounded up to whole rows.
-        seed: For the shuffle.
-
-    Returns:
-        A new array of the same entries.
+    `after` is the share of the rows that keep their place, rounded up to whole rows.
 
     Raises:
         OptionError: The share is not from 0 to 1.

@@ -50,10 +50,7 @@ class OrderPlan:
         return self._reused(self.shards, self.shards_config, inputs)
 
     def _reused(
-        self,
-        artifact: Artifact[_Ordered],
-        config: dict[str, Option],
-        inputs: dict[str, str] | None,
+        self, artifact: Artifact[_Ordered], config: dict[str, Option], inputs: dict[str, str] | None
     ) -> _Ordered | None:
         return artifact.reused(
             config,

@@ -28,6 +28,7 @@ from tma_prep.rankings.rounds import FEW_PAIRS, tma_rounds
 from tma_prep.rankings.searcher import Searcher, open_searcher
 from tma_prep.rankings.transport import Transport, transport_costs
 from tma_prep.rankings.vectors import ArrayVectors, DistinctTests, VectorRows, distinct_tests
+from tma_prep.tables import Floats, Ints, Mask, Singles
 
 _LIST_LENGTH = 10
 """Entries of a list for each row that a test would take if all took equally many. Measured on
@@ -51,10 +52,10 @@ class Ranking:
     """
 
     ranking: str
-    similarity: NDArray[np.float64]
-    nearest_test: NDArray[np.int64]
+    similarity: Floats
+    nearest_test: Ints
     rounds: NDArray[np.int32] | None = None
-    distance: NDArray[np.float64] | None = None
+    distance: Floats | None = None
     searches: int = 0
     transport: Transport | None = None
 
@@ -64,7 +65,6 @@ class Plan:
     """What a ranking will take, before any of it is done.
 
     Attributes:
-        rows: Training rows.
         tests: Test rows that differ.
         list_length: Neighbours kept for each test in the first search.
         rows_per_block: Rows packed together in a search among what remains.
@@ -86,7 +86,7 @@ class Engine:
     def __init__(
         self,
         train: VectorRows,
-        tests: NDArray[np.float32],
+        tests: Singles,
         *,
         device: str = "auto",
         memory_bytes: int | None = None,
@@ -97,14 +97,13 @@ class Engine:
         """Choose blocks and list lengths from the memory.
 
         Args:
-            train: Stored unit vectors (see `embedding/unit.py`).
+            train: Stored unit vectors (see `embeddings/unit.py`).
             tests: The same for the tests, shape (m, d).
             device: `auto`, `cpu`, `cuda` (every GPU) or `cuda:N`.
             memory_bytes: Budget beside the mapped store; a quarter of the machine's if None.
             progress: Told of the stages.
             searcher: In place of the one for the device.
-            elsewhere: Where the whole pool is scanned, None for this machine; searches among what
-                remains of it are made here.
+            elsewhere: Where the whole pool is scanned, if not here.
 
         Raises:
             DependencyError: FAISS is not installed.
@@ -130,36 +129,35 @@ class Engine:
     def first_search(self) -> tuple[NeighborLists, NearestTests]:
         """Each distinct test's nearest rows, and each row's nearest distinct test."""
         if self._first is None:
-            rows = self.train.shape[0]
-            with self.progress.stage("Searching neighbours", rows, "rows") as advance:
+            with self._stage("Searching neighbours") as advance:
                 self._first = self._search_both(self.groups.vectors, advance)
         return self._first
 
-    def nearest_tests(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    def nearest_tests(self) -> tuple[Floats, Ints]:
         """Similarity of each row to its nearest test, and that test; equally near: the lower."""
         nearest = self.first_search()[1]
         return nearest.similarities, self.groups.first[nearest.tests]
 
-    def neighbors(self, ranks: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def neighbors(self, ranks: int) -> tuple[Ints, Floats]:
         """Nearest rows of each distinct test and their similarities, shapes (groups, ranks)."""
         lists, _ = self.first_search()
         return nearest_ranks(lists, self.groups.vectors, self.train, ranks)
 
-    def nearest(self) -> NDArray[np.float64]:
+    def nearest(self) -> Floats:
         """Distance of each row to its nearest test."""
         return -self.first_search()[1].similarities
 
-    def farthest(self) -> NDArray[np.float64]:
+    def farthest(self) -> Floats:
         """Distance of each row to its farthest test."""
         # The farthest test of a row is the nearest of their opposites.
         with self._stage("Searching farthest tests") as advance:
             return self._search_both(-self.groups.vectors, advance)[1].similarities
 
-    def mean(self) -> NDArray[np.float64]:
+    def mean(self) -> Floats:
         """Mean distance of each row to all tests."""
         return -self._test_sum_products() / len(self.groups.group_of_test)
 
-    def centroid(self) -> NDArray[np.float64]:
+    def centroid(self) -> Floats:
         """Distance of each row to the mean test vector."""
         total = self._test_sum()
         length = math.sqrt(sum(int(part) ** 2 for part in total)) * GRID
@@ -169,12 +167,12 @@ class Engine:
             )
         return -self._test_sum_products() / length
 
-    def _test_sum(self) -> NDArray[np.int64]:
+    def _test_sum(self) -> Ints:
         """Sum of all test vectors in units of the grid, exactly."""
         grid = np.round(self.groups.vectors.astype(np.float64) / GRID).astype(np.int64)
         return np.bincount(self.groups.group_of_test) @ grid
 
-    def _test_sum_products(self) -> NDArray[np.float64]:
+    def _test_sum_products(self) -> Floats:
         """Inner product of each row with the sum of all tests, rounded once.
 
         The sum has too many bits for one exact product, so it is cut in two that are exact each:
@@ -188,26 +186,19 @@ class Engine:
             for start in range(0, len(piece), 8192)
         ]
         both = np.concatenate(products)
-        total: NDArray[np.float64] = both[:, 0] * (1 << _LOW_BITS) + both[:, 1]
+        total: Floats = both[:, 0] * (1 << _LOW_BITS) + both[:, 1]
         return total
 
     def nearest_rounds(self) -> tuple[NDArray[np.int32], int]:
         """Round of every row by Algorithm 1, from 1, and how often the pool was searched again."""
         lists, _ = self.first_search()
         with self._stage("Assigning rounds") as advance:
-            found = tma_rounds(
-                self.train.shape[0],
-                len(self.groups.vectors),
-                _Nearness(self, self.groups.vectors),
-                first=lists,
-                on_placed=advance,
-            )
+            nearness = _Nearness(self, self.groups.vectors)
+            found = tma_rounds(*nearness.shape, nearness, first=lists, on_placed=advance)
         return found.round_of_row, found.searches
 
     def farthest_rounds(
-        self,
-        remaining: NDArray[np.bool_],
-        enough: Callable[[NDArray[np.int64]], bool] = lambda _: False,
+        self, remaining: Mask, enough: Callable[[Ints], bool] = lambda _: False
     ) -> NDArray[np.int32]:
         """Farthest-pick rounds: every test names its farthest remaining row, round after round.
 
@@ -219,38 +210,22 @@ class Engine:
             int32, from 1; 0 for a row that has no round.
         """
         # The farthest row of a test is the nearest of its opposite; ties go to the lower row too.
-        opposite = -self.groups.vectors
+        opposite = _Nearness(self, -self.groups.vectors)
         with self._stage("Assigning farthest rounds") as advance:
             return tma_rounds(
-                self.train.shape[0],
-                len(opposite),
-                _Nearness(self, opposite),
-                remaining=remaining,
-                enough=enough,
-                on_placed=advance,
+                *opposite.shape, opposite, remaining=remaining, enough=enough, on_placed=advance
             ).round_of_row
 
     def _search_both(
-        self, tests: NDArray[np.float32], on_rows: Callable[[int], None]
+        self, tests: Singles, on_rows: Callable[[int], None]
     ) -> tuple[NeighborLists, NearestTests]:
+        k, block = self.plan.list_length, self.plan.rows_per_block
         if self._elsewhere is not None or not self.searcher.on_gpu:
-            return both_ways(
-                tests,
-                self.train,
-                k=self.plan.list_length,
-                on_rows=on_rows,
-                elsewhere=self._elsewhere,
-            )
-        per_block = self.plan.rows_per_block
+            return both_ways(tests, self.train, k=k, on_rows=on_rows, elsewhere=self._elsewhere)
         lists = certified_neighbors(
-            self.searcher,
-            tests,
-            self.train,
-            None,
-            k=self.plan.list_length,
-            rows_per_block=per_block,
+            self.searcher, tests, self.train, None, k=k, rows_per_block=block
         )
-        return lists, nearest_tests(self.searcher, tests, self.train, rows_per_block=per_block)
+        return lists, nearest_tests(self.searcher, tests, self.train, rows_per_block=block)
 
     def _stage(self, label: str) -> contextlib.AbstractContextManager[Callable[[int], None]]:
         return self.progress.stage(label, self.train.shape[0], "rows")
@@ -261,9 +236,14 @@ class _Nearness:
     """What `tma_rounds` asks, answered by certified searches among the rows that remain."""
 
     engine: Engine
-    tests: NDArray[np.float32]
+    tests: Singles
 
-    def lists(self, tests: NDArray[np.int64], remaining: NDArray[np.bool_]) -> NeighborLists:
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Training rows and tests."""
+        return self.engine.train.shape[0], len(self.tests)
+
+    def lists(self, tests: Ints, remaining: Mask) -> NeighborLists:
         """Lists as long as what remains asks for."""
         plan = self.engine.plan
         left = int(np.count_nonzero(remaining))
@@ -279,9 +259,7 @@ class _Nearness:
             rows_per_block=plan.rows_per_block,
         )
 
-    def similarities(
-        self, tests: NDArray[np.int64], rows: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
+    def similarities(self, tests: Ints, rows: Ints) -> Floats:
         """Exact similarities of pairs."""
         return exact_similarities(self.tests, self.engine.train, tests, rows)
 
@@ -291,18 +269,10 @@ def _plan(shape: tuple[int, int], tests: int, memory_bytes: int) -> Plan:
     # A candidate takes some 80 bytes while it is sorted; blocks of the store take what is left.
     most_entries = max(1, memory_bytes // 2 // 80 // tests)
     list_length = max(_SHORTEST_LIST, min(_LIST_LENGTH * rows // tests, most_entries))
-    rows_per_block = max(256, min(65_536, memory_bytes // 8 // (4 * dimension)))
     list_length = min(rows, list_length)
-    return Plan(
-        rows=rows,
-        tests=tests,
-        list_length=list_length,
-        rows_per_block=rows_per_block,
-        memory_bytes=80 * min(rows, list_length) * tests
-        + 4 * dimension * rows_per_block
-        + 26 * rows,
-        operations=2 * rows * tests * dimension,
-    )
+    rows_per_block = max(256, min(65_536, memory_bytes // 8 // (4 * dimension)))
+    needed = 80 * list_length * tests + 4 * dimension * rows_per_block + 26 * rows
+    return Plan(rows, tests, list_length, rows_per_block, needed, 2 * rows * tests * dimension)
 
 
 def rank(
@@ -328,13 +298,8 @@ def rank(
         OptionError: There is no such ranking, or the widths differ.
         ValueError: A row is not finite or all zeros; the text begins with its number.
     """
-    engine = Engine(
-        ArrayVectors(unit_vectors(train)),
-        unit_vectors(tests),
-        device=device,
-        memory_bytes=memory_bytes,
-        progress=progress,
-    )
+    pool, wanted = ArrayVectors(unit_vectors(train)), unit_vectors(tests)
+    engine = Engine(pool, wanted, device=device, memory_bytes=memory_bytes, progress=progress)
     return rank_with(ranking, engine)
 
 
@@ -352,7 +317,7 @@ def rank_with(ranking: str, engine: Engine) -> Ranking:
 
 class _Found(TypedDict, total=False):
     rounds: NDArray[np.int32]
-    distance: NDArray[np.float64]
+    distance: Floats
     searches: int
     transport: Transport
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tma_prep.rankings.certified import pair_products
 from tma_prep.rankings.searcher import Searcher
 from tma_prep.rankings.vectors import VectorRows, remaining_blocks
+from tma_prep.tables import Floats, Ints, Mask, Singles
 
 _ROWS_AT_ONCE = 4096  # rows turned to float64 at a time
 _MOST_ROWS = 8192
@@ -23,24 +23,17 @@ class NearestTests:
         similarities: float64, exact cosine similarity to it.
     """
 
-    tests: NDArray[np.int64]
-    similarities: NDArray[np.float64]
+    tests: Ints
+    similarities: Floats
 
 
 def nearest_tests(
-    searcher: Searcher,
-    tests: NDArray[np.float32],
-    vectors: VectorRows,
-    *,
-    rows_per_block: int,
+    searcher: Searcher, tests: Singles, vectors: VectorRows, *, rows_per_block: int
 ) -> NearestTests:
     """The nearest test of each row: float32 finds it, float64 settles what float32 cannot.
 
-    Args:
-        searcher: The float32 search.
-        tests: Shape (m, d); no two rows are equal, or almost every row takes the slow way.
-        vectors: The training rows.
-        rows_per_block: Rows searched at once; it does not change the result.
+    No two rows of `tests`, shape (m, d), are equal, or almost every row takes the slow way.
+    `rows_per_block` rows are searched at once; it does not change the result.
     """
     tests64 = tests.astype(np.float64)
     error = searcher.error_bound(vectors.shape[1])
@@ -67,17 +60,13 @@ def nearest_tests(
     return NearestTests(nearest, similarities)
 
 
-def similarities_of(
-    row: int, tests: NDArray[np.float32], vectors: VectorRows
-) -> NDArray[np.float64]:
+def similarities_of(row: int, tests: Singles, vectors: VectorRows) -> Floats:
     """Exact similarity of one row to every test, shape (tests,)."""
     vector = vectors.take(np.array([row]))
     return pair_products(np.broadcast_to(vector, tests.shape), tests)
 
 
-def naming_tests(
-    row: int, tests: NDArray[np.float32], vectors: VectorRows, remaining: NDArray[np.bool_]
-) -> NDArray[np.int64]:
+def naming_tests(row: int, tests: Singles, vectors: VectorRows, remaining: Mask) -> Ints:
     """The tests whose nearest remaining row is this one; of equally near rows the lowest counts.
 
     A test is dropped at the first block that holds a nearer row, so that after a few blocks hardly
@@ -88,9 +77,6 @@ def naming_tests(
         tests: Shape (m, d).
         vectors: All rows.
         remaining: Mask over them.
-
-    Returns:
-        Ascending places in `tests`.
     """
     similarity = similarities_of(row, tests, vectors)
     left = np.arange(len(tests))

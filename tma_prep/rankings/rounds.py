@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tma_prep.rankings.certified import NeighborLists
-from tma_prep.tables import ranges
+from tma_prep.tables import Floats, Ints, Mask, ranges
 
 FEW_PAIRS = 1 << 19
 """Rows that remain times tests: from here on all tests are given whole lists at once."""
@@ -21,7 +21,7 @@ FEW_PAIRS = 1 << 19
 class Nearness(Protocol):
     """What the rounds need to know of tests and rows."""
 
-    def lists(self, tests: NDArray[np.int64], remaining: NDArray[np.bool_]) -> NeighborLists:
+    def lists(self, tests: Ints, remaining: Mask) -> NeighborLists:
         """For each of these tests a list that begins with its nearest remaining rows, at least one.
 
         Args:
@@ -29,9 +29,7 @@ class Nearness(Protocol):
             remaining: Mask of the rows; at least one is set.
         """
 
-    def similarities(
-        self, tests: NDArray[np.int64], rows: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
+    def similarities(self, tests: Ints, rows: Ints) -> Floats:
         """The exact similarity of each pair of a test and a row."""
 
 
@@ -40,8 +38,7 @@ class Rounds:
     """The partition of the training rows.
 
     Attributes:
-        round_of_row: int32, shape (train rows,), from 1.
-        count: How many rounds there are.
+        round_of_row: int32, shape (train rows,), from 1; 0 for a row that has none.
         searches: How many times lists were asked for.
     """
 
@@ -56,8 +53,8 @@ def tma_rounds(
     nearness: Nearness,
     *,
     first: NeighborLists | None = None,
-    remaining: NDArray[np.bool_] | None = None,
-    enough: Callable[[NDArray[np.int64]], bool] = lambda _: False,
+    remaining: Mask | None = None,
+    enough: Callable[[Ints], bool] = lambda _: False,
     on_placed: Callable[[int], None] = lambda _: None,
 ) -> Rounds:
     """Run Algorithm 1 along certified lists, asking for new ones where a list runs out.
@@ -66,13 +63,10 @@ def tma_rounds(
         train_rows: How many rows there are.
         tests: How many tests there are; equal ones may be left out, since they name the same row.
         nearness: Makes lists among the rows that remain, and settles what is close.
-        first: NeighborLists of all tests among all rows, where they are known already.
+        first: Lists of all tests among all rows, where they are known already.
         remaining: Mask of the rows that take part, None for all.
         enough: Told the rows of each round, ascending; True stops after it.
         on_placed: Told how many more rows have a round.
-
-    Returns:
-        The rounds; 0 for a row that has none.
     """
     left = np.ones(train_rows, np.bool_) if remaining is None else remaining.copy()
     taking_part = int(np.count_nonzero(left))
@@ -95,11 +89,7 @@ class _Walk:
     """A cursor into each test's list, which only moves forward."""
 
     def __init__(
-        self,
-        remaining: NDArray[np.bool_],
-        tests: int,
-        nearness: Nearness,
-        first: NeighborLists | None,
+        self, remaining: Mask, tests: int, nearness: Nearness, first: NeighborLists | None
     ) -> None:
         self.remaining = remaining
         self.searches = 0
@@ -114,7 +104,7 @@ class _Walk:
         if first is not None:
             self._adopt(np.arange(tests), first)
 
-    def nearest_remaining(self) -> NDArray[np.int64]:
+    def nearest_remaining(self) -> Ints:
         """The row each test names now."""
         moving = np.arange(len(self._cursor))
         while len(moving):
@@ -129,7 +119,7 @@ class _Walk:
             moving = unsettled[self._cursor[unsettled] >= self._end[unsettled]]
         return self._rows[self._cursor]
 
-    def _settle(self, tests: NDArray[np.int64]) -> None:
+    def _settle(self, tests: Ints) -> None:
         """Put the rest of the runs that these tests stand in into exact order."""
         if not len(tests):
             return
@@ -164,7 +154,7 @@ class _Walk:
         self._adopt(wanting, self._nearness.lists(wanting, self.remaining))
         self.searches += 1
 
-    def _adopt(self, tests: NDArray[np.int64], lists: NeighborLists) -> None:
+    def _adopt(self, tests: Ints, lists: NeighborLists) -> None:
         """Point the tests at their new lists, and drop what nobody points at."""
         keeping = np.setdiff1d(np.arange(len(self._cursor)), tests)
         lengths = (self._stop - self._cursor)[keeping]

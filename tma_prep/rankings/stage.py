@@ -20,7 +20,7 @@ from tma_prep.rankings.product import SliceMap
 from tma_prep.rankings.targets import draw_targets
 from tma_prep.rankings.units import kmeans_cells, unit_means
 from tma_prep.rankings.vectors import ArrayVectors, VectorRows
-from tma_prep.tables import read_table, write_table
+from tma_prep.tables import Floats, Ints, Mask, read_table, write_table
 from tma_prep.workspace import Workspace
 from tma_prep_schemas import NEIGHBORS, RANKING, ROW, NeighborsManifest, RankingManifest
 from tma_prep_schemas.manifests import Option
@@ -50,7 +50,7 @@ class RankedPool:
         return {f"rankings/{self.artifact.folder.name}": self.artifact.sha256}
 
     @property
-    def rows(self) -> NDArray[np.int64]:
+    def rows(self) -> Ints:
         """`tma_row`."""
         return self._column(ROW)
 
@@ -60,22 +60,22 @@ class RankedPool:
         return None if self.manifest.facts.rounds is None else self._column("round")
 
     @property
-    def distance(self) -> NDArray[np.float64] | None:
+    def distance(self) -> Floats | None:
         """Smaller is nearer; None under `tma`."""
         return self._column("distance") if self.manifest.facts.rounds is None else None
 
     @property
-    def similarity(self) -> NDArray[np.float64]:
+    def similarity(self) -> Floats:
         """Exact, to the nearest test row."""
         return self._column("similarity")
 
     @property
-    def tests(self) -> NDArray[np.int64]:
+    def tests(self) -> Ints:
         """`tma_row` of that test row."""
         return self._column("test_row")
 
     @property
-    def units(self) -> NDArray[np.int64] | None:
+    def units(self) -> Ints | None:
         """The task or k-means cell that was ranked in place of the row; None for rows."""
         return None if self.table.column("unit").null_count else self._column("unit")
 
@@ -95,7 +95,7 @@ class Units:
     """
 
     engine: Engine
-    of_row: NDArray[np.int64]
+    of_row: Ints
     count: int
 
 
@@ -187,7 +187,7 @@ class Ranker:
         return Units(self._engine_of(means, self.test_places), of_row, len(names))
 
     @functools.cached_property
-    def neighbors(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def neighbors(self) -> tuple[Ints, Floats]:
         """Nearest rows of each test used and their similarities, shapes (tests, ranks)."""
         nearest, similarities = self.engine.neighbors(min(RANKS, self.engine.train.shape[0]))
         groups = self.engine.groups.group_of_test
@@ -208,9 +208,7 @@ class Ranker:
             nearest_test=nearest_test,
         )
 
-    def farthest_rounds(
-        self, remaining: NDArray[np.bool_], enough: Callable[[NDArray[np.int64]], bool]
-    ) -> NDArray[np.int32]:
+    def farthest_rounds(self, remaining: Mask, enough: Callable[[Ints], bool]) -> NDArray[np.int32]:
         """Farthest-pick rounds over the rows that remain; see `Engine.farthest_rounds`."""
         if self.units is None:
             return self.engine.farthest_rounds(remaining, enough)
@@ -219,7 +217,7 @@ class Ranker:
         rounds = self.units.engine.farthest_rounds(units)[self.units.of_row]
         return np.where(remaining, rounds, 0).astype(np.int32)
 
-    def _engine_of(self, vectors: VectorRows, test_places: NDArray[np.int64]) -> Engine:
+    def _engine_of(self, vectors: VectorRows, test_places: Ints) -> Engine:
         return Engine(
             vectors,
             self._sides.test.take(test_places),

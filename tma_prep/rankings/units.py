@@ -4,20 +4,18 @@ import math
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tma_prep.errors import OptionError
 from tma_prep.rankings.searcher import load_faiss
 from tma_prep.rankings.vectors import VectorRows
+from tma_prep.tables import Floats, Ints, Singles
 
 _POINTS_PER_CELL = 256  # what FAISS itself samples for each centroid
 _ITERATIONS = 20
 
 
-def unit_means(
-    slices: Iterable[NDArray[np.float32]], unit_of_row: NDArray[np.int64], names: list[str]
-) -> NDArray[np.float64]:
-    """Sum of the vectors of each unit's rows, scaled to length 1.
+def unit_means(slices: Iterable[Singles], unit_of_row: Ints, names: list[str]) -> Floats:
+    """Sum of the vectors of each unit's rows, scaled to length 1: float64, shape (units, d).
 
     Stored components are multiples of 2**-26, so sums of up to 2**27 of them are exact in float64,
     in whatever order they are added.
@@ -27,13 +25,10 @@ def unit_means(
         unit_of_row: Which unit each row is in.
         names: What each unit is called, for the message; every unit has a row.
 
-    Returns:
-        Shape (units, d), float64.
-
     Raises:
         OptionError: The vectors of a unit cancel, so that their mean has no direction.
     """
-    sums: NDArray[np.float64] | None = None
+    sums: Floats | None = None
     first = 0
     for part in slices:
         if sums is None:
@@ -57,15 +52,10 @@ def unit_means(
     return sums
 
 
-def kmeans_cells(vectors: VectorRows, cells: int, seed: int) -> NDArray[np.int64]:
+def kmeans_cells(vectors: VectorRows, cells: int, seed: int) -> Ints:
     """Which cell each row is in; the same for the same seed and number of threads.
 
     Cells that came out empty are left out of the numbering.
-
-    Args:
-        vectors: All rows.
-        cells: How many, at most as many as there are rows.
-        seed: Of the sample that is trained on, and of the first centroids.
 
     Raises:
         OptionError: More cells than rows.

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+
+from tma_prep.tables import Ints, Mask, Singles
 
 
 class VectorRows(Protocol):
@@ -15,17 +16,17 @@ class VectorRows(Protocol):
     def shape(self) -> tuple[int, int]:
         """Rows and components."""
 
-    def slices(self) -> Iterator[NDArray[np.float32]]:
+    def slices(self) -> Iterator[Singles]:
         """All rows in order, as mapped arrays of shape (some rows, components)."""
 
-    def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    def take(self, rows: Ints) -> Singles:
         """Copy of the named rows, shape (len(rows), components)."""
 
 
 class ArrayVectors:
     """`VectorRows` over one array in memory."""
 
-    def __init__(self, array: NDArray[np.float32]) -> None:
+    def __init__(self, array: Singles) -> None:
         """Wrap an array of shape (rows, components), float32."""
         self._array = array
 
@@ -34,11 +35,11 @@ class ArrayVectors:
         """Rows and components."""
         return (self._array.shape[0], self._array.shape[1])
 
-    def slices(self) -> Iterator[NDArray[np.float32]]:
+    def slices(self) -> Iterator[Singles]:
         """The whole array."""
         yield self._array
 
-    def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    def take(self, rows: Ints) -> Singles:
         """Copy of the named rows."""
         return self._array[rows]
 
@@ -53,12 +54,12 @@ class DistinctTests:
         group_of_test: int64, shape (tests,).
     """
 
-    vectors: NDArray[np.float32]
-    first: NDArray[np.int64]
-    group_of_test: NDArray[np.int64]
+    vectors: Singles
+    first: Ints
+    group_of_test: Ints
 
 
-def distinct_tests(tests: NDArray[np.float32]) -> DistinctTests:
+def distinct_tests(tests: Singles) -> DistinctTests:
     """Keep the first of equal rows; shape of `tests` is (m, d)."""
     _, first, group = np.unique(tests, axis=0, return_index=True, return_inverse=True)
     by_row = np.argsort(first)
@@ -68,17 +69,13 @@ def distinct_tests(tests: NDArray[np.float32]) -> DistinctTests:
 
 
 def remaining_blocks(
-    vectors: VectorRows, remaining: NDArray[np.bool_] | None, rows_per_block: int
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    """Stream the rows that remain, in order, packed into contiguous blocks.
-
-    Args:
-        vectors: All rows.
-        remaining: Mask over the rows, None for all.
-        rows_per_block: Rows in each block but the last.
+    vectors: VectorRows, remaining: Mask | None, rows_per_block: int
+) -> Iterator[tuple[Ints, Singles]]:
+    """Stream the rows that remain, all without a mask, in order, packed into contiguous blocks.
 
     Yields:
-        Row numbers, ascending, and their vectors; the vectors are overwritten by the next block.
+        Row numbers, ascending, and their vectors, `rows_per_block` of them but for the last; both
+        are overwritten by the next block.
     """
     total, dimension = vectors.shape
     rows_per_block = min(rows_per_block, total)

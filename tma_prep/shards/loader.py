@@ -164,7 +164,13 @@ class OrderedShards(IterableDataset[Any]):
             multiprocessing_context: As of DataLoader.
         """
         return OrderedLoader(
-            self, num_workers, pin_memory, prefetch_factor, multiprocessing_context
+            self,
+            batch_size=None,
+            collate_fn=_as_it_is,
+            num_workers=num_workers,
+            pin_memory=pin_memory,
+            prefetch_factor=prefetch_factor,
+            multiprocessing_context=multiprocessing_context,
         )
 
     def __iter__(self) -> Iterator[Any]:
@@ -218,25 +224,6 @@ class OrderedLoader(DataLoader[Any]):
     """
 
     dataset: OrderedShards
-
-    def __init__(
-        self,
-        shards: OrderedShards,
-        num_workers: int,
-        pin_memory: bool,
-        prefetch_factor: int | None,
-        multiprocessing_context: str | None,
-    ) -> None:
-        """As `OrderedShards.loader` says."""
-        super().__init__(
-            shards,
-            batch_size=None,
-            collate_fn=_as_it_is,
-            num_workers=num_workers,
-            pin_memory=pin_memory,
-            prefetch_factor=prefetch_factor,
-            multiprocessing_context=multiprocessing_context,
-        )
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         """Batches of this rank, in order.

@@ -1,12 +1,10 @@
 """Rows of shards by their positions, one open file and one row group at a time, verified."""
 
 import bisect
+import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -23,42 +21,10 @@ Row = dict[str, object]
 _REMEDY = "tma-prep verify names all that is wrong; arrange writes the shards again"
 
 
-@dataclass(frozen=True)
-class _OpenFile:
-    """A shard that is open.
-
-    Attributes:
-        number: Its place among the files of the folder.
-        source: To read from.
-        first_rows: Row of the file that each row group begins with, and the file's rows.
-    """
-
-    number: int
-    source: pq.ParquetFile
-    first_rows: list[int]
-
-
-@dataclass(frozen=True)
-class _Group:
-    """A row group that was read.
-
-    Attributes:
-        first: `tma_position` of its first row.
-        table: Its rows.
-    """
-
-    first: int
-    table: pa.Table
-
-    def holds(self, position: int) -> bool:
-        """Whether the row of this position is among them."""
-        return position in range(self.first, self.first + self.table.num_rows)
-
-
-class ShardReader:
+class ShardReader(contextlib.AbstractContextManager["ShardReader"]):
     """Reads rows by position; what lies before them is skipped by metadata alone.
 
-    A context manager. Whatever is read has the `tma_position` that belongs there.
+    Whatever is read has the `tma_position` that belongs there.
     """
 
     def __init__(self, folder: ShardFolder, columns: Sequence[str] | None = None) -> None:
@@ -73,9 +39,13 @@ class ShardReader:
             ArtifactError: The first file is missing or cannot be read.
         """
         self._folder = folder
-        self._file: _OpenFile | None = None
-        self._group: _Group | None = None
-        known = self._open(0).source.schema_arrow.names
+        self._source: pq.ParquetFile | None = None
+        self._number = -1
+        self._first_rows: list[int] = []
+        self._group: pa.Table | None = None
+        self._first = 0
+        self._columns = [POSITION]
+        known = self._open(0).schema_arrow.names
         self.close()
         for name in columns or ():
             if name not in known:
@@ -91,80 +61,72 @@ class ShardReader:
         """
         found: list[Row] = []
         while start < stop:
-            group = self._group_of(start)
-            piece = group.table.slice(start - group.first, stop - start)
+            piece = self._group_of(start).slice(start - self._first, stop - start)
             found += piece.to_pylist()
             start += piece.num_rows
         return found
 
     def close(self) -> None:
         """Close the open file and let go of its rows."""
-        if self._file is not None:
-            self._file.source.close()
-        self._file = self._group = None
+        if self._source is not None:
+            self._source.close()
+        self._source = self._group = None
 
-    def __enter__(self) -> Self:
-        """The reader itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close it."""
         self.close()
 
-    def _group_of(self, position: int) -> _Group:
-        if self._group is None or not self._group.holds(position):
-            self._group = None  # Never two of them in memory.
-            self._group = self._read_group(position)
-        return self._group
-
-    def _read_group(self, position: int) -> _Group:
+    def _group_of(self, position: int) -> pa.Table:
+        """The row group that holds a position; `_first` is that of its first row."""
+        if self._group is not None and 0 <= position - self._first < self._group.num_rows:
+            return self._group
+        self._group = None  # Never two of them in memory.
         firsts = self._folder.first_positions
         number = bisect.bisect_right(firsts, position) - 1
-        if self._file is None or self._file.number != number:
+        if self._source is None or self._number != number:
             self.close()
-            self._file = self._open(number)
-        path = self._folder.files[number]
-        row = position - firsts[number]
-        group = bisect.bisect_right(self._file.first_rows, row) - 1
-        first_row = self._file.first_rows[group]
+            self._source, self._number = self._open(number), number
+            self._first_rows = _first_rows(self._source)
+        path, first_rows = self._folder.files[number], self._first_rows
+        place = bisect.bisect_right(first_rows, position - firsts[number]) - 1
         try:
             # Threads of Arrow's are no use in a worker process of a DataLoader.
-            table = self._file.source.read_row_group(
-                group, columns=self._columns, use_threads=False
-            )
+            table = self._source.read_row_group(place, columns=self._columns, use_threads=False)
             table.validate(full=True)
-            rows = self._file.first_rows[group + 1] - first_row
+            rows = first_rows[place + 1] - first_rows[place]
             if table.num_rows != rows:
                 raise ValueError(f"a row group has {table.num_rows} rows, not {rows}")
         except UNREADABLE as error:
             raise unreadable(path, error, _REMEDY) from error
-        first = firsts[number] + first_row
-        _check_positions(table, first, path, first_row)
-        return _Group(first, table.select(self._columns))
+        self._first = firsts[number] + first_rows[place]
+        _check_positions(table, self._first, path, first_rows[place])
+        self._group = table.select(self._columns)
+        return self._group
 
-    def _open(self, number: int) -> _OpenFile:
-        path, entry = self._folder.files[number], self._folder.manifest.files[number]
+    def _open(self, number: int) -> pq.ParquetFile:
+        path, rows = self._folder.files[number], self._folder.manifest.files[number].rows
         try:
             source = pq.ParquetFile(path)
-            metadata, names = source.metadata, source.schema_arrow.names
+            names = source.schema_arrow.names
         except FileNotFoundError as error:
             raise ArtifactError(f"{path}: the manifest names it, but it is gone") from error
         except UNREADABLE as error:
             raise unreadable(path, error, _REMEDY) from error
-        counts = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
-        wanted = getattr(self, "_columns", [POSITION])
-        wrong = [f"column {name} is missing" for name in wanted if name not in names]
-        if sum(counts) != entry.rows:
-            wrong.append(f"it has {sum(counts)} rows, and {entry.rows} by the manifest")
+        wrong = [f"column {name} is missing" for name in self._columns if name not in names]
+        found = _first_rows(source)[-1]
+        if found != rows:
+            wrong.append(f"it has {found} rows, and {rows} by the manifest")
         if wrong:
             source.close()
             raise ArtifactError(f"{path}: {wrong[0]}; {_REMEDY}")
-        return _OpenFile(number, source, list(accumulate(counts, initial=0)))
+        return source
+
+
+def _first_rows(source: pq.ParquetFile) -> list[int]:
+    """Row of the file that each row group begins with, and the file's rows."""
+    metadata = source.metadata
+    counts = (metadata.row_group(group).num_rows for group in range(metadata.num_row_groups))
+    return list(accumulate(counts, initial=0))
 
 
 def _check_positions(table: pa.Table, first: int, path: Path, first_row: int) -> None:

@@ -12,23 +12,17 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.ipc
-from numpy.typing import NDArray
 
-from tma_prep.tables import with_types
+from tma_prep.tables import Ints, with_types
 
 _MOST_RUN_BYTES = 32 << 20  # Arrow's `string` holds 2 GiB, and a run is taken in one piece
 _ROWS_A_CHUNK = 8192
 
 
 def wanted_rows(
-    numbers: NDArray[np.int64], rows: Iterator[tuple[NDArray[np.int64], pa.Table]]
-) -> Iterator[tuple[NDArray[np.int64], pa.Table]]:
-    """Of a stream of rows those of these numbers, with their places in `numbers`.
-
-    Args:
-        numbers: Each once, in any order.
-        rows: Their numbers and a table.
-    """
+    numbers: Ints, rows: Iterator[tuple[Ints, pa.Table]]
+) -> Iterator[tuple[Ints, pa.Table]]:
+    """Of a stream of row numbers and tables those of these `numbers`, with their places in them."""
     place_by_row = np.argsort(numbers, kind="stable")
     sorted_rows = numbers[place_by_row]
     for found, table in rows:
@@ -51,14 +45,7 @@ class Runs:
     def __init__(
         self, schema: pa.Schema, memory_bytes: int, folder: Path, stack: contextlib.ExitStack
     ) -> None:
-        """Start without rows.
-
-        Args:
-            schema: Of the tables to come.
-            memory_bytes: About how much memory may be used.
-            folder: Where runs go for which there is no room.
-            stack: What they go away with.
-        """
+        """Start without rows; runs without room in memory go to `folder` until the stack ends."""
         self._run_bytes = max(1, min(memory_bytes // 6, _MOST_RUN_BYTES))
         # A run is held twice while it is sorted, and a row group after it.
         self._room = memory_bytes - 3 * self._run_bytes
@@ -66,12 +53,12 @@ class Runs:
         self._plain = pa.schema([_without_dictionary(column) for column in schema])
         self._folder = folder
         self._stack = stack
-        self._held: list[tuple[NDArray[np.int64], pa.Table]] = []
+        self._held: list[tuple[Ints, pa.Table]] = []
         self._held_bytes = 0
-        self._runs: list[tuple[NDArray[np.int64], pa.Table]] = []
+        self._runs: list[tuple[Ints, pa.Table]] = []
         self.rows = 0
 
-    def add(self, positions: NDArray[np.int64], table: pa.Table) -> None:
+    def add(self, positions: Ints, table: pa.Table) -> None:
         """Take rows in; a run is sorted whenever enough are held."""
         if self._held and self._held_bytes + table.nbytes > self._run_bytes:
             self._sort()

@@ -1,6 +1,5 @@
 """From an order to its shards and their schedule."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from tma_prep.embeddings import counted_by
 from tma_prep.orders import OrderPlan, Orders, stages
 from tma_prep.rankings import LIBRARIES
 from tma_prep.shards.writer import write_shards
-from tma_prep_schemas import ROUND, ROW, FileEntry, Schedule, ScheduleStage, ShardsManifest
+from tma_prep_schemas import ROUND, ROW, FileEntry, Schedule, ShardsManifest
 
 _STAGES = 10
 """So many has a schedule, where there are places enough to cut."""
@@ -68,7 +67,7 @@ def _schedule(work: Orders, folder: Path, plan: OrderPlan, order: pa.Table) -> F
     schedule = Schedule(
         order=plan.order,
         tokens_counted_by=counted_by(train, work.options.tokenizer),
-        stages=[ScheduleStage(**asdict(stage)) for stage in found],
+        stages=found,
     )
     path = folder / "schedule.json"
     write_text(path, schedule.model_dump_json(indent=2) + "\n")

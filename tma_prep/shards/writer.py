@@ -10,13 +10,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from tma_prep.artifact import file_entry, sync
 from tma_prep.errors import InputError
 from tma_prep.parallel import in_turn
 from tma_prep.shards.runs import Runs, wanted_rows
-from tma_prep.tables import with_types
+from tma_prep.tables import Ints, Singles, with_types
 from tma_prep_schemas import ROW, SHARD_FIELDS, FileEntry
 
 ROWS_PER_GROUP = 8192
@@ -32,14 +31,14 @@ def shard_name(number: int, count: int) -> str:
 def write_shards(
     folder: Path,
     order: pa.Table,
-    rows: Iterator[tuple[NDArray[np.int64], pa.Table]],
+    rows: Iterator[tuple[Ints, pa.Table]],
     schema: pa.Schema,
     *,
     rows_per_shard: int,
     memory_bytes: int,
     on_rows: Callable[[int], None] = lambda _: None,
 ) -> list[FileEntry]:
-    """Write the ordered rows.
+    """Write the ordered rows; what a manifest says of the files.
 
     Args:
         folder: An existing, empty folder.
@@ -49,9 +48,6 @@ def write_shards(
         rows_per_shard: Rows of every shard but the last.
         memory_bytes: About how much memory may be used.
         on_rows: Told how many more rows are done; every row is read once and written once.
-
-    Returns:
-        What a manifest says of the files.
 
     Raises:
         InputError: A row of the order did not come.
@@ -107,7 +103,7 @@ def _shard_rows(rows: pa.Table, added: pa.Table, schema: pa.Schema) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
-def _groups(bytes_of_row: NDArray[np.float32], rows_per_shard: int) -> Iterator[tuple[int, int]]:
+def _groups(bytes_of_row: Singles, rows_per_shard: int) -> Iterator[tuple[int, int]]:
     """First position and end of each row group; none reaches over the end of a shard."""
     start = 0
     while start < len(bytes_of_row):

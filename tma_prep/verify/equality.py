@@ -6,6 +6,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _BITS = {16: pa.int16(), 32: pa.int32(), 64: pa.int64()}
+_LISTS = (
+    pa.ListType,
+    pa.LargeListType,
+    pa.FixedSizeListType,
+    pa.ListViewType,
+    pa.LargeListViewType,
+)
 
 
 def places_that_differ(
@@ -46,7 +53,7 @@ def _same(a: pa.Array, b: pa.Array) -> bool:
     if pa.types.is_struct(kind):
         fields = zip(a.flatten(), b.flatten(), strict=True)
         return a.is_null().equals(b.is_null()) and all(_same(*pair) for pair in fields)
-    if _is_list(kind):
+    if isinstance(kind, _LISTS):
         lengths = pc.list_value_length(a), pc.list_value_length(b)
         return lengths[0].equals(lengths[1]) and _same(a.flatten(), b.flatten())
     return bool(a.equals(b))
@@ -62,13 +69,3 @@ def _plain(array: pa.Array) -> pa.Array:
         # Of a part of a map array, Arrow gives the keys and items of all.
         return array.cast(pa.list_(pa.struct([array.type.key_field, array.type.item_field])))
     return array
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_list(kind)
-        or pa.types.is_large_list(kind)
-        or pa.types.is_fixed_size_list(kind)
-        or pa.types.is_list_view(kind)
-        or pa.types.is_large_list_view(kind)
-    )

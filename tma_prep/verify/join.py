@@ -10,15 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from tma_prep.errors import ArtifactError, InputError
 from tma_prep.progress import Advance
 from tma_prep.shards import Runs, wanted_rows
+from tma_prep.tables import Ints, Mask
 from tma_prep.verify.equality import places_that_differ
 from tma_prep.verify.files import ShardFile
 from tma_prep.verify.findings import Check, Findings
-from tma_prep_schemas import ORDER_FIELDS, POSITION, ROW
+from tma_prep_schemas import POSITION, ROW
 
 _SHOWN = 3
 _UNREAD = np.iinfo(np.int64).min
@@ -29,22 +29,16 @@ _TOLD: dict[Check, str] = {
     "rows": "not as in the training rows",
 }
 
-RowStream = Iterator[tuple[NDArray[np.int64], pa.Table]]
+RowStream = Iterator[tuple[Ints, pa.Table]]
 
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """The rows that shards were made of.
-
-    Attributes:
-        schema: Of the user's columns.
-        numbers: `tma_row` of every row, ascending.
-        tables: From ascending row numbers to these rows.
-    """
+    """What shards were made of: columns, every `tma_row`, ascending, and how to read rows."""
 
     schema: pa.Schema
-    numbers: NDArray[np.int64]
-    tables: Callable[[NDArray[np.int64]], RowStream]
+    numbers: Ints
+    tables: Callable[[Ints], RowStream]
 
 
 class Differences:
@@ -55,26 +49,17 @@ class Differences:
         self._path = path
         self._found: dict[tuple[Check, str], list[int]] = defaultdict(list)
 
-    def look(
-        self,
-        check: Check,
-        positions: NDArray[np.int64],
-        found: pa.Table,
-        expected: pa.Table,
-        columns: Sequence[str],
-    ) -> None:
-        """Compare columns of two tables, one row a position; a few places of each are kept."""
-        for name in columns:
+    def look(self, check: Check, positions: Ints, found: pa.Table, expected: pa.Table) -> None:
+        """Compare the columns of `expected`, one row a position; a few places of each are kept."""
+        for name in expected.column_names:
             places = places_that_differ(found.column(name), expected.column(name))
             for place in itertools.islice(places, _SHOWN + 1):
                 self._found[check, name].append(int(positions[place]))
 
-    def report(self, rows: NDArray[np.int64], findings: Findings) -> None:
+    def report(self, rows: Ints, findings: Findings) -> None:
         """A line for all columns of a check that differ at the same positions.
 
-        Args:
-            rows: `tma_row` of every position.
-            findings: Told.
+        `rows` are the `tma_row` of every position.
         """
         columns: dict[tuple[Check, tuple[int, ...]], list[str]] = defaultdict(list)
         for (check, name), places in self._found.items():
@@ -84,7 +69,7 @@ class Differences:
             findings.add(f"{where}: {', '.join(names)}: {_TOLD[check]}", check)
 
 
-def _listed(what: str, numbers: Sequence[int] | NDArray[np.int64]) -> str:
+def _listed(what: str, numbers: Sequence[int] | Ints) -> str:
     shown = ", ".join(str(number) for number in numbers[:_SHOWN])
     plural = "s" if len(numbers) > 1 and what == "position" else ""
     return f"{what}{plural} {shown}{' and more' if len(numbers) > _SHOWN else ''}"
@@ -100,10 +85,7 @@ class Join:
     def __init__(self, files: Sequence[ShardFile], count: int, findings: Findings) -> None:
         """Read positions and row numbers: positions are counted, and no row comes twice.
 
-        Args:
-            files: By position.
-            count: Rows of all files.
-            findings: Told.
+        `files` stand by position, and hold `count` rows in all.
         """
         self._files = files
         self._findings = findings
@@ -114,7 +96,7 @@ class Join:
                 positions = np.arange(first, first + table.num_rows)
                 self.rows[positions] = table.column(ROW).to_numpy()
                 counted = pa.table({POSITION: positions})
-                differences.look("positions", positions, table, counted, [POSITION])
+                differences.look("positions", positions, table, counted)
             differences.report(self.rows, findings)
         self._first = np.zeros(count, dtype=bool)
         self._first[np.unique(self.rows, return_index=True)[1]] = True
@@ -130,11 +112,7 @@ class Join:
     ) -> None:
         """Read every row once, and hold it against its row of the order and its training row.
 
-        Args:
-            order: The `ORDER` table, None where it is not known.
-            training: None where they are not known.
-            memory_bytes: About how much memory training rows may take.
-            advance: Told of rows.
+        Either may be not known; training rows take about `memory_bytes` of memory.
         """
         with contextlib.ExitStack() as stack:
             joined = None if training is None else self._joined(training, memory_bytes, stack)
@@ -144,21 +122,20 @@ class Join:
                     positions = np.arange(first, first + table.num_rows)
                     if order is not None:
                         piece = order.slice(first, table.num_rows)
-                        there = table.slice(0, piece.num_rows)
-                        differences.look("order", positions, there, piece, ORDER_FIELDS)
+                        differences.look("order", positions, table.slice(0, len(piece)), piece)
                     if joined is not None:
                         is_joined, runs = joined
                         named = positions[is_joined[positions]]
                         if len(named):
                             expected = runs.rows_at(first, first + table.num_rows)
                             there = table.filter(pa.array(is_joined[positions]))
-                            differences.look("rows", named, there, expected, expected.column_names)
+                            differences.look("rows", named, there, expected)
                     advance(table.num_rows)
                 differences.report(self.rows, self._findings)
 
     def _joined(
         self, training: TrainingRows, memory_bytes: int, stack: contextlib.ExitStack
-    ) -> tuple[NDArray[np.bool_], Runs] | None:
+    ) -> tuple[Mask, Runs] | None:
         """Training rows sorted by the positions that name them, and a mask of these positions."""
         known = np.isin(self.rows, training.numbers)
         self._tell(~known & (self.rows != _UNREAD), "rows", "is no training row")
@@ -175,7 +152,7 @@ class Join:
         runs.finish()
         return joined, runs
 
-    def _tell(self, wrong: NDArray[np.bool_], check: Check, what: str) -> None:
+    def _tell(self, wrong: Mask, check: Check, what: str) -> None:
         """A line for every file that holds positions whose `tma_row` is wrong."""
         for file in self._files:
             places = file.first + np.flatnonzero(wrong[file.first :][: sum(file.group_rows)])

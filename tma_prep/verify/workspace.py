@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pyarrow as pa
 
-from tma_prep.artifact import MANIFEST
+from tma_prep.artifact import ARRANGE_AGAIN, MANIFEST
 from tma_prep.embeddings import Sides, open_sides
 from tma_prep.errors import ArtifactError, TmaPrepError
 from tma_prep.orders import open_order, read_order, recomputed_order
@@ -14,11 +14,7 @@ from tma_prep.shards import ShardFolder
 from tma_prep.verify.findings import Findings
 from tma_prep.verify.join import Differences, TrainingRows
 from tma_prep.workspace import Workspace
-from tma_prep_schemas import ORDER_FIELDS, ROW, OrderManifest, ShardsManifest
-
-_OTHER_ROWS = (
-    "was arranged from other rows than the workspace holds now; run tma-prep arrange again"
-)
+from tma_prep_schemas import ROW, OrderManifest, ShardsManifest
 
 
 class Known:
@@ -49,7 +45,7 @@ class Known:
             return None
         wrong = _says_otherwise(shards.manifest, manifest)
         if wrong is None and shards.manifest.inputs.get(f"orders/{name}") != artifact.sha256:
-            wrong = "was made from another order than stands there now; run tma-prep arrange again"
+            wrong = f"was made from another order than stands there now; {ARRANGE_AGAIN}"
         if wrong is not None:
             findings.add(f"{shards.path / MANIFEST}: {wrong}", "order")
         if order.num_rows != shards.rows:
@@ -70,7 +66,8 @@ class Known:
             findings.add(str(error), "rows")
             return None
         if shards.manifest.inputs.get("rows/train") != artifact.sha256:
-            findings.add(f"{shards.path}: {_OTHER_ROWS}", "rows")
+            wrong = f"was made from other rows than the workspace holds now; {ARRANGE_AGAIN}"
+            findings.add(f"{shards.path}: {wrong}", "rows")
             return None
         if shards.manifest.format != rows.manifest.format:
             findings.add(f"{shards.path / MANIFEST}: its format is not that of the rows", "rows")
@@ -98,7 +95,7 @@ class Known:
         else:
             differences = Differences(path)
             positions = np.arange(order.num_rows)
-            differences.look("ranking", positions, order, expected, ORDER_FIELDS)
+            differences.look("ranking", positions, order, expected)
             differences.report(order.column(ROW).to_numpy(), findings)
 
 

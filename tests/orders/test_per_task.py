@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tma_prep.errors import OptionError
 from tma_prep.orders.per_task import PER_TASK, keep_per_task, parse_per_task
-from tma_prep.orders.ranked import Ranked, WithinRound, nearest_first
+from tma_prep.orders.sequences import Ranked, WithinRound, nearest_first
 
 WITHIN: tuple[WithinRound, ...] = ("similarity", "index", "shuffle")
 

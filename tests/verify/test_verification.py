@@ -23,7 +23,7 @@ from tests.verify.damage import (
 )
 from tma_prep.errors import ArtifactError
 from tma_prep.progress import Silent
-from tma_prep.shards.folder import open_shards
+from tma_prep.shards.reader import open_shards
 from tma_prep.verify.findings import CHECKS, MOST_FINDINGS, Findings, Proof
 from tma_prep.verify.stage import verify_shards
 

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from tma_prep.errors import OptionError
-from tma_prep.orders.ranked import Ranked, WithinRound
 from tma_prep.orders.selection import FarthestRounds, parse_budget, parse_rounds, select
-from tma_prep.orders.sequences import order_positions, then_shuffle
+from tma_prep.orders.sequences import Ranked, WithinRound, order_positions, then_shuffle
 from tma_prep.rankings import Ranking
 from tma_prep.tables import Ints
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tma_prep.errors import OptionError, check_known
-from tma_prep.orders.ranked import Ranked, nearest_first
+from tma_prep.orders.sequences import Ranked, nearest_first
 from tma_prep.tables import Ints
 
 Rule = Callable[[int, int, np.random.Generator], Ints]

@@ -9,9 +9,8 @@ import pyarrow as pa
 from tma_prep.embeddings import EmbeddingStore, Sides, Tasks, tasks_of, tokens_of_rows
 from tma_prep.options import ArrangeOptions
 from tma_prep.orders.per_task import keep_per_task, parse_per_task
-from tma_prep.orders.ranked import Ranked
 from tma_prep.orders.selection import FarthestRounds, parse_budget, parse_rounds, select
-from tma_prep.orders.sequences import order_positions, then_shuffle
+from tma_prep.orders.sequences import Ranked, order_positions, then_shuffle
 from tma_prep.progress import Progress
 from tma_prep.rankings import RankedPool
 from tma_prep.tables import Ints

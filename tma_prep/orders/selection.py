@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tma_prep.errors import OptionError, check_known
-from tma_prep.orders.ranked import Ranked, nearest_first
+from tma_prep.orders.sequences import Ranked, nearest_first
 from tma_prep.tables import Ints, Mask
 
 Enough = Callable[[Ints], bool]

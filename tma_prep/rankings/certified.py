@@ -159,22 +159,6 @@ def _certified(
     return _joined(rows, run_ends, begins, ends, stops, least, empty, scanned)
 
 
-def settle(tests: Singles, vectors: VectorRows, queries: Ints, rows: Ints, places: Ints) -> Floats:
-    """Put the entries at these places in their exact order, in place.
-
-    Args:
-        tests: Shape (m, d).
-        vectors: The rows searched.
-        queries: Of each entry, which test it is for; ascending.
-        rows: Of each entry, its row; the ones at `places` are reordered test by test.
-        places: Ascending; of each test one piece without gaps.
-    """
-    similarity = exact_similarities(tests, vectors, queries[places], rows[places])
-    order = np.lexsort((rows[places], -similarity, queries[places]))
-    rows[places] = rows[places[order]]
-    return similarity[order]
-
-
 def nearest_ranks(
     lists: NeighborLists, tests: Singles, vectors: VectorRows, ranks: int
 ) -> tuple[Ints, Floats]:
@@ -182,17 +166,15 @@ def nearest_ranks(
 
     `lists` are of these tests among all rows, of which there are `ranks` or more.
     """
-    lengths = lists.trusted - lists.offsets[:-1]
-    short = np.flatnonzero(lengths < ranks)
     rows = np.empty((len(tests), ranks), dtype=np.int64)
-    long = np.flatnonzero(lengths >= ranks)
+    is_long = lists.trusted - lists.offsets[:-1] >= ranks
+    long, short = np.flatnonzero(is_long), np.flatnonzero(~is_long)
     begins = lists.offsets[long]
     widths = lists.run_ends[begins + ranks - 1] - begins
-    queries = np.repeat(long, widths)
-    candidates = lists.rows[ranges(begins, widths)]
-    settle(tests, vectors, queries, candidates, np.arange(len(candidates)))
+    queries, found = np.repeat(long, widths), lists.rows[ranges(begins, widths)]
+    exact = exact_similarities(tests, vectors, queries, found)
     firsts = np.cumsum(widths) - widths
-    rows[long] = candidates[firsts[:, None] + np.arange(ranks)]
+    rows[long] = found[np.lexsort((found, -exact, queries))][firsts[:, None] + np.arange(ranks)]
     if len(short):
         rows[short] = exact_neighbors(tests[short], vectors, None, ranks)
     pairs = np.repeat(np.arange(len(tests)), ranks)

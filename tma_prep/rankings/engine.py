@@ -19,21 +19,16 @@ from tma_prep.progress import Progress, Silent
 from tma_prep.rankings.certified import (
     NeighborLists,
     certified_neighbors,
-    exact_similarities,
     nearest_ranks,
 )
 from tma_prep.rankings.nearest import NearestTests, nearest_tests
 from tma_prep.rankings.product import SliceMap, both_ways
-from tma_prep.rankings.rounds import FEW_PAIRS, tma_rounds
+from tma_prep.rankings.rounds import LIST_LENGTH, SHORTEST_LIST, Nearness, tma_rounds
 from tma_prep.rankings.searcher import Searcher, open_searcher
 from tma_prep.rankings.transport import Transport, transport_costs
 from tma_prep.rankings.vectors import ArrayVectors, DistinctTests, VectorRows, distinct_tests
 from tma_prep.tables import Floats, Ints, Mask, Singles
 
-_LIST_LENGTH = 10
-"""Entries of a list for each row that a test would take if all took equally many. Measured on
-clustered vectors: with fewer, lists run out early and the pool is searched again."""
-_SHORTEST_LIST = 64
 _LOW_BITS = 20
 
 
@@ -193,8 +188,7 @@ class Engine:
         """Round of every row by Algorithm 1, from 1, and how often the pool was searched again."""
         lists, _ = self.first_search()
         with self._stage("Assigning rounds") as advance:
-            nearness = _Nearness(self, self.groups.vectors)
-            found = tma_rounds(*nearness.shape, nearness, first=lists, on_placed=advance)
+            found = tma_rounds(self._nearness(self.groups.vectors), first=lists, on_placed=advance)
         return found.round_of_row, found.searches
 
     def farthest_rounds(
@@ -210,11 +204,15 @@ class Engine:
             int32, from 1; 0 for a row that has no round.
         """
         # The farthest row of a test is the nearest of its opposite; ties go to the lower row too.
-        opposite = _Nearness(self, -self.groups.vectors)
+        opposite = self._nearness(-self.groups.vectors)
         with self._stage("Assigning farthest rounds") as advance:
             return tma_rounds(
-                *opposite.shape, opposite, remaining=remaining, enough=enough, on_placed=advance
+                opposite, remaining=remaining, enough=enough, on_placed=advance
             ).round_of_row
+
+    def _nearness(self, tests: Singles) -> Nearness:
+        plan = self.plan
+        return Nearness(self.searcher, self.train, tests, plan.list_length, plan.rows_per_block)
 
     def _search_both(
         self, tests: Singles, on_rows: Callable[[int], None]
@@ -231,44 +229,11 @@ class Engine:
         return self.progress.stage(label, self.train.shape[0], "rows")
 
 
-@dataclass(frozen=True)
-class _Nearness:
-    """What `tma_rounds` asks, answered by certified searches among the rows that remain."""
-
-    engine: Engine
-    tests: Singles
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Training rows and tests."""
-        return self.engine.train.shape[0], len(self.tests)
-
-    def lists(self, tests: Ints, remaining: Mask) -> NeighborLists:
-        """Lists as long as what remains asks for."""
-        plan = self.engine.plan
-        left = int(np.count_nonzero(remaining))
-        wanted = _LIST_LENGTH * left // len(self.tests)
-        if left * len(self.tests) <= FEW_PAIRS:
-            wanted = left
-        return certified_neighbors(
-            self.engine.searcher,
-            self.tests[tests],
-            self.engine.train,
-            remaining,
-            k=max(_SHORTEST_LIST, min(wanted, max(plan.list_length, FEW_PAIRS // len(self.tests)))),
-            rows_per_block=plan.rows_per_block,
-        )
-
-    def similarities(self, tests: Ints, rows: Ints) -> Floats:
-        """Exact similarities of pairs."""
-        return exact_similarities(self.tests, self.engine.train, tests, rows)
-
-
 def _plan(shape: tuple[int, int], tests: int, memory_bytes: int) -> Plan:
     rows, dimension = shape
     # A candidate takes some 80 bytes while it is sorted; blocks of the store take what is left.
     most_entries = max(1, memory_bytes // 2 // 80 // tests)
-    list_length = max(_SHORTEST_LIST, min(_LIST_LENGTH * rows // tests, most_entries))
+    list_length = max(SHORTEST_LIST, min(LIST_LENGTH * rows // tests, most_entries))
     list_length = min(rows, list_length)
     rows_per_block = max(256, min(65_536, memory_bytes // 8 // (4 * dimension)))
     needed = 80 * list_length * tests + 4 * dimension * rows_per_block + 26 * rows

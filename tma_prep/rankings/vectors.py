@@ -88,13 +88,14 @@ def remaining_blocks(
             if remaining is None
             else np.flatnonzero(remaining[first : first + len(part)])
         )
-        for start in _cuts(len(places), rows_per_block - filled, rows_per_block):
-            chosen = places[start : start + rows_per_block - filled]
+        while len(places):
+            chosen, places = np.split(places, [rows_per_block - filled])
+            here = slice(filled, filled + len(chosen))
             if len(chosen) == chosen[-1] - chosen[0] + 1:
-                buffer[filled : filled + len(chosen)] = part[chosen[0] : chosen[-1] + 1]
+                buffer[here] = part[chosen[0] : chosen[-1] + 1]
             else:
-                np.take(part, chosen, axis=0, out=buffer[filled : filled + len(chosen)])
-            numbers[filled : filled + len(chosen)] = chosen + first
+                np.take(part, chosen, axis=0, out=buffer[here])
+            numbers[here] = chosen + first
             filled += len(chosen)
             if filled == rows_per_block:
                 yield numbers, buffer
@@ -102,12 +103,3 @@ def remaining_blocks(
         first += len(part)
     if filled:
         yield numbers[:filled], buffer[:filled]
-
-
-def _cuts(length: int, first: int, step: int) -> Iterator[int]:
-    """Where to cut `length` items: after `first`, then every `step`."""
-    start = 0
-    while start < length:
-        yield start
-        start += first
-        first = step

@@ -22,8 +22,7 @@ import torch.distributed
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from tma_prep.errors import OptionError, TmaPrepError
-from tma_prep.shards.folder import open_shards
-from tma_prep.shards.reader import Row, ShardReader
+from tma_prep.shards.reader import Row, ShardReader, open_shards
 
 State = dict[str, int | str]
 """Where an iteration stands: `next_position`, and the SHA-256 of the manifest of the `shards`."""

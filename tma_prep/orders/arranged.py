@@ -40,7 +40,7 @@ _Number = TypeVar("_Number", np.int32, np.int64, np.float64)
 
 
 @dataclass(frozen=True)
-class Ranked:
+class StoredRanking:
     """A ranking by the place of each stored row.
 
     Attributes:
@@ -84,7 +84,7 @@ class Arranged:
     manifest: OrderManifest
     rows: Ints
     order_rounds: NDArray[np.int32] | None
-    ranked: Ranked
+    ranked: StoredRanking
 
     @functools.cached_property
     def positions(self) -> Ints:
@@ -205,7 +205,7 @@ def limits_of(config: Mapping[str, Option]) -> str:
     return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in given.items())
 
 
-def _ranking_of(workspace: Workspace, sides: Sides, order: OrderManifest) -> Ranked:
+def _ranking_of(workspace: Workspace, sides: Sides, order: OrderManifest) -> StoredRanking:
     """The ranking that an order was made from."""
     for name, sha256 in order.inputs.items():
         artifact = workspace.ranking(name.removeprefix("rankings/"))
@@ -222,7 +222,7 @@ def _ranking_of(workspace: Workspace, sides: Sides, order: OrderManifest) -> Ran
     )
 
 
-def _by_place(pool: RankedPool, sides: Sides) -> Ranked:
+def _by_place(pool: RankedPool, sides: Sides) -> StoredRanking:
     places, known = _places(sides.train.rows, pool.rows)
     if not known:
         raise ArtifactError(
@@ -234,7 +234,7 @@ def _by_place(pool: RankedPool, sides: Sides) -> Ranked:
         spread[places] = values
         return spread
 
-    return Ranked(
+    return StoredRanking(
         pool=pool,
         was_ranked=spread(np.ones(len(places), np.int32), 0) > 0,
         rounds=None if pool.rounds is None else spread(pool.rounds, 0),

@@ -26,7 +26,13 @@ from tma_prep.rankings.product import SliceMap, both_ways
 from tma_prep.rankings.rounds import LIST_LENGTH, SHORTEST_LIST, Nearness, tma_rounds
 from tma_prep.rankings.searcher import Searcher, open_searcher
 from tma_prep.rankings.transport import Transport, transport_costs
-from tma_prep.rankings.vectors import ArrayVectors, DistinctTests, VectorRows, distinct_tests
+from tma_prep.rankings.vectors import (
+    ArrayVectors,
+    DistinctTests,
+    VectorRows,
+    distinct_tests,
+    remaining_blocks,
+)
 from tma_prep.tables import Floats, Ints, Mask, Singles
 
 _LOW_BITS = 20
@@ -175,12 +181,8 @@ class Engine:
         """
         high, low = np.divmod(self._test_sum(), 1 << _LOW_BITS)
         parts = np.stack([high, low], axis=1).astype(np.float64) * GRID
-        products = [
-            piece[start : start + 8192].astype(np.float64) @ parts
-            for piece in self.train.slices()
-            for start in range(0, len(piece), 8192)
-        ]
-        both = np.concatenate(products)
+        blocks = remaining_blocks(self.train, None, 8192)
+        both = np.concatenate([block.astype(np.float64) @ parts for _, block in blocks])
         total: Floats = both[:, 0] * (1 << _LOW_BITS) + both[:, 1]
         return total
 

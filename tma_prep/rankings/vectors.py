@@ -10,7 +10,7 @@ from tma_prep.tables import Ints, Mask, Singles
 
 
 class VectorRows(Protocol):
-    """Unit vectors, one a row, components multiples of 2**-26 (see `embedding/unit.py`)."""
+    """Unit vectors, one a row, components multiples of 2**-26 (see `embeddings/unit.py`)."""
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -183,7 +183,7 @@ class Ranker:
             with self._progress.stage("Clustering by k-means", 0, ""):
                 of_row = kmeans_cells(train, cells, self._options.seed)
             names = [f"cell {cell}" for cell in range(int(of_row.max()) + 1)]
-        means = ArrayVectors(on_grid(unit_means(train.slices(), of_row, names)))
+        means = ArrayVectors(on_grid(unit_means(train, of_row, names)))
         return Units(self._engine_of(means, self.test_places), of_row, len(names))
 
     @functools.cached_property

@@ -56,11 +56,11 @@ def workspace(folder: Path, rows: int, tests: int) -> Path:
     work = folder / f"clustered-{rows}-{tests}"
     sides: tuple[tuple[Side, int], ...] = (("train", rows), ("test", tests))
     for side, count in sides:
-        at = Workspace(work).embeddings(side)
+        at = Workspace(work).embeddings(side).folder
         if not (at / MANIFEST).is_file():
             say(f"making {count:,} {side} vectors")
             at.parent.mkdir(parents=True, exist_ok=True)
-            store = _write_rows(Workspace(work).rows(side), side, count)
+            store = _write_rows(Workspace(work).rows(side).folder, side, count)
             _write(at, side, count, store)
     return work
 
@@ -71,7 +71,7 @@ def open_store(work: Path, side: Side) -> EmbeddingStore:
     Raises:
         FileNotFoundError: It is not there.
     """
-    folder = Workspace(work).embeddings(side)
+    folder = Workspace(work).embeddings(side).folder
     manifest = read_manifest(folder / MANIFEST, EmbeddingsManifest)
     if manifest is None:
         raise FileNotFoundError(folder)

@@ -2,14 +2,20 @@
 
 import contextlib
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tma_prep.embeddings import Sides, open_sides, open_tokenizer
 from tma_prep.errors import VerdictError
-from tma_prep.leakage import Leakage, kept_leakage, leakage_line, look_for_leaks, without_leaks
+from tma_prep.leakage import (
+    LEAKAGE_FILE,
+    Leakage,
+    kept_leakage,
+    leakage_line,
+    look_for_leaks,
+    without_leaks,
+)
 from tma_prep.options import ArrangeOptions
 from tma_prep.orders import (
     OrderComparison,
@@ -18,11 +24,11 @@ from tma_prep.orders import (
     check_options,
     check_sizes,
     plan_order,
-    shards_folder,
 )
 from tma_prep.progress import Progress, Silent, Stopwatch
 from tma_prep.rankings import Plan, Ranker, RayScan, keep_neighbors, load_or_rank
 from tma_prep.shards import keep_shards
+from tma_prep.tables import Ints
 from tma_prep.workspace import Workspace
 from tma_prep_schemas import Facts, LeakCounts, TargetRole
 
@@ -49,14 +55,7 @@ class OrderResult:
 
 @dataclass(frozen=True)
 class LeakageResult:
-    """Training rows that hold a test row.
-
-    Attributes:
-        counts: Each row once, by the strongest kind.
-        text: The same in a line for a person.
-        file: Where the pairs stand.
-        excluded: Whether those rows were left out of the ranking.
-    """
+    """Training rows that hold a test row: how many by the strongest kind, and where pairs stand."""
 
     counts: LeakCounts
     rows: int
@@ -95,7 +94,6 @@ class ArrangePlan:
     """What `arrange` would do, with `--plan`.
 
     Attributes:
-        ranking_finished: Whether the ranking is there already, so that nothing is searched.
         floor_seconds: The product of all similarities at the speed just measured.
         rank_seconds: About how long the ranking takes on this CPU; shards come on top.
     """
@@ -126,19 +124,15 @@ def plan_arrange(options: ArrangeOptions) -> ArrangePlan:
         sides = open_sides(workspace)
         check_sizes(options, sides)
         plan = Ranker(sides, options, Silent()).engine.plan
+    floor_seconds = _floor_seconds(plan, sides.train.shape[1])
     return ArrangePlan(
         workspace=str(options.work),
         ranking=options.ranking,
         orders=list(wanted_orders(options)),
-        rows=plan.rows,
-        tests=plan.tests,
-        list_length=plan.list_length,
-        rows_per_block=plan.rows_per_block,
-        memory_bytes=plan.memory_bytes,
         memory_budget=options.memory_bytes,
-        operations=plan.operations,
-        floor_seconds=(floor := _floor_seconds(plan, sides.train.shape[1])),
-        rank_seconds=_SLOWER * floor,
+        floor_seconds=floor_seconds,
+        rank_seconds=_SLOWER * floor_seconds,
+        **asdict(plan),
     )
 
 
@@ -155,9 +149,7 @@ def arrange(options: ArrangeOptions, progress: Progress | None = None) -> Arrang
         return arrange_held(workspace, options, progress or Silent())
 
 
-def leaking_rows(
-    workspace: Workspace, options: ArrangeOptions, progress: Progress
-) -> NDArray[np.int64]:
+def leaking_rows(workspace: Workspace, options: ArrangeOptions, progress: Progress) -> Ints:
     """`tma_row` of what `--leakage exclude` leaves out, ascending; the workspace is locked."""
     sides = open_sides(workspace)
     ranker = Ranker(sides, options, progress)
@@ -180,10 +172,10 @@ def arrange_held(
             if options.tokenizer is not None:
                 open_tokenizer(options.tokenizer)
             plans = [
-                plan_order(workspace, sides, name, order, ranker, options)
+                plan_order(workspace, name, order, ranker, options)
                 for name, order in wanted_orders(options).items()
             ]
-        if not workspace.ranking(ranker.name).is_dir():
+        if not workspace.ranking(ranker.name).folder.is_dir():
             progress.note(_told(ranker.engine.plan, sides.train.shape[1], options.memory_bytes))
         leakage = None
         if options.leakage != "off":
@@ -196,19 +188,18 @@ def arrange_held(
                 check_sizes(options, sides)
                 ranker = Ranker(sides, options, progress, elsewhere)
             pool = load_or_rank(workspace, sides, ranker, overwrite=options.overwrite)
-        counts = None if leakage is None else leakage.manifest.counts
-        work = Orders(workspace, sides, ranker, pool, counts, options, progress)
-        rows: dict[str, int] = {}
-        kept: dict[str, bool] = {}
-        for plan in plans:
-            with clock("order"):
-                made = work.order(plan)
-            rows[plan.name] = made.table.num_rows
-            shards_made = False
-            if options.shards:
-                with clock("shards"):
-                    shards_made = keep_shards(work, plan, made)
-            kept[plan.name] = not (made.made or shards_made)
+        told = None
+        if leakage is not None:
+            told = LeakageResult(
+                counts=leakage.manifest.counts,
+                rows=leakage.manifest.counts.rows,
+                text=leakage_line(leakage.manifest),
+                file=str(workspace.leakage.folder / LEAKAGE_FILE),
+                excluded=options.leakage == "exclude",
+            )
+        counts = None if told is None else told.counts
+        work = Orders(sides, ranker, pool, counts, options, progress)
+        orders = [_order(work, plan, options, clock) for plan in plans]
     return ArrangeResult(
         workspace=str(options.work),
         train_rows=sides.train.shape[0],
@@ -217,13 +208,30 @@ def arrange_held(
         ranking=options.ranking,
         facts=pool.manifest.facts,
         target_role=options.target_role,
-        leakage=None if leakage is None else _leakage_result(workspace, leakage, options),
+        leakage=told,
         searched=pool.made,
-        orders=[
-            _result(workspace, plan, rows[plan.name], kept[plan.name], options, work)
-            for plan in plans
-        ],
+        orders=orders,
         seconds=clock.seconds,
+    )
+
+
+def _order(work: Orders, plan: OrderPlan, options: ArrangeOptions, clock: Stopwatch) -> OrderResult:
+    """One order and its shards, made where they are not there."""
+    with clock("order"):
+        order = work.order(plan)
+    shards_made = False
+    if options.shards:
+        with clock("shards"):
+            shards_made = keep_shards(work, plan, order.table)
+    rows = order.table.num_rows
+    return OrderResult(
+        name=plan.name,
+        order=plan.order,
+        rows=rows,
+        shards=math.ceil(rows / options.rows_per_shard) if options.shards else 0,
+        folder=str(plan.shards.place) if options.shards else None,
+        kept=not (order.made or shards_made),
+        change=order.change,
     )
 
 
@@ -248,22 +256,9 @@ def _leakage(
         with clock("leakage"):
             leakage = look_for_leaks(workspace, sides, ranker.whole_engine, options, progress)
     if options.leakage == "fail" and len(leakage.rows):
-        raise VerdictError(
-            f"--leakage fail: {leakage_line(leakage.manifest)}; see {workspace.leakage}"
-        )
+        file = workspace.leakage.folder / LEAKAGE_FILE
+        raise VerdictError(f"--leakage fail: {leakage_line(leakage.manifest)}; see {file}")
     return leakage
-
-
-def _leakage_result(
-    workspace: Workspace, leakage: Leakage, options: ArrangeOptions
-) -> LeakageResult:
-    return LeakageResult(
-        counts=leakage.manifest.counts,
-        rows=leakage.manifest.counts.rows,
-        text=leakage_line(leakage.manifest),
-        file=str(workspace.leakage),
-        excluded=options.leakage == "exclude",
-    )
 
 
 def _told(plan: Plan, dimension: int, memory_bytes: int) -> str:
@@ -294,23 +289,3 @@ def _floor_seconds(plan: Plan, dimension: int) -> float:
     with clock("product"):
         piece @ tests
     return plan.operations / (2 * rows * dimension * tests.shape[1]) * clock.seconds["product"]
-
-
-def _result(
-    workspace: Workspace,
-    plan: OrderPlan,
-    rows: int,
-    kept: bool,
-    options: ArrangeOptions,
-    work: Orders,
-) -> OrderResult:
-    folder = shards_folder(workspace, plan.name, options)
-    return OrderResult(
-        name=plan.name,
-        order=plan.order,
-        rows=rows,
-        shards=math.ceil(rows / options.rows_per_shard) if options.shards else 0,
-        folder=str(folder) if options.shards else None,
-        kept=kept,
-        change=work.changes.get(plan.name),
-    )

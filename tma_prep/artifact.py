@@ -4,17 +4,18 @@ import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypedDict, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from upath import UPath
 
 import tma_prep
 from tma_prep.errors import ArtifactError
-from tma_prep.files import AnyPath, open_file, read_file
+from tma_prep.files import AnyPath, open_file, read_file, sent_folder
 from tma_prep_schemas import FileEntry, Manifest
 from tma_prep_schemas.manifests import Option
 
@@ -27,6 +28,10 @@ _BYTES_AT_ONCE = 4 << 20
 EMBED_AGAIN = "run the same embed with --overwrite"
 ARRANGE_AGAIN = "run arrange again with --overwrite"
 """Remedies for damaged artifacts."""
+
+_COMPARED = ("rows", "embeddings", "orders", "shards")
+"""Parents that an artifact is held against; a ranking or the leakage under an order may have been
+made for another order since."""
 
 AnyManifest = TypeVar("AnyManifest", bound=Manifest)
 AnyModel = TypeVar("AnyModel", bound=BaseModel)
@@ -107,22 +112,8 @@ def read_manifest(path: AnyPath, model: type[AnyModel]) -> AnyModel | None:
         ) from error
 
 
-@contextlib.contextmanager
-def staged_folder(final: Path) -> Iterator[Path]:
-    """A folder to write into that takes the place of `final` only if all went well."""
-    partial = beside(final, "partial")
-    remove_folder(partial)
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-    except BaseException:
-        remove_folder(partial)
-        raise
-    place_folder(partial, final)
-
-
 def place_folder(partial: Path, final: Path) -> None:
-    """Let a whole folder take the place of `final`; `_recover` mends a kill in the middle."""
+    """Let a whole folder take the place of `final`; a kill in between is mended later."""
     retired = beside(final, "retired")
     remove_folder(retired)
     sync(partial)
@@ -182,29 +173,42 @@ def differences(
     return found + changed
 
 
+class _Parents(BaseModel):
+    """What is read of the manifest of any artifact."""
+
+    inputs: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
 class Artifact(Generic[AnyManifest]):
     """A step of a workspace: a folder whose manifest, written last, says that it is finished.
 
     It is missing; in the making, in a hidden folder beside it; finished; or stale: made from
     parents that have been replaced since.
+
+    Attributes:
+        folder: Where it belongs.
+        model: What its manifest must be.
+        command: What makes it.
+        root: The workspace in which its parents lie.
+        remote: Where it is sent if it goes to another machine.
     """
 
-    def __init__(self, folder: AnyPath, model: type[AnyManifest], again: str) -> None:
-        """Name it.
+    folder: Path
+    model: type[AnyManifest]
+    command: Literal["embed", "arrange", "export", "train-check"]
+    root: Path
+    remote: UPath | None = None
 
-        Args:
-            folder: Where it belongs.
-            model: What its manifest must be.
-            again: What makes it again where it is damaged, for messages.
-        """
-        self.folder = folder
-        self.model = model
-        self._again = again
+    @property
+    def place(self) -> AnyPath:
+        """Where it is in the end."""
+        return self.folder if self.remote is None else self.remote
 
     @property
     def path(self) -> AnyPath:
         """Its manifest."""
-        return self.folder / MANIFEST
+        return self.place / MANIFEST
 
     @property
     def sha256(self) -> str:
@@ -219,20 +223,46 @@ class Artifact(Generic[AnyManifest]):
         """
         return read_manifest(self.path, self.model)
 
-    def open(self, missing: str) -> AnyManifest:
-        """Its manifest, once every file was compared with it.
+    def finished(self) -> AnyManifest:
+        """The same of one that must be there.
 
-        Args:
-            missing: What to say where it is not finished.
+        Raises:
+            ArtifactError: It is not finished, or its manifest is damaged.
+        """
+        manifest = self.read()
+        if manifest is None:
+            kind = self.model.model_fields["kind"].default
+            raise ArtifactError(
+                f"{self.place}: holds no finished {kind}; run tma-prep {self.command} to its end"
+            )
+        return manifest
+
+    def open(self) -> AnyManifest:
+        """The same, once every file was compared with the manifest.
 
         Raises:
             ArtifactError: It is not finished, or damaged.
         """
-        manifest = self.read()
-        if manifest is None:
-            raise ArtifactError(missing)
-        check_files(self.folder, manifest, self._again)
+        manifest = self.finished()
+        remedy = EMBED_AGAIN if self.command == "embed" else ARRANGE_AGAIN
+        check_files(self.folder, manifest, remedy)
         return manifest
+
+    def stale(self, manifest: Manifest) -> str | None:
+        """Why it is out of date, and the command that mends it; None where it is not.
+
+        A parent that is not there any more is not compared.
+
+        Args:
+            manifest: Its own.
+        """
+        parent = _replaced(self.root, manifest.inputs)
+        if parent is None:
+            return None
+        remedy = f"run the same {self.command} again"
+        if self.command == "embed":
+            remedy = "run embed again, with --update to embed only what is new"
+        return f"{self.folder}: was made from other {parent} than the workspace holds now; {remedy}"
 
     def reused(
         self,
@@ -259,51 +289,51 @@ class Artifact(Generic[AnyManifest]):
             ArtifactError: It is another one or damaged, and `overwrite` is off.
         """
         try:
-            existing = self.read()
-            if existing is None:
+            found = self.read()
+            if found is None:
                 return None
-            self._check_options(config, existing, same)
-            if inputs is None:
-                return existing
-            if dict(inputs) != existing.inputs:
-                if if_stale is None:
-                    return None
-                stale = "; ".join(differences(existing.config, inputs, existing)[:3])
+            wanted = {
+                option: found.config.get(option) if same(option, found) else value
+                for option, value in config.items()
+            }
+            different = "; ".join(differences(wanted, found.inputs, found)[:3])
+            if different:
+                remedy = _REPLACE_NAMED if found.kind in _NAMED else _REPLACE
                 raise ArtifactError(
-                    f"{self.folder}: holds {existing.kind} that is out of date ({stale}); "
-                    f"{if_stale}"
+                    f"{self.place}: holds {found.kind} made differently ({different}); {remedy}"
                 )
-            check_files(self.folder, existing, "make it again with --overwrite")
+            if inputs is None:
+                return found
+            stale = "; ".join(differences(found.config, inputs, found)[:3])
+            if stale and if_stale is None:
+                return None
+            if stale:
+                raise ArtifactError(
+                    f"{self.place}: holds {found.kind} that is out of date ({stale}); {if_stale}"
+                )
+            check_files(self.place, found, "make it again with --overwrite")
         except ArtifactError:
             if overwrite:
                 return None
             raise
-        return existing
+        return found
 
     @contextlib.contextmanager
     def making(self) -> Iterator["Making"]:
         """Where it is written; it takes its place only if all went well and it was finished."""
-        assert isinstance(self.folder, Path), "what goes elsewhere is sent"
-        with staged_folder(self.folder) as partial:
+        if self.remote is not None:
+            with sent_folder(beside(self.folder, "sending"), self.remote, MANIFEST) as folder:
+                yield Making(folder)
+            return
+        partial = beside(self.folder, "partial")
+        remove_folder(partial)
+        partial.mkdir(parents=True)
+        try:
             yield Making(partial)
-
-    def _check_options(
-        self,
-        config: Mapping[str, Option],
-        existing: AnyManifest,
-        same: Callable[[str, AnyManifest], bool],
-    ) -> None:
-        wanted = {
-            option: existing.config.get(option) if same(option, existing) else value
-            for option, value in config.items()
-        }
-        different = differences(wanted, existing.inputs, existing)
-        if different:
-            raise ArtifactError(
-                f"{self.folder}: holds {existing.kind} made differently "
-                f"({'; '.join(different[:3])}); "
-                f"{_REPLACE_NAMED if existing.kind in _NAMED else _REPLACE}"
-            )
+        except BaseException:
+            remove_folder(partial)
+            raise
+        place_folder(partial, self.folder)
 
 
 @dataclass(frozen=True)
@@ -318,9 +348,43 @@ class Making:
         return manifest
 
 
+def _replaced(root: Path, inputs: Mapping[str, str]) -> str | None:
+    """The first of these parents, or of theirs, that another one has taken the place of."""
+    for name, sha256 in inputs.items():
+        path = root / name / MANIFEST
+        if name.split("/")[0] not in _COMPARED or not path.is_file():
+            continue
+        if sha256_of(path) != sha256:
+            return name
+        parents = read_manifest(path, _Parents)
+        deeper = _replaced(root, parents.inputs) if parents else None
+        if deeper is not None:
+            return deeper
+    return None
+
+
 def _shown(value: Option) -> str:
     text = "unset" if value is None or value == "" else str(value)
     return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+class Made(TypedDict):
+    """What every manifest says of how its artifact was made."""
+
+    tool_version: str
+    libraries: dict[str, str]
+    config: dict[str, Option]
+    inputs: dict[str, str]
+
+
+def made(config: Mapping[str, Option], inputs: Mapping[str, str], libraries: Iterable[str]) -> Made:
+    """What a manifest says of how its artifact was made, with the versions that are installed."""
+    return {
+        "tool_version": tool_version(),
+        "libraries": library_versions(*libraries),
+        "config": dict(config),
+        "inputs": dict(inputs),
+    }
 
 
 def tool_version() -> str:

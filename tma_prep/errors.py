@@ -1,5 +1,7 @@
 """Every error that tma-prep raises on purpose: one line that says what is wrong and the remedy."""
 
+from collections.abc import Collection
+
 
 class TmaPrepError(Exception):
     """Base of all: its text is one line for a person."""
@@ -31,3 +33,18 @@ class OrderError(TmaPrepError):
 
 class VerdictError(TmaPrepError):
     """A finished check does not find what it was required to find."""
+
+
+def check_known(option: str, value: str, known: Collection[str]) -> None:
+    """Refuse a name that no registry has.
+
+    Args:
+        option: As it is typed, `--order` say.
+        value: What was given.
+        known: The names there are.
+
+    Raises:
+        OptionError: With all that are known.
+    """
+    if value not in known:
+        raise OptionError(f"{option} {value} is not known; it is one of {', '.join(known)}")

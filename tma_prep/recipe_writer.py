@@ -10,22 +10,19 @@ from typing import Literal, get_args, get_origin
 import tomlkit
 from pydantic.fields import FieldInfo
 
-from tma_prep.artifact import MANIFEST, read_manifest, sha256_of, write_text
+from tma_prep.artifact import MANIFEST, write_text
 from tma_prep.errors import ArtifactError, InputError, OptionError
 from tma_prep.files import any_path, is_remote
 from tma_prep.option_types import alternatives
 from tma_prep.options import EmbedOptions, InitOptions
-from tma_prep.orders import arrange_options, order_names
+from tma_prep.orders import arrange_options
 from tma_prep.recipe import SECTIONS, TYPED_ALONE, keys_of
 from tma_prep.rows import open_rows, recorded_inputs
 from tma_prep.workspace import Workspace
 from tma_prep_schemas import (
-    CheckManifest,
     EmbeddingsManifest,
-    OrderManifest,
-    ShardsManifest,
 )
-from tma_prep_schemas.manifests import Manifest, Option
+from tma_prep_schemas.manifests import Option
 
 _WIDTH = 98
 _SIDES = ("train", "test")
@@ -130,13 +127,10 @@ def recorded_recipe(work: Path, file: Path) -> str:
     """
     workspace = Workspace(work)
     workspace.check_there()
-    embedded = {side: _embeddings(workspace, side) for side in _SIDES}
-    inputs = {
-        f"embeddings/{side}": sha256_of(workspace.embeddings(side) / MANIFEST) for side in _SIDES
-    }
+    embedded = {side: workspace.embeddings(side).finished() for side in _SIDES}
     left_out: list[str] = []
-    orders = list(_grouped(list(_orders(workspace, inputs, left_out))))
-    checks = list(_checks(workspace, inputs, left_out))
+    orders = list(_grouped(list(_orders(workspace, left_out))))
+    checks = list(_checks(workspace, left_out))
     document = tomlkit.document()
     _comment(document, _head(embedded, left_out))
     document.add(tomlkit.nl())
@@ -176,16 +170,6 @@ def _table(values: Mapping[str, Option]) -> tomlkit.items.Table:
             item.multiline(True)
         table.add(key, item)
     return table
-
-
-def _embeddings(workspace: Workspace, side: str) -> EmbeddingsManifest:
-    folder = workspace.embeddings(side)
-    manifest = read_manifest(folder / MANIFEST, EmbeddingsManifest)
-    if manifest is None:
-        raise ArtifactError(
-            f"{folder}: holds no finished embeddings; run tma-prep embed to its end first"
-        )
-    return manifest
 
 
 def _head(embedded: Mapping[str, EmbeddingsManifest], left_out: list[str]) -> Iterator[str]:
@@ -245,18 +229,15 @@ def _of_embed(
         yield f"model: SHA-256 {model}"
 
 
-def _orders(workspace: Workspace, inputs: dict[str, str], left_out: list[str]) -> Iterator[_Order]:
-    for name in order_names(workspace):
-        manifest = read_manifest(workspace.order_manifest(name), OrderManifest)
-        if manifest is None:
-            continue
-        if any(manifest.inputs.get(parent) != sha256 for parent, sha256 in inputs.items()):
+def _orders(workspace: Workspace, left_out: list[str]) -> Iterator[_Order]:
+    for name in workspace.names("orders"):
+        order, shards = workspace.order(name), workspace.shards(name).read()
+        manifest = order.finished()
+        if order.stale(manifest) is not None:
             left_out.append(f"Left out: order {name}, made from other embeddings.")
             continue
-        shards = read_manifest(workspace.shards(name) / MANIFEST, ShardsManifest)
         config = dict(manifest.config)
-        sha256 = sha256_of(workspace.order_manifest(name))
-        if shards is not None and shards.inputs.get(f"orders/{name}") == sha256:
+        if shards is not None and shards.inputs.get(f"orders/{name}") == order.sha256:
             config |= shards.config
         values = _keys("arrange", arrange_options(config)) | {"shards": shards is not None}
         yield _Order(name, manifest.order, values)
@@ -278,28 +259,15 @@ def _grouped(orders: list[_Order]) -> Iterator[dict[str, Option]]:
         }
 
 
-def _checks(
-    workspace: Workspace, inputs: dict[str, str], left_out: list[str]
-) -> Iterator[dict[str, Option]]:
-    for path in sorted(workspace.check("x").parent.glob(f"[!.]*/{MANIFEST}")):
-        manifest = read_manifest(path, CheckManifest)
-        if manifest is None:
-            continue
-        name = path.parent.name
-        shards = [each.removeprefix("shards/") for each in manifest.inputs if "shards/" in each]
-        now = inputs | {
-            f"shards/{order}": sha256_of(workspace.shards(order) / MANIFEST)
-            for order in shards
-            if (workspace.shards(order) / MANIFEST).is_file()
-        }
-        if not _made_from(manifest, now):
+def _checks(workspace: Workspace, left_out: list[str]) -> Iterator[dict[str, Option]]:
+    for name in workspace.names("checks"):
+        check = workspace.check(name)
+        manifest = check.finished()
+        there = all((workspace.root / parent / MANIFEST).is_file() for parent in manifest.inputs)
+        if not there or check.stale(manifest) is not None:
             left_out.append(f"Left out: check {name}, made from other shards.")
             continue
         yield {"name": name, **_keys("train-check", manifest.config)}
-
-
-def _made_from(manifest: Manifest, inputs: Mapping[str, str]) -> bool:
-    return all(inputs.get(name) == sha256 for name, sha256 in manifest.inputs.items())
 
 
 def _keys(section: str, config: Mapping[str, Option]) -> dict[str, Option]:

@@ -9,7 +9,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from tma_prep.artifact import file_entry, sync
 from tma_prep.errors import ArtifactError
+from tma_prep_schemas import FileEntry
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 
 JsonRow = dict[str, object]
 
@@ -43,6 +50,13 @@ def read_table(
     except UNREADABLE as error:
         raise unreadable(path, error, remedy) from error
     return table
+
+
+def write_table(path: Path, table: pa.Table) -> FileEntry:
+    """Write a table as Parquet; what a manifest says of it."""
+    pq.write_table(table, path, compression="zstd")
+    sync(path)
+    return file_entry(path, table.num_rows)
 
 
 def read_schema(path: Path, *, remedy: str) -> pa.Schema:

@@ -8,23 +8,32 @@ from pathlib import Path
 
 import filelock
 
-from tma_prep.artifact import MANIFEST, beside, remove_folder
+from tma_prep.artifact import MANIFEST, Artifact, beside, remove_folder
 from tma_prep.errors import ArtifactError
+from tma_prep.files import AnyPath, is_remote
+from tma_prep_schemas import (
+    CheckManifest,
+    EmbeddingsManifest,
+    LeakageManifest,
+    NeighborsManifest,
+    OrderManifest,
+    RankingManifest,
+    RowsManifest,
+    ShardsManifest,
+)
 
 _IS_FILE = "is a file; name a folder for the workspace"
 
 _OURS = (
-    *(
-        "lock",
-        "rows",
-        "embeddings",
-        "neighbors",
-        "leakage",
-        "rankings",
-        "orders",
-        "shards",
-        "exports",
-    ),
+    "lock",
+    "rows",
+    "embeddings",
+    "neighbors",
+    "leakage",
+    "rankings",
+    "orders",
+    "shards",
+    "exports",
     "checks",
 )
 """How the names of what stands in a workspace begin, behind the dot of what is in the making."""
@@ -37,52 +46,52 @@ class Workspace:
         """Name it; nothing is touched."""
         self.root = root
 
-    def rows(self, side: str) -> Path:
-        """Folder of the rows of `train` or `test`, as they came in."""
-        return self.root / "rows" / side
+    def rows(self, side: str) -> Artifact[RowsManifest]:
+        """Rows of `train` or `test`, as they came in."""
+        return Artifact(self.root / "rows" / side, RowsManifest, "embed", self.root)
 
-    def embeddings(self, side: str) -> Path:
-        """Folder of the embeddings of `train` or `test`."""
-        return self.root / "embeddings" / side
-
-    @property
-    def neighbors(self) -> Path:
-        """Folder of the test → train graph."""
-        return self.root / "neighbors"
+    def embeddings(self, side: str) -> Artifact[EmbeddingsManifest]:
+        """Embeddings of `train` or `test`."""
+        return Artifact(self.root / "embeddings" / side, EmbeddingsManifest, "embed", self.root)
 
     @property
-    def leakage(self) -> Path:
-        """File of the training rows that hold a test row; its manifest is `leakage_manifest`."""
-        return self.root / "leakage" / "leakage.parquet"
+    def neighbors(self) -> Artifact[NeighborsManifest]:
+        """The test → train graph."""
+        return Artifact(self.root / "neighbors", NeighborsManifest, "arrange", self.root)
 
     @property
-    def leakage_manifest(self) -> Path:
-        """Manifest of those rows."""
-        return self.leakage.with_name(MANIFEST)
+    def leakage(self) -> Artifact[LeakageManifest]:
+        """The training rows that hold a test row."""
+        return Artifact(self.root / "leakage", LeakageManifest, "arrange", self.root)
 
-    def ranking(self, name: str) -> Path:
-        """Folder of a finished ranking."""
-        return self.root / "rankings" / name
+    def ranking(self, name: str) -> Artifact[RankingManifest]:
+        """A ranking."""
+        return Artifact(self.root / "rankings" / name, RankingManifest, "arrange", self.root)
 
-    def order(self, name: str) -> Path:
-        """File of an order; its manifest is `order_manifest`."""
-        return self.root / "orders" / name / "order.parquet"
+    def order(self, name: str) -> Artifact[OrderManifest]:
+        """An order."""
+        return Artifact(self.root / "orders" / name, OrderManifest, "arrange", self.root)
 
-    def order_manifest(self, name: str) -> Path:
-        """Manifest of an order."""
-        return self.order(name).with_name(MANIFEST)
-
-    def shards(self, name: str) -> Path:
-        """Folder of the shards of an order."""
-        return self.root / "shards" / name
+    def shards(self, name: str, beneath: AnyPath | None = None) -> Artifact[ShardsManifest]:
+        """The shards of an order, in the workspace or beneath another folder."""
+        folder, remote = self.root / "shards" / name, None
+        if beneath is not None and is_remote(beneath):
+            remote = beneath / name
+        elif beneath is not None:
+            folder = beneath / name
+        return Artifact(folder, ShardsManifest, "arrange", self.root, remote)
 
     def export(self, name: str, trainer: str) -> Path:
         """Folder of an order as a trainer takes it."""
         return self.root / "exports" / f"{name}-for-{trainer}"
 
-    def check(self, name: str) -> Path:
-        """Folder of a training check."""
-        return self.root / "checks" / name
+    def check(self, name: str) -> Artifact[CheckManifest]:
+        """A training check."""
+        return Artifact(self.root / "checks" / name, CheckManifest, "train-check", self.root)
+
+    def names(self, kind: str) -> list[str]:
+        """Names of what is finished in `rankings`, `orders`, `shards` or `checks`, sorted."""
+        return sorted(path.parent.name for path in (self.root / kind).glob(f"[!.]*/{MANIFEST}"))
 
     def check_there(self) -> None:
         """Refuse what is no workspace.
@@ -115,7 +124,7 @@ class Workspace:
             self.check_there()
         elif self.root.exists() and not self.root.is_dir():
             raise ArtifactError(f"{self.root}: {_IS_FILE}")
-        _check_inside(self.root, _OURS)
+        _check_inside(self.root)
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             lock = filelock.FileLock(self.root / ".lock")
@@ -152,21 +161,13 @@ def _recover(root: Path) -> None:
             remove_folder(progress)
 
 
-def _check_inside(root: Path, ours: tuple[str, ...]) -> None:
+def _check_inside(root: Path) -> None:
     """Refuse links that leave a workspace: what is written or removed there is somebody else's.
 
     The workspace itself may lie behind a link, and links within it are let be.
-
-    Args:
-        root: The workspace.
-        ours: How names begin of what is ours, but for a dot; the rest of the folder is not looked
-            at.
-
-    Raises:
-        ArtifactError: There is one, or something that is neither a file nor a folder.
     """
     inside = os.path.realpath(root)
-    for path in _below(root, ours):
+    for path in _below(root):
         # Of a link that leads nowhere too: it says where something would be written.
         if path.is_symlink() and os.path.commonpath([inside, os.path.realpath(path)]) != inside:
             raise ArtifactError(
@@ -177,10 +178,10 @@ def _check_inside(root: Path, ours: tuple[str, ...]) -> None:
             raise ArtifactError(f"{path}: is neither a file nor a folder; remove it")
 
 
-def _below(root: Path, ours: tuple[str, ...]) -> Iterator[Path]:
-    names = os.listdir(root) if root.is_dir() else []
-    for name in names:
-        if not name.removeprefix(".").startswith(ours):
+def _below(root: Path) -> Iterator[Path]:
+    """Everything of ours in a workspace; the rest of the folder is not looked at."""
+    for name in os.listdir(root) if root.is_dir() else []:
+        if not name.removeprefix(".").startswith(_OURS):
             continue
         yield root / name
         for folder, folders, files in os.walk(root / name):

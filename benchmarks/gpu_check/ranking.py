@@ -31,12 +31,7 @@ class TorchSearcher:
     def __init__(self, device: str, *, on_gpu: bool) -> None:
         """Say where, and whether it stands for a GPU (see `Searcher`)."""
         self._device = torch.device(device)
-        self._on_gpu = on_gpu
-
-    @property
-    def on_gpu(self) -> bool:
-        """As it was said."""
-        return self._on_gpu
+        self.on_gpu = on_gpu
 
     def search(
         self, queries: NDArray[np.float32], base: NDArray[np.float32], k: int

@@ -111,7 +111,7 @@ def test_orders_without_leaks_are_ordinary_orders(
     done = tma_prep("arrange", work, "--order", "nft", "--name", "y", *given)
     assert done.returncode == 0, done.stderr
     workspace = Workspace(work)
-    text = (workspace.shards("y") / "manifest.json").read_bytes()
+    text = (workspace.shards("y").folder / "manifest.json").read_bytes()
     manifest = ShardsManifest.model_validate_json(text)
     with workspace.locked():
         found, rounds = order_without_leaks(workspace, "y", manifest, 240, _options(), Silent())
@@ -124,6 +124,6 @@ def test_orders_without_leaks_are_ordinary_orders(
     assert leaking and not set(leaking) & set(found.rows.tolist())
     assert found.rows.tolist() == expected["tma_row"].to_list()
     assert rounds is not None and rounds.tolist() == expected["tma_round"].to_list()
-    named, _ = read_named("y", workspace.shards("y"), manifest)
+    named, _ = read_named("y", workspace.shards("y").folder, manifest)
     order = pl.read_parquet(work / "orders" / "y" / "order.parquet")
     assert named.rows.tolist() == order["tma_row"].to_list()

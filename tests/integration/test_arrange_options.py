@@ -283,7 +283,7 @@ def test_a_plan_does_nothing(work: Path) -> None:
         ({"budget": "lots"}, "--budget takes rows"),
         ({"select": "both-ends"}, "--budget"),
         ({"per_task": 3, "budget": "5"}, "use one or the other"),
-        ({"per_task": "3:best"}, "the rule is one of nearest"),
+        ({"per_task": "3:best"}, "the rule of --per-task best is not known; it is one of nearest"),
         ({"shuffle_after": 0.5, "orders": ["rt"]}, "is shuffled"),
         ({"granularity": "kmeans:91"}, "more cells than there are rows; ask for 90"),
     ],

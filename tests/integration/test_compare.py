@@ -132,7 +132,7 @@ def test_nothing_in_common(tmp_path: Path) -> None:
         run(a, make(tmp_path / "c", POOL[:11], text="prompt"))
     d = make(tmp_path / "d", POOL[:10])
     for name in ("nft", "rt"):
-        Workspace(d).order_manifest(name).unlink()
+        (d / "orders" / name / "manifest.json").unlink()
     with pytest.raises(ArtifactError, match="hold no order of one name .nft, rt against none."):
         run(a, d)
     with pytest.raises(ArtifactError, match="holds no order nft; there are none"):
@@ -142,14 +142,14 @@ def test_nothing_in_common(tmp_path: Path) -> None:
 def test_what_is_out_of_date_or_damaged(tmp_path: Path) -> None:
     """Refused in one line."""
     a, b = make(tmp_path / "a", POOL), make(tmp_path / "b", POOL, dimension=8)
-    path = Workspace(b).order("nft")
+    path = Workspace(b).order("nft").folder / "order.parquet"
     whole = path.read_bytes()
     path.write_bytes(whole[:-20])
     with pytest.raises(ArtifactError, match=r"order\.parquet: has \d+ bytes, not") as raised:
         run(a, b)
     assert "\n" not in str(raised.value)
     path.write_bytes(whole)
-    manifest = Workspace(b).embeddings("train") / "manifest.json"
+    manifest = Workspace(b).embeddings("train").folder / "manifest.json"
     manifest.write_text(manifest.read_text() + " ")
-    with pytest.raises(ArtifactError, match="was arranged from other embeddings than the workspa"):
+    with pytest.raises(ArtifactError, match="made from other embeddings/train than the workspa"):
         run(a, b)

@@ -24,7 +24,7 @@ from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.options import ArrangeOptions, EmbedOptions, TrainCheckOptions
 from tma_prep.progress import Silent
 from tma_prep.workspace import Workspace
-from tma_prep_schemas import CheckSummary, Evaluated, OrderManifest, ShardsManifest, Targets
+from tma_prep_schemas import CheckSummary, Evaluated, ShardsManifest, Targets
 
 ROWS, TEST_ROWS = 80, 22
 
@@ -74,7 +74,7 @@ def _arrange(work: Path, name: str, **given: Any) -> dict[str, bytes]:  # noqa: 
 
 def _targets(work: Path, name: str) -> Targets:
     """What both manifests of an order name."""
-    order = read_manifest(Workspace(work).order_manifest(name), OrderManifest)
+    order = Workspace(work).order(name).read()
     shards = read_manifest(work / "shards" / name / MANIFEST, ShardsManifest)
     assert order is not None and shards is not None
     assert order.targets == shards.targets and order.targets is not None

@@ -143,7 +143,7 @@ def test_what_is_out_of_date_is_left_out(work: Path, tmp_path: Path) -> None:
 
 def test_sides_that_one_recipe_cannot_say(work: Path, tmp_path: Path) -> None:
     """Refused with the option in question."""
-    path = Workspace(work).embeddings("test") / "manifest.json"
+    path = Workspace(work).embeddings("test").folder / "manifest.json"
     path.write_text(path.read_text().replace('"rows_per_part": 16', '"rows_per_part": 17'))
     with pytest.raises(ArtifactError, match="with another rows-per-part \\(16 against 17\\)"):
         recorded_recipe(work, tmp_path / "tma.toml")

@@ -147,7 +147,7 @@ def test_an_order_is_what_the_ranking_says(work: Path, name: str, columns: list[
     assert proof.checks["ranking"] == "not proven"
     last = proof.rows - 1
     assert any(
-        f"{name}/order.parquet: positions 0, {last} " in line
+        f"{name}: positions 0, {last} " in line
         and line.endswith(f"{', '.join(columns)}: not what its options make of its ranking")
         for line in proof.findings
     ) or columns == ["tma_target"]
@@ -210,7 +210,7 @@ def test_embeddings_that_were_made_anew(work: Path) -> None:
     path = work / "embeddings" / "train" / "manifest.json"
     path.write_text(path.read_text() + "\n")
     (line,) = verified(work, "nft").shards[0].findings
-    assert "arranged from other embeddings" in line
+    assert "made from other embeddings/" in line
 
 
 def test_on_the_command_line(work: Path) -> None:

@@ -11,9 +11,9 @@ from torch.utils.data import DataLoader, DistributedSampler
 from tests.order_check.tiny import ROWS, ROWS_PER_SHARD, Rows, make_tokenizer
 from tma_prep.errors import OrderError
 from tma_prep.order_check import checked
-from tma_prep.shards.folder import open_shards
 from tma_prep.shards.loader import OrderedShards
 from tma_prep.shards.packing import PackedShards
+from tma_prep.shards.reader import open_shards
 from tma_prep.trainers.consumed import compare
 
 pytestmark = pytest.mark.slow

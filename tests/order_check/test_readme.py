@@ -9,7 +9,7 @@ import pytest
 from trl.trainer.sft_config import SFTConfig
 
 from tests.order_check.tiny import ROWS, Rows, Seen, make_model, make_tokenizer
-from tma_prep.shards.folder import open_shards
+from tma_prep.shards.reader import open_shards
 from tma_prep.trainers.consumed import compare
 
 pytestmark = pytest.mark.slow

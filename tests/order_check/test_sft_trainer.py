@@ -12,7 +12,7 @@ from transformers import Trainer
 from tests.order_check.tiny import ON_CPU, ROWS, Rows, Seen, make_model, make_tokenizer
 from tma_prep.errors import OrderError
 from tma_prep.order_check import attach
-from tma_prep.shards.folder import open_shards
+from tma_prep.shards.reader import open_shards
 from tma_prep.trainers.consumed import compare
 
 pytestmark = pytest.mark.slow

@@ -20,7 +20,7 @@ from transformers import (
 from tests.order_check.tiny import ON_CPU, ROWS, Rows, Seen, make_model, make_tokenizer, tokenized
 from tma_prep.errors import ArtifactError, OptionError, OrderError
 from tma_prep.order_check import OrderWarning, attach
-from tma_prep.shards.folder import open_shards
+from tma_prep.shards.reader import open_shards
 from tma_prep.trainers.consumed import compare
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ from torch.multiprocessing.spawn import ProcessRaisedException
 
 from tests.order_check.ranks import WORLD, run_ranks, train_all
 from tests.order_check.tiny import ROWS
-from tma_prep.shards.folder import open_shards
+from tma_prep.shards.reader import open_shards
 from tma_prep.trainers.consumed import compare
 
 pytestmark = pytest.mark.slow

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tma_prep.errors import OptionError
-from tma_prep.orders.per_task import PER_TASK, keep_per_task
-from tma_prep.orders.ranked import Ranked, WithinRound, nearest_first
+from tma_prep.orders.per_task import PER_TASK, keep_per_task, parse_per_task
+from tma_prep.orders.sequences import Ranked, WithinRound, nearest_first
 
 WITHIN: tuple[WithinRound, ...] = ("similarity", "index", "shuffle")
 
@@ -114,7 +114,5 @@ def test_what_has_no_meaning_is_refused() -> None:
         keep_per_task(ranked([1], None), 5, "nearest")
     with pytest.raises(OptionError, match="--per-task is a number of rows; got 0, ask for 1"):
         keep_per_task(ranked([1], [0]), 0, "nearest")
-    with pytest.raises(
-        OptionError, match="best is not known; the rule is one of nearest, random, polar"
-    ):
-        keep_per_task(ranked([1], [0]), 1, "best")
+    with pytest.raises(OptionError, match="best is not known; it is one of nearest, random, polar"):
+        parse_per_task("1:best")

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tma_prep.errors import OptionError
-from tma_prep.orders.ranked import Ranked, WithinRound, nearest_first
 from tma_prep.orders.selection import (
     SELECTIONS,
     Budget,
@@ -21,6 +20,7 @@ from tma_prep.orders.selection import (
     RoundWindow,
     select,
 )
+from tma_prep.orders.sequences import Ranked, WithinRound, nearest_first
 
 WITHIN: tuple[WithinRound, ...] = ("similarity", "index", "shuffle")
 Matrix = list[list[int]]

@@ -7,7 +7,6 @@ import pytest
 from numpy.typing import NDArray
 
 from tma_prep.errors import OptionError
-from tma_prep.orders.ranked import Ranked
 from tma_prep.orders.selection import (
     Budget,
     Enough,
@@ -16,7 +15,7 @@ from tma_prep.orders.selection import (
     parse_rounds,
     select,
 )
-from tma_prep.orders.sequences import order_positions
+from tma_prep.orders.sequences import Ranked, order_positions
 
 SIX = Ranked(
     rows=np.arange(6),

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from tests import brute_force
 from tma_prep.errors import OptionError
-from tma_prep.orders.ranked import Ranked, WithinRound
-from tma_prep.orders.sequences import ORDERS, order_positions, then_shuffle
+from tma_prep.orders.sequences import ORDERS, Ranked, WithinRound, order_positions, then_shuffle
 
 WITHIN: tuple[WithinRound, ...] = ("similarity", "index", "shuffle")
 MET = [number for number in range(-4, 5) if number]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tests.brute_force import CASES, named_case, similarity_matrix
-from tma_prep.rankings import naming
-from tma_prep.rankings.naming import naming_tests, similarities_of
+from tma_prep.rankings import nearest
+from tma_prep.rankings.nearest import naming_tests, similarities_of
 from tma_prep.rankings.vectors import ArrayVectors
 
 
@@ -15,7 +15,7 @@ def test_as_the_whole_matrix_says(
     case: str, rows_per_block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every row of what remains, in hard cases, in blocks and at once."""
-    monkeypatch.setattr(naming, "_MOST_ROWS", rows_per_block)
+    monkeypatch.setattr(nearest, "_MOST_ROWS", rows_per_block)
     train, tests = named_case(case, 90, 9)
     similarity = similarity_matrix(tests, train)
     remaining = np.random.default_rng(1).random(len(train)) < 0.6

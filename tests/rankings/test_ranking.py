@@ -1,6 +1,7 @@
 """Every ranking against its definition, written down again in exact arithmetic."""
 
 import math
+from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
@@ -101,13 +102,21 @@ def test_a_ranking_does_not_depend_on_who_searches(case: str, searcher: str) -> 
     assert plain.nearest_test.tolist() == other.nearest_test.tolist()
 
 
+class InPieces(ArrayVectors):
+    """Vectors in seven pieces."""
+
+    def slices(self) -> Iterator[NDArray[np.float32]]:
+        """One after the other."""
+        return iter(np.array_split(self.take(np.arange(self.shape[0])), 7))
+
+
 def test_units_are_ranked_by_their_mean() -> None:
     """The mean direction of each unit's rows, whatever the pieces the rows come in."""
     train, _ = named_case("clustered", 100, 3)
     unit = np.random.default_rng(0).integers(5, size=100)
     names = list("abcde")
-    whole = unit_means([train], unit, names)
-    pieces = unit_means(np.array_split(train, 7), unit, names)
+    whole = unit_means(ArrayVectors(train), unit, names)
+    pieces = unit_means(InPieces(train), unit, names)
     assert (whole == pieces).all()
     for number in range(5):
         mean = train[unit == number].astype(np.float64).mean(axis=0)
@@ -119,7 +128,7 @@ def test_a_unit_that_cancels_out_is_named() -> None:
     """It has no direction, so nothing is near to it."""
     rows = np.array([[1, 0], [-1, 0], [0, 1]], np.float32)
     with pytest.raises(OptionError, match="unit 'b' cancel out"):
-        unit_means([rows], np.array([1, 1, 0]), ["a", "b"])
+        unit_means(ArrayVectors(rows), np.array([1, 1, 0]), ["a", "b"])
 
 
 def test_from_python_in_two_lines() -> None:

@@ -8,8 +8,7 @@ import pytest
 from tma_prep.embeddings.unit import unit_vectors
 from tma_prep.errors import DependencyError
 from tma_prep.rankings import product
-from tma_prep.rankings.product import PoolSlice, Scan, Scanned, both_ways
-from tma_prep.rankings.ray_scan import RayScan
+from tma_prep.rankings.product import PoolSlice, RayScan, Scan, Scanned, both_ways
 from tma_prep.rankings.vectors import ArrayVectors
 
 ROWS, TESTS, DIMENSION = 700, 9, 8

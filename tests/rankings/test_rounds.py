@@ -1,6 +1,6 @@
 """Algorithm 1, row for row, against an independent brute force."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -10,41 +10,29 @@ from numpy.typing import NDArray
 
 from tests.brute_force import CASES, named_case, rounds_of, similarity_matrix
 from tma_prep.embeddings.unit import unit_vectors
-from tma_prep.rankings.certified import NeighborLists, certified_neighbors, exact_similarities
-from tma_prep.rankings.rounds import Rounds, tma_rounds
-from tma_prep.rankings.searcher import FaissSearcher, Searcher
+from tma_prep.rankings.certified import NeighborLists, certified_neighbors
+from tma_prep.rankings.rounds import Nearness, Rounds, tma_rounds
+from tma_prep.rankings.searcher import FaissSearcher
 from tma_prep.rankings.vectors import ArrayVectors
 
 
 @dataclass(frozen=True)
-class ByFaiss:
-    """Nearness by way of FAISS."""
-
-    train: NDArray[np.float32]
-    tests: NDArray[np.float32]
-    k: int
-    rows_per_block: int = 50
-    searcher: Searcher = field(default_factory=FaissSearcher)
+class ByFaiss(Nearness):
+    """Lists of about k, whatever remains."""
 
     def lists(self, tests: NDArray[np.int64], remaining: NDArray[np.bool_]) -> NeighborLists:
-        """Certified lists of about k."""
+        """Certified lists."""
         return certified_neighbors(
             self.searcher,
             self.tests[tests],
-            ArrayVectors(self.train),
+            self.train,
             remaining,
-            k=self.k,
+            k=self.most_entries,
             rows_per_block=self.rows_per_block,
         )
 
-    def similarities(
-        self, tests: NDArray[np.int64], rows: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
-        """Exact ones."""
-        return exact_similarities(self.tests, ArrayVectors(self.train), tests, rows)
 
-
-class NoSearch(ByFaiss):
+class NoSearch(Nearness):
     """Nearness that must not be searched."""
 
     def lists(self, tests: NDArray[np.int64], remaining: NDArray[np.bool_]) -> NeighborLists:
@@ -52,11 +40,18 @@ class NoSearch(ByFaiss):
         raise AssertionError("whole lists never run out")
 
 
+def by_faiss(
+    train: NDArray[np.float32], tests: NDArray[np.float32], k: int, rows_per_block: int = 50
+) -> ByFaiss:
+    """Lists of about k, by way of FAISS."""
+    return ByFaiss(FaissSearcher(), ArrayVectors(train), tests, k, rows_per_block)
+
+
 def engine(
     train: NDArray[np.float32], tests: NDArray[np.float32], k: int, rows_per_block: int = 50
 ) -> Rounds:
     """Rounds by way of FAISS, lists of about k, and refills."""
-    return tma_rounds(len(train), len(tests), ByFaiss(train, tests, k, rows_per_block))
+    return tma_rounds(by_faiss(train, tests, k, rows_per_block))
 
 
 @pytest.mark.parametrize("k", [1, 5, 400])
@@ -103,7 +98,8 @@ def test_lists_known_beforehand_save_a_search() -> None:
         FaissSearcher(), tests, ArrayVectors(train), None, k=40, rows_per_block=40
     )
 
-    found = tma_rounds(40, 4, NoSearch(train, tests, 40), first=lists)
+    nearness = NoSearch(FaissSearcher(), ArrayVectors(train), tests, 40, 50)
+    found = tma_rounds(nearness, first=lists)
     assert found.searches == 0
     assert found.round_of_row.tolist() == rounds_of(similarity_matrix(tests, train))
 
@@ -112,7 +108,7 @@ def test_rows_that_take_no_part_have_no_round() -> None:
     """And the others have the rounds they would have alone."""
     train, tests = named_case("duplicated", 80, 6)
     remaining = np.random.default_rng(2).random(80) < 0.5
-    found = tma_rounds(80, 6, ByFaiss(train, tests, 5), remaining=remaining)
+    found = tma_rounds(by_faiss(train, tests, 5), remaining=remaining)
     alone = rounds_of(similarity_matrix(tests, train[remaining]))
     assert found.round_of_row[remaining].tolist() == alone
     assert not found.round_of_row[~remaining].any()
@@ -127,7 +123,7 @@ def test_enough_rounds_are_enough() -> None:
         told.append(rows.tolist())
         return len(told) == 3
 
-    found = tma_rounds(60, 5, ByFaiss(train, tests, 8), enough=enough)
+    found = tma_rounds(by_faiss(train, tests, 8), enough=enough)
     whole = rounds_of(similarity_matrix(tests, train))
     assert found.count == 3
     assert found.round_of_row.tolist() == [number if number <= 3 else 0 for number in whole]

@@ -15,23 +15,19 @@ from tma_prep.embeddings.unit import unit_vectors
 from tma_prep.errors import OptionError
 from tma_prep.rankings import transport
 from tma_prep.rankings.transport import Transport, transport_costs
+from tma_prep.rankings.vectors import ArrayVectors
 
 ROOMY = 1 << 28
 
 
-class InParts:
+class InParts(ArrayVectors):
     """Rows in slices of one size, which counts how often it is read."""
 
     def __init__(self, array: NDArray[np.float32], rows_per_slice: int = 1 << 30) -> None:
         """Wrap an array of shape (rows, components)."""
-        self._array = array
+        super().__init__(array)
         self._step = rows_per_slice
         self.reads = 0
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and components."""
-        return (self._array.shape[0], self._array.shape[1])
 
     def slices(self) -> Iterator[NDArray[np.float32]]:
         """Slice after slice."""

@@ -152,7 +152,11 @@ ROWS: dict[str, tuple[dict[str, object], Said]] = {
     "input-output": ({"input": "q", "output": "a"}, QA),
     "input-target": ({"input": "q", "target": "a"}, QA),
 }
-ALONE = {"prompt": {"prompt": "q", "key": 1}, "question": {"question": "q"}, "text": {"text": "q"}}
+ALONE: dict[str, dict[str, object]] = {
+    "prompt": {"prompt": "q", "key": 1},
+    "question": {"question": "q"},
+    "text": {"text": "q"},
+}
 TASKS = {"mmlu": "art", "dolly": "art"}
 
 

@@ -13,10 +13,9 @@ from torch.utils.data import DataLoader
 import tma_prep
 from tests.shards.made_shards import make_shards, open_shards_of, rewrite
 from tma_prep.errors import ArtifactError, OptionError, OrderError
-from tma_prep.shards.folder import open_shards
 from tma_prep.shards.loader import OrderedShards, State
 from tma_prep.shards.packing import PackedShards
-from tma_prep.shards.reader import Row
+from tma_prep.shards.reader import Row, open_shards
 
 pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")
 

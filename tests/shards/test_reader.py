@@ -9,8 +9,7 @@ import pytest
 
 from tests.shards.made_shards import make_shards, open_shards_of, rewrite, rows_table
 from tma_prep.errors import ArtifactError, OptionError, OrderError
-from tma_prep.shards.folder import open_shards
-from tma_prep.shards.reader import ShardReader
+from tma_prep.shards.reader import ShardReader, open_shards
 
 ROWS = 37
 

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from tma_prep.errors import InputError
 from tma_prep.shards import writer as writer_module
-from tma_prep.shards.runs import Runs
-from tma_prep.shards.writer import shard_name, write_shards
+from tma_prep.shards.writer import Runs, shard_name, write_shards
 from tma_prep_schemas import ORDER, SHARD_FIELDS
 
 ROWS = 57

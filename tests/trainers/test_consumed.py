@@ -9,7 +9,7 @@ import pytest
 
 from tma_prep.artifact import sha256_of
 from tma_prep.errors import ArtifactError
-from tma_prep.shards.folder import ShardFolder
+from tma_prep.shards.reader import ShardFolder
 from tma_prep.trainers.consumed import ConsumedLog, compare, log_name
 from tma_prep_schemas import ConsumedStart, FileEntry, ShardsManifest
 

@@ -133,7 +133,7 @@ def test_an_outdated_order_is_not_handed_on(ordered: Path, tmp_path: Path) -> No
     shutil.copytree(ordered, work)
     manifest = work / "embeddings" / "train" / "manifest.json"
     manifest.write_text(manifest.read_text(encoding="utf-8") + " ", encoding="utf-8")
-    with pytest.raises(ArtifactError, match="arranged from other train embeddings than the work"):
+    with pytest.raises(ArtifactError, match="made from other embeddings/train than the work"):
         run(work, None)
     for kept in ("test", "train"):
         shutil.rmtree(work / "embeddings" / kept)

@@ -15,8 +15,7 @@ from tests.trainers.made_orders import HOSTILE, UserRow, arranged, exchanges, or
 from tma_prep.errors import InputError, OptionError
 from tma_prep.options import ExportOptions
 from tma_prep.rows.formats import FORMATS
-from tma_prep.shards.folder import open_shards
-from tma_prep.shards.reader import Row, ShardReader
+from tma_prep.shards.reader import Row, ShardReader, open_shards
 from tma_prep.trainers import rows as export_rows
 from tma_prep.trainers.registry import TRAINERS
 from tma_prep.trainers.rows import json_line, row_form, write_rows

@@ -15,7 +15,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from tests.trainers.made_orders import arranged, exchanges
 from tests.trainers.test_export import run
 from tma_prep.checks.data import train_tokenizer
-from tma_prep.shards.folder import open_shards
+from tma_prep.shards.reader import open_shards
 from tma_prep.trainers.consumed import compare
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tma_prep.verify.equality import places_that_differ
+from tma_prep.verify.join import places_that_differ
 
 ROWS = 2500
 NAN, OTHER_NAN = (struct.unpack("<d", struct.pack("<Q", 0x7FF8 << 48 | low))[0] for low in (0, 1))

@@ -23,8 +23,8 @@ from tests.verify.damage import (
 )
 from tma_prep.errors import ArtifactError
 from tma_prep.progress import Silent
-from tma_prep.shards.folder import open_shards
-from tma_prep.verify.findings import CHECKS, MOST_FINDINGS, Findings, Proof, unproven
+from tma_prep.shards.reader import open_shards
+from tma_prep.verify.findings import CHECKS, MOST_FINDINGS, Findings, Proof
 from tma_prep.verify.stage import verify_shards
 
 FILES = [f"part-{number:05d}-of-00003.parquet" for number in range(3)]
@@ -48,7 +48,7 @@ def verified(folder: Path) -> Proof:
     try:
         opened = open_shards(folder)
     except ArtifactError as error:
-        return unproven("rt", folder, str(error))
+        return Findings([str(error)], set(CHECKS)).proof("rt", folder)
     findings = Findings(skipped={"ranking": "not here"})
     proof = verify_shards("rt", opened, order_table(), training_rows(), findings, Silent())
     assert not any("\n" in line for line in proof.findings)

@@ -171,7 +171,7 @@ def _named(
 ) -> list[Named]:
     """The orders to compare: those that were named, and windows of the first one's rounds."""
     read = {
-        name: read_named(name, workspace.shards(name), manifest)
+        name: read_named(name, workspace.shards(name).folder, manifest)
         for name, manifest in shards.items()
     }
     first, rounds = next(iter(read.values()))

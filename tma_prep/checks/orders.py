@@ -13,11 +13,11 @@ from tma_prep.artifact import ARRANGE_AGAIN
 from tma_prep.checks.tasks import ShardFiles
 from tma_prep.errors import OptionError
 from tma_prep.options import ArrangeOptions, TrainCheckOptions
-from tma_prep.orders import arrange_options, parse_budget, parse_rounds
+from tma_prep.orders import arrange_options, parse_budget, parse_rounds, read_order
 from tma_prep.progress import Progress
 from tma_prep.tables import read_table
 from tma_prep.workspace import Workspace
-from tma_prep_schemas import ORDER, ROUND, ROW, SHARD_FIELDS, Control, ShardsManifest
+from tma_prep_schemas import ROUND, ROW, SHARD_FIELDS, Control, ShardsManifest
 
 Rows = NDArray[np.int64]
 
@@ -158,7 +158,7 @@ def order_without_leaks(
         raise OptionError(
             f"control no-leak of {name}: {error} (leave the control out with --control null)"
         ) from error
-    table = read_table(workspace.order(f"{name}.no-leak"), ORDER, remedy=ARRANGE_AGAIN)
+    _, table = read_order(workspace, f"{name}.no-leak")
     rounds = None if table[ROUND].null_count else table[ROUND].to_numpy()
     named = Named(name, table[ROW].to_numpy(), wanted.seed, manifest.order == "rt", None)
     return named, rounds

@@ -15,7 +15,6 @@ from tma_prep.artifact import (
     place_folder,
     read_manifest,
     remove_folder,
-    sha256_of,
     tool_version,
     write_manifest,
 )
@@ -24,7 +23,7 @@ from tma_prep.embeddings import EmbeddingStore, Sides, open_sides
 from tma_prep.errors import ArtifactError, OptionError, VerdictError
 from tma_prep.option_types import wrong_record
 from tma_prep.options import ArrangeOptions, TrainCheckOptions
-from tma_prep.orders import check_shards_current, parse_rounds
+from tma_prep.orders import parse_rounds
 from tma_prep.progress import Silent, Stopwatch, TableProgress
 from tma_prep.workspace import Workspace
 from tma_prep_schemas import CheckManifest, CheckSummary, ShardsManifest, TargetRole
@@ -62,15 +61,16 @@ class _Check:
     shards: dict[str, ShardsManifest]
     model: "ModelSource"
     options: TrainCheckOptions
-    folder: Path
+    artifact: Artifact[CheckManifest]
+
+    @property
+    def folder(self) -> Path:
+        return self.artifact.folder
 
     @property
     def inputs(self) -> dict[str, str]:
         return {
-            **{
-                f"shards/{name}": sha256_of(self.workspace.shards(name) / MANIFEST)
-                for name in self.shards
-            },
+            **{f"shards/{name}": self.workspace.shards(name).sha256 for name in self.shards},
             **self.sides.inputs,
         }
 
@@ -107,7 +107,7 @@ def train_check(
     with workspace.locked():
         with clock("open"):
             check = _open(workspace, options)
-            kept = Artifact(check.folder, CheckManifest, ARRANGE_AGAIN).reused(
+            kept = check.artifact.reused(
                 check.config,
                 check.inputs,
                 overwrite=options.overwrite,
@@ -136,10 +136,10 @@ def train_check(
 def _open(workspace: Workspace, options: TrainCheckOptions) -> _Check:
     sides = open_sides(workspace)
     shards = _open_shards(workspace, sides, options)
-    folder = workspace.check(options.name or _name(shards, options))
+    artifact = workspace.check(options.name or _name(shards, options))
     settled = _settled(options, shards)
     tests = evaluated_tests(sides.test, shards, options.eval)
-    return _Check(workspace, sides, tests, shards, _find_model(options), settled, folder)
+    return _Check(workspace, sides, tests, shards, _find_model(options), settled, artifact)
 
 
 def _make(check: _Check, progress: TableProgress, clock: Stopwatch) -> CheckSummary:
@@ -253,8 +253,7 @@ def _open_shards(
     workspace: Workspace, sides: Sides, options: TrainCheckOptions
 ) -> dict[str, ShardsManifest]:
     """The shards asked for, by name; all that are there if none is named."""
-    folder = workspace.shards("x").parent
-    there = sorted(path.parent.name for path in folder.glob(f"[!.]*/{MANIFEST}"))
+    there = workspace.names("shards")
     if not there:
         raise ArtifactError(
             f"{workspace.root}: holds no shards; run tma-prep arrange {workspace.root} first"
@@ -263,20 +262,22 @@ def _open_shards(
     one = ["nft"] if "nft" in there else there[:1]
     opened = {}
     for name in options.orders or (one if options.rounds else there):
-        manifest = read_manifest(workspace.shards(name) / MANIFEST, ShardsManifest)
+        artifact = workspace.shards(name)
+        manifest = artifact.read()
         if manifest is None:
             raise ArtifactError(
-                f"--order {name}: {workspace.shards(name)} holds no finished shards; "
+                f"--order {name}: {artifact.folder} holds no finished shards; "
                 f"there are {', '.join(there)}"
             )
         wrong = wrong_record(ArrangeOptions, manifest.config, ("seed",))
         if wrong is not None:
             raise ArtifactError(
-                f"{workspace.shards(name) / MANIFEST}: is damaged or of another version ({wrong}); "
-                f"{ARRANGE_AGAIN}"
+                f"{artifact.path}: is damaged or of another version ({wrong}); {ARRANGE_AGAIN}"
             )
-        check_files(workspace.shards(name), manifest, ARRANGE_AGAIN)
+        check_files(artifact.folder, manifest, ARRANGE_AGAIN)
         opened[name] = manifest
     for name, manifest in opened.items():
-        check_shards_current(workspace, name, manifest)
+        stale = workspace.shards(name).stale(manifest)
+        if stale is not None:
+            raise ArtifactError(stale)
     return opened

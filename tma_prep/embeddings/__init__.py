@@ -10,7 +10,6 @@ from tma_prep.embeddings.row_tokens import (
 from tma_prep.embeddings.sides import (
     Sides,
     Tasks,
-    made_from,
     open_sides,
     tasks_of,
 )
@@ -29,7 +28,6 @@ __all__ = [
     "Tasks",
     "counted_by",
     "embed",
-    "made_from",
     "on_grid",
     "open_sides",
     "open_tokenizer",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tma_prep.artifact import EMBED_AGAIN, Artifact, library_versions, tool_version
+from tma_prep.artifact import library_versions, tool_version
 from tma_prep.embeddings.model import ResolvedModel
 from tma_prep.embeddings.parts import PartsFolder
 from tma_prep.embeddings.results import SideResult
@@ -57,8 +57,8 @@ def open_side(
     """
     inputs = {f"rows/{side}": rows.sha256}
     config = side_config(side, options, model)
-    folder = workspace.embeddings(side)
-    finished = Artifact(folder, EmbeddingsManifest, EMBED_AGAIN).reused(
+    artifact = workspace.embeddings(side)
+    finished = artifact.reused(
         config,
         inputs,
         overwrite=options.overwrite or options.update,
@@ -68,7 +68,7 @@ def open_side(
         else "give --update to embed only the texts that are new, --overwrite to replace it, or "
         "use another workspace",
     )
-    return EmbedSide(side, folder, rows, config, inputs, finished)
+    return EmbedSide(side, artifact.folder, rows, config, inputs, finished)
 
 
 def side_config(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tma_prep.artifact import EMBED_AGAIN, MANIFEST, Artifact, sha256_of
+from tma_prep.artifact import EMBED_AGAIN
 from tma_prep.embeddings.store import EmbeddingStore
 from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.option_types import wrong_record
@@ -58,25 +58,17 @@ def open_sides(workspace: Workspace) -> Sides:
     stores = {}
     inputs = {}
     for side in ("train", "test"):
-        folder = workspace.embeddings(side)
-        artifact = Artifact(
-            folder, EmbeddingsManifest, f"its embeddings are damaged: {EMBED_AGAIN}"
-        )
-        manifest = artifact.open(
-            f"{folder}: holds no finished embeddings; run tma-prep embed to its end first"
-        )
+        artifact = workspace.embeddings(side)
+        manifest = artifact.open()
         wrong = wrong_record(EmbedOptions, manifest.config, ("model", "text", "exchange"))
         if wrong is not None:
             raise ArtifactError(
-                f"{folder / MANIFEST}: is damaged or of another version ({wrong}); {EMBED_AGAIN}"
+                f"{artifact.path}: is damaged or of another version ({wrong}); {EMBED_AGAIN}"
             )
-        rows = open_rows(workspace, side)
-        if manifest.inputs != {f"rows/{side}": sha256_of(rows.folder / MANIFEST)}:
-            raise ArtifactError(
-                f"{folder}: was embedded from other rows than the workspace holds now; run embed "
-                "again, with --update to embed only what is new"
-            )
-        stores[side] = EmbeddingStore(folder, manifest, rows)
+        rows, stale = open_rows(workspace, side), artifact.stale(manifest)
+        if stale is not None:
+            raise ArtifactError(stale)
+        stores[side] = EmbeddingStore(artifact.folder, manifest, rows)
         inputs[f"embeddings/{side}"] = artifact.sha256
     _check_alike(workspace, stores["train"].manifest, stores["test"].manifest)
     return Sides(stores["train"], stores["test"], inputs)
@@ -118,8 +110,3 @@ def _check_alike(workspace: Workspace, train: EmbeddingsManifest, test: Embeddin
             f"({', '.join(name.replace('_', '-') for name in different)}); "
             "run embed for both with --overwrite"
         )
-
-
-def made_from(inputs: dict[str, str], sides: Sides) -> bool:
-    """Whether an artifact with these inputs was made from these embeddings."""
-    return all(inputs.get(name) == sha256 for name, sha256 in sides.inputs.items())

@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Iterator
 
-from tma_prep.artifact import MANIFEST, read_manifest
 from tma_prep.embeddings.given_vectors import write_given_vectors
 from tma_prep.embeddings.model import ResolvedModel, resolve_model
 from tma_prep.embeddings.parts import PartsFolder
@@ -23,7 +22,6 @@ from tma_prep.options import EmbedOptions
 from tma_prep.progress import Progress, Silent, Stopwatch
 from tma_prep.rows import Side, take_in
 from tma_prep.workspace import Workspace
-from tma_prep_schemas import EmbeddingsManifest
 from tma_prep_schemas.manifests import Option
 
 LEAST_MEMORY_BYTES = 10**9
@@ -115,8 +113,7 @@ def _check_updatable(
     """
     for side in SIDES:
         config = side_config(side, options, model)
-        folder = workspace.embeddings(side)
-        found = read_manifest(folder / MANIFEST, EmbeddingsManifest)
+        folder, found = workspace.embeddings(side).folder, workspace.embeddings(side).read()
         if found is not None and found.config != config:
             with _open_model(options, model, progress) as opened:
                 check_updatable(folder, found, config, opened.runner.described)

@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tma_prep.artifact import EMBED_AGAIN, MANIFEST, read_manifest, sha256_of
+from tma_prep.artifact import EMBED_AGAIN, sha256_of
 from tma_prep.errors import ArtifactError
 from tma_prep.options import CompareOptions
 from tma_prep.orders import (
@@ -19,7 +19,6 @@ from tma_prep.orders import (
     compare_matched,
     kendall_tau,
     match_rows,
-    order_names,
     read_order,
     task_moves,
 )
@@ -81,26 +80,16 @@ class _Side:
     def __init__(self, root: Path) -> None:
         self.workspace = Workspace(root)
         self.workspace.check_there()
-        folder = self.workspace.embeddings("train")
-        self.train = self._manifest("train")
-        self.test = self._manifest("test")
-        self._train_sha256 = sha256_of(folder / MANIFEST)
-        self._instances = folder / self.train.instances.file
-        self.orders = order_names(self.workspace)
+        embeddings = self.workspace.embeddings("train")
+        self.train = embeddings.finished()
+        self.test = self.workspace.embeddings("test").finished()
+        self._instances = embeddings.folder / self.train.instances.file
+        self.orders = self.workspace.names("orders")
 
     def files(self, side: str) -> list[str]:
         """What was read, in order: equal lists give every row the same number."""
         rows = open_rows(self.workspace, side)
         return [file.sha256 for file in rows.manifest.input_files]
-
-    def _manifest(self, side: str) -> EmbeddingsManifest:
-        folder = self.workspace.embeddings(side)
-        manifest = read_manifest(folder / MANIFEST, EmbeddingsManifest)
-        if manifest is None:
-            raise ArtifactError(
-                f"{folder}: holds no finished embeddings; run tma-prep embed to its end first"
-            )
-        return manifest
 
     def order(self, name: str, columns: list[str]) -> tuple[OrderManifest, pa.Table]:
         """An order of this pool, and its manifest."""
@@ -109,11 +98,9 @@ class _Side:
             there = ", ".join(self.orders) or "none; run tma-prep arrange"
             raise ArtifactError(f"{root}: holds no order {name}; there are {there}")
         manifest, table = read_order(self.workspace, name, *columns)
-        if manifest.inputs.get("embeddings/train") != self._train_sha256:
-            raise ArtifactError(
-                f"{self.workspace.order(name)}: was arranged from other embeddings than the "
-                "workspace holds now; run tma-prep arrange again"
-            )
+        stale = self.workspace.order(name).stale(manifest)
+        if stale is not None:
+            raise ArtifactError(stale)
         return manifest, table
 
     def task_of(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[str]] | None:

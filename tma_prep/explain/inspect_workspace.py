@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from tma_prep.artifact import ARRANGE_AGAIN, MANIFEST, read_manifest, sha256_of, write_text
-from tma_prep.embeddings import EmbeddingStore, Sides, made_from, open_sides
+from tma_prep.artifact import write_text
+from tma_prep.embeddings import EmbeddingStore, Sides, open_sides
 from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.explain.series import Along, listed_positions, rounds_of, stretches
 from tma_prep.explain.texts import train_texts
 from tma_prep.leakage import LEAK_KINDS, LeakMarks, leak_marks
 from tma_prep.options import InspectOptions
-from tma_prep.orders import Arranged, limits_of, open_order, order_names
+from tma_prep.orders import Arranged, limits_of, open_order, read_order
 from tma_prep.progress import Stopwatch
 from tma_prep.report import (
     Coverage,
@@ -28,9 +28,8 @@ from tma_prep.report import (
     SideFacts,
     render_inspect_report,
 )
-from tma_prep.tables import read_table
 from tma_prep.workspace import Workspace
-from tma_prep_schemas import ORDER, TARGET, OrderManifest, ShardsManifest
+from tma_prep_schemas import TARGET
 
 _PARTS, _GROUPS = 10, 12
 _LINE_PARTS, _MIX_PARTS, _MOST_COLUMNS = 100, 50, 200
@@ -156,8 +155,7 @@ class Seen:
         arranged = self.arranged
         chosen = np.fromiter(positions, dtype=np.int64)
         places = arranged.rows[chosen]
-        path = arranged.workspace.order(arranged.name)
-        order = read_table(path, ORDER, remedy=ARRANGE_AGAIN)
+        _, order = read_order(arranged.workspace, arranged.name)
         targets = order.column(TARGET).take(pa.array(chosen))
         tasks = arranged.train_instances.column("task").take(pa.array(places))
         texts = train_texts(arranged, places.tolist())
@@ -181,11 +179,9 @@ class Seen:
 
 
 def _orders(workspace: Workspace, sides: Sides) -> Iterator[OrderFacts]:
-    for name in order_names(workspace):
-        manifest = read_manifest(workspace.order_manifest(name), OrderManifest)
-        if manifest is None:
-            continue
-        shards = read_manifest(workspace.shards(name) / MANIFEST, ShardsManifest)
+    for name in workspace.names("orders"):
+        order, shards = workspace.order(name), workspace.shards(name).read()
+        manifest = order.finished()
         yield OrderFacts(
             name=name,
             order=manifest.order,
@@ -193,9 +189,8 @@ def _orders(workspace: Workspace, sides: Sides) -> Iterator[OrderFacts]:
             ranked=str(manifest.config["granularity"]),
             limits=limits_of(manifest.config),
             rows=manifest.rows,
-            shards=shards is not None
-            and shards.inputs.get(f"orders/{name}") == sha256_of(workspace.order_manifest(name)),
-            current=made_from(manifest.inputs, sides),
+            shards=shards is not None and shards.inputs.get(f"orders/{name}") == order.sha256,
+            current=order.stale(manifest) is None,
         )
 
 

@@ -69,7 +69,7 @@ class RankedItems:
             names = [f"cell {cell}" for cell in range(int(unit_of_kept.max()) + 1)]
         of_row = np.full(len(mask), -1, dtype=np.int64)
         of_row[mask] = unit_of_kept
-        means = unit_means(kept.slices(), unit_of_kept, names)
+        means = unit_means(kept, unit_of_kept, names)
         return Units(names, of_row, ArrayVectors(on_grid(means)))
 
     @property

@@ -6,8 +6,7 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tma_prep.artifact import ARRANGE_AGAIN, MANIFEST, check_files, read_manifest
-from tma_prep.embeddings import made_from
+from tma_prep.artifact import ARRANGE_AGAIN
 from tma_prep.explain.contest import named_along_list
 from tma_prep.explain.ranked_items import RankedItems
 from tma_prep.explain.reasons import ended_up
@@ -17,7 +16,7 @@ from tma_prep.leakage import Leak, LeakMarks
 from tma_prep.orders import Arranged
 from tma_prep.rankings import exact_neighbors, exact_similarities
 from tma_prep.tables import read_table
-from tma_prep_schemas import NEIGHBORS, ROW, NeighborsManifest
+from tma_prep_schemas import NEIGHBORS, ROW
 
 SHOWN_TEXTS = 3
 """Nearest rows whose text is told."""
@@ -122,11 +121,10 @@ class TargetExplainer:
         From `neighbors/`; where that is not of these embeddings, by a search.
         """
         arranged, train = self._arranged, self._arranged.sides.train
-        folder = arranged.workspace.neighbors
-        manifest = read_manifest(folder / MANIFEST, NeighborsManifest)
-        if manifest is not None and made_from(manifest.inputs, arranged.sides):
-            check_files(folder, manifest, ARRANGE_AGAIN)
-            path = folder / manifest.files[0].file
+        neighbors = arranged.workspace.neighbors
+        manifest = neighbors.read()
+        if manifest is not None and neighbors.stale(manifest) is None:
+            path = neighbors.folder / neighbors.open().files[0].file
             table = read_table(path, NEIGHBORS, remedy=ARRANGE_AGAIN, rows=manifest.rows)
             table = table.filter(pc.field("test_row") == int(arranged.sides.test.rows[place]))
             rows = np.searchsorted(train.rows, table.column(ROW).to_numpy())

@@ -4,6 +4,7 @@ from tma_prep.leakage.marks import LEAK_KINDS, Leak, LeakMarks, leak_marks
 from tma_prep.leakage.rule import NGRAM, Leaks
 from tma_prep.leakage.search import leaks_by_words
 from tma_prep.leakage.stage import (
+    LEAKAGE_FILE,
     Leakage,
     kept_leakage,
     leakage_line,
@@ -12,6 +13,7 @@ from tma_prep.leakage.stage import (
 )
 
 __all__ = [
+    "LEAKAGE_FILE",
     "LEAK_KINDS",
     "Leak",
     "LeakMarks",

@@ -6,11 +6,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tma_prep.artifact import ARRANGE_AGAIN, check_files, read_manifest
-from tma_prep.embeddings import Sides, made_from
+from tma_prep.artifact import ARRANGE_AGAIN
+from tma_prep.embeddings import Sides
 from tma_prep.tables import read_table
 from tma_prep.workspace import Workspace
-from tma_prep_schemas import LEAKAGE, ROW, LeakageManifest, LeakCounts
+from tma_prep_schemas import LEAKAGE, ROW, LeakCounts
 
 LEAK_KINDS = tuple(name for name in LeakCounts.model_fields if name != "tests")
 """The strongest first."""
@@ -59,9 +59,9 @@ def leak_marks(workspace: Workspace, sides: Sides) -> LeakMarks | None:
     Raises:
         ArtifactError: They are damaged.
     """
-    manifest = read_manifest(workspace.leakage_manifest, LeakageManifest)
-    if manifest is None or not made_from(manifest.inputs, sides):
+    artifact = workspace.leakage
+    manifest = artifact.read()
+    if manifest is None or artifact.stale(manifest) is not None:
         return None
-    check_files(workspace.leakage.parent, manifest, ARRANGE_AGAIN)
-    path = workspace.leakage
+    path = artifact.folder / artifact.open().files[0].file
     return LeakMarks(manifest.counts, read_table(path, LEAKAGE, remedy=ARRANGE_AGAIN))

@@ -1,7 +1,7 @@
 """The leakage guard: training rows that hold a test row, looked for once and kept."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,13 +12,10 @@ from numpy.typing import NDArray
 
 from tma_prep.artifact import (
     ARRANGE_AGAIN,
-    Artifact,
-    check_files,
     differences,
     file_entry,
-    library_versions,
+    made,
     sync,
-    tool_version,
 )
 from tma_prep.embeddings import Sides, StoreSubset
 from tma_prep.errors import ArtifactError, OptionError
@@ -32,6 +29,7 @@ from tma_prep.workspace import Workspace
 from tma_prep_schemas import LEAKAGE, ROW, LeakageManifest, LeakCounts
 from tma_prep_schemas.manifests import Option
 
+LEAKAGE_FILE = "leakage.parquet"
 TEXT_START = 200
 """Characters of both texts that stand beside a pair."""
 
@@ -57,17 +55,20 @@ def kept_leakage(workspace: Workspace, sides: Sides, options: ArrangeOptions) ->
     Raises:
         ArtifactError: It is damaged, and `overwrite` is off.
     """
-    config = _config(options)
+    artifact = workspace.leakage
     try:
-        manifest = _finished(workspace, _inputs(sides), config)
-        if manifest is None:
+        manifest = artifact.read()
+        if manifest is None or differences(
+            manifest.config | _config(options), _inputs(sides), manifest
+        ):
             return None
-        rows = _rows(workspace)
+        path = artifact.folder / artifact.open().files[0].file
+        rows = read_table(path, LEAKAGE, ROW, remedy=ARRANGE_AGAIN)[ROW].to_numpy()
     except ArtifactError:
         if options.overwrite:
             return None
         raise
-    return Leakage(manifest, rows)
+    return Leakage(manifest, np.unique(rows))
 
 
 def look_for_leaks(
@@ -92,16 +93,13 @@ def look_for_leaks(
     pairs = leaking_pairs(sides, engine, options, workspace.root, progress)
     rows = np.unique(pairs.rows)
     with (
-        _artifact(workspace).making() as making,
+        workspace.leakage.making() as making,
         progress.stage("Writing the rows that leak", len(rows), "rows") as advance,
     ):
-        path = making.folder / workspace.leakage.name
+        path = making.folder / LEAKAGE_FILE
         _write(path, LEAKAGE, _pair_tables(sides, pairs, rows, advance))
         manifest = LeakageManifest(
-            tool_version=tool_version(),
-            libraries=library_versions(*_LIBRARIES),
-            config=_config(options),
-            inputs=_inputs(sides),
+            **made(_config(options), _inputs(sides), _LIBRARIES),
             rows=len(pairs),
             files=[file_entry(path, len(pairs))],
             train_rows=sides.train.shape[0],
@@ -124,7 +122,7 @@ def without_leaks(workspace: Workspace, sides: Sides, leakage: Leakage) -> Sides
             "--leakage exclude leaves no row: every row of the pool holds a test row; give another "
             "pool or another test set"
         )
-    inputs = sides.inputs | {"leakage": _artifact(workspace).sha256}
+    inputs = sides.inputs | {"leakage": workspace.leakage.sha256}
     return replace(sides, train=StoreSubset(sides.train, kept), inputs=inputs)
 
 
@@ -148,36 +146,12 @@ def leakage_line(manifest: LeakageManifest) -> str:
     )
 
 
-def _artifact(workspace: Workspace) -> Artifact[LeakageManifest]:
-    return Artifact(workspace.leakage.parent, LeakageManifest, ARRANGE_AGAIN)
-
-
 def _inputs(sides: Sides) -> dict[str, str]:
     return {**sides.row_inputs, **sides.inputs}
 
 
 def _config(options: ArrangeOptions) -> dict[str, Option]:
     return {"leak_ngrams": options.leak_ngrams, "leak_similarity": options.leak_similarity}
-
-
-def _finished(
-    workspace: Workspace, inputs: Mapping[str, str], wanted: dict[str, Option]
-) -> LeakageManifest | None:
-    """The manifest of an answer made from these stores with these options, its files checked."""
-    manifest = _artifact(workspace).read()
-    if manifest is None or differences(manifest.config | wanted, inputs, manifest):
-        return None
-    names = [entry.file for entry in manifest.all_files]
-    if names != [workspace.leakage.name]:
-        raise ArtifactError(f"{workspace.leakage_manifest}: names other files; {ARRANGE_AGAIN}")
-    check_files(workspace.leakage.parent, manifest, ARRANGE_AGAIN)
-    return manifest
-
-
-def _rows(workspace: Workspace) -> NDArray[np.int64]:
-    return np.unique(
-        read_table(workspace.leakage, LEAKAGE, ROW, remedy=ARRANGE_AGAIN)[ROW].to_numpy()
-    )
 
 
 def _counts(pairs: Pairs) -> LeakCounts:

@@ -2,12 +2,11 @@
 
 from tma_prep.orders.arranged import (
     Arranged,
-    check_shards_current,
     chosen_order,
     limits_of,
     open_order,
-    order_names,
     read_order,
+    recomputed_order,
 )
 from tma_prep.orders.arrays import order
 from tma_prep.orders.checks import check_options, check_sizes
@@ -20,20 +19,11 @@ from tma_prep.orders.comparison import (
     match_rows,
     task_moves,
 )
-from tma_prep.orders.recomputed import recomputed_order
 from tma_prep.orders.schedule import stages
-from tma_prep.orders.selected import SelectedRows
+from tma_prep.orders.selected import SelectedRows, arrange_options
 from tma_prep.orders.selection import parse_budget, parse_rounds
 from tma_prep.orders.sequences import rows_before_shuffle
-from tma_prep.orders.stage import (
-    MadeOrder,
-    OrderPlan,
-    Orders,
-    arrange_options,
-    plan_order,
-    shards_folder,
-    tells_enough,
-)
+from tma_prep.orders.stage import MadeOrder, OrderPlan, Orders, plan_order
 
 __all__ = [
     "Arranged",
@@ -46,7 +36,6 @@ __all__ = [
     "TaskMove",
     "arrange_options",
     "check_options",
-    "check_shards_current",
     "check_sizes",
     "chosen_order",
     "compare_matched",
@@ -55,15 +44,12 @@ __all__ = [
     "match_rows",
     "open_order",
     "order",
-    "order_names",
     "parse_budget",
     "parse_rounds",
     "plan_order",
     "read_order",
     "recomputed_order",
     "rows_before_shuffle",
-    "shards_folder",
     "stages",
     "task_moves",
-    "tells_enough",
 ]

@@ -2,29 +2,32 @@
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
-from tma_prep.artifact import ARRANGE_AGAIN, MANIFEST, Artifact, read_manifest, sha256_of
-from tma_prep.embeddings import Sides, Tasks, made_from, tasks_of
+from tma_prep.artifact import ARRANGE_AGAIN
+from tma_prep.embeddings import Sides, StoreSubset, Tasks, tasks_of
 from tma_prep.errors import ArtifactError
 from tma_prep.option_types import wrong_record
 from tma_prep.options import ArrangeOptions
-from tma_prep.tables import read_table
+from tma_prep.orders.selected import SelectedRows, arrange_options
+from tma_prep.orders.selection import Enough
+from tma_prep.progress import Silent
+from tma_prep.rankings import RankedPool, read_ranking
+from tma_prep.tables import UNREADABLE, Floats, Ints, Mask, read_table, reason_of
 from tma_prep.workspace import Workspace
 from tma_prep_schemas import (
     ORDER,
     POSITION,
-    RANKING,
     ROUND,
     ROW,
     OrderManifest,
     RankingManifest,
-    ShardsManifest,
 )
 from tma_prep_schemas.manifests import Option
 
@@ -33,33 +36,34 @@ _AGAIN = "run the same arrange again"
 _READ_OPTIONS = ("ranking", "granularity", "order", *ArrangeOptions.names_of("order"))
 """What is read of the options that an order records."""
 
+_Number = TypeVar("_Number", np.int32, np.int64, np.float64)
+
 
 @dataclass(frozen=True)
-class Ranked:
+class StoredRanking:
     """A ranking by the place of each stored row.
 
     Attributes:
-        manifest: Of the ranking.
+        pool: The same by the rows that were ranked.
+        was_ranked: Mask of these.
         rounds: int32, from 1, 0 for a row that was not ranked; None for a ranking without rounds.
         distance: float64, NaN for a row that was not ranked; None for a ranking by rounds.
         similarity: float64, to the nearest test; NaN likewise.
-        test_rows: int64, `tma_row` of that test; -1 likewise.
         units: int64, the task or k-means cell that was ranked in place of the row; -1 likewise;
             None where rows were ranked.
     """
 
-    manifest: RankingManifest
+    pool: RankedPool
+    was_ranked: Mask
     rounds: NDArray[np.int32] | None
-    distance: NDArray[np.float64] | None
-    similarity: NDArray[np.float64]
-    test_rows: NDArray[np.int64]
-    units: NDArray[np.int64] | None
+    distance: Floats | None
+    similarity: Floats
+    units: Ints | None
 
     @property
-    def was_ranked(self) -> NDArray[np.bool_]:
-        """Mask of the rows that were."""
-        mask: NDArray[np.bool_] = self.test_rows >= 0
-        return mask
+    def manifest(self) -> RankingManifest:
+        """Of the ranking."""
+        return self.pool.manifest
 
 
 @dataclass(frozen=True)
@@ -78,12 +82,12 @@ class Arranged:
     sides: Sides
     name: str
     manifest: OrderManifest
-    rows: NDArray[np.int64]
+    rows: Ints
     order_rounds: NDArray[np.int32] | None
-    ranked: Ranked
+    ranked: StoredRanking
 
     @functools.cached_property
-    def positions(self) -> NDArray[np.int64]:
+    def positions(self) -> Ints:
         """Position of each stored row, -1 for one that the order leaves out."""
         positions = np.full(self.sides.train.shape[0], -1, dtype=np.int64)
         positions[self.rows] = np.arange(len(self.rows))
@@ -115,7 +119,7 @@ class Arranged:
         return None if column.null_count == len(column) else tasks_of(self.sides.train, "")
 
     @functools.cached_property
-    def test_places(self) -> NDArray[np.int64]:
+    def test_places(self) -> Ints:
         """Places in the test store of the tests that the ranking used.
 
         Raises:
@@ -132,19 +136,13 @@ class Arranged:
         return np.sort([places[name] for name in names])
 
 
-def order_names(workspace: Workspace) -> list[str]:
-    """Names of the finished orders, sorted."""
-    found = (workspace.root / "orders").glob(f"*/{MANIFEST}")
-    return sorted(path.parent.name for path in found if path.parent.name[:1] != ".")
-
-
 def chosen_order(workspace: Workspace, name: str | None) -> str:
     """The order asked for; where none is, the only one, or `nft` among several.
 
     Raises:
         ArtifactError: There is none, or none of that name.
     """
-    present = order_names(workspace)
+    present = workspace.names("orders")
     if name is None:
         name = present[0] if len(present) == 1 else "nft"
     if name in present:
@@ -158,19 +156,14 @@ def chosen_order(workspace: Workspace, name: str | None) -> str:
 
 
 def read_order(workspace: Workspace, name: str, *columns: str) -> tuple[OrderManifest, pa.Table]:
-    """An order as it was written, every byte checked.
-
-    Args:
-        workspace: Where it lies.
-        name: Of the order.
-        columns: Which of `ORDER` to read, all if none is named.
+    """An order as it was written, every byte checked; all columns of `ORDER` if none is named.
 
     Raises:
         ArtifactError: It is not there, or damaged.
     """
-    path = workspace.order(name)
-    artifact = Artifact(path.parent, OrderManifest, ARRANGE_AGAIN)
-    manifest = artifact.open(f"{path}: is not finished; {_AGAIN}")
+    artifact = workspace.order(name)
+    manifest = artifact.open()
+    path = artifact.folder / manifest.files[0].file
     return manifest, read_table(path, ORDER, *columns, remedy=ARRANGE_AGAIN, rows=manifest.rows)
 
 
@@ -180,21 +173,19 @@ def open_order(workspace: Workspace, sides: Sides, name: str) -> Arranged:
     Raises:
         ArtifactError: It is damaged, was made from other embeddings, or its ranking is gone.
     """
-    path = workspace.order(name)
+    artifact = workspace.order(name)
     manifest, table = read_order(workspace, name)
-    if not made_from(manifest.inputs, sides):
-        raise ArtifactError(
-            f"{path}: was arranged from other embeddings than the workspace holds now; {_AGAIN}"
-        )
+    stale = artifact.stale(manifest)
+    if stale is not None:
+        raise ArtifactError(stale)
     wrong = wrong_record(ArrangeOptions, manifest.config, _READ_OPTIONS)
     if wrong is not None:
         raise ArtifactError(
-            f"{workspace.order_manifest(name)}: is damaged or of another version ({wrong}); "
-            f"{ARRANGE_AGAIN}"
+            f"{artifact.path}: is damaged or of another version ({wrong}); {ARRANGE_AGAIN}"
         )
     places, known = _places(sides.train.rows, table.column(ROW).to_numpy())
     if not known or not (table.column(POSITION).to_numpy() == np.arange(len(places))).all():
-        raise ArtifactError(f"{path}: is no order of these rows; {ARRANGE_AGAIN}")
+        raise ArtifactError(f"{artifact.folder}: is no order of these rows; {ARRANGE_AGAIN}")
     rounds = table.column(ROUND)
     return Arranged(
         workspace=workspace,
@@ -214,76 +205,97 @@ def limits_of(config: Mapping[str, Option]) -> str:
     return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in given.items())
 
 
-def _ranking_of(workspace: Workspace, sides: Sides, order: OrderManifest) -> Ranked:
+def _ranking_of(workspace: Workspace, sides: Sides, order: OrderManifest) -> StoredRanking:
     """The ranking that an order was made from."""
     for name, sha256 in order.inputs.items():
-        folder = workspace.root / name
-        artifact = Artifact(folder, RankingManifest, ARRANGE_AGAIN)
+        artifact = workspace.ranking(name.removeprefix("rankings/"))
         if not name.startswith("rankings/") or not artifact.path.is_file():
             continue
         if artifact.sha256 != sha256:
-            raise ArtifactError(f"{folder}: has been made anew since this order was; {_AGAIN}")
-        manifest = artifact.open(f"{folder}: is not finished; {_AGAIN}")
-        return _read_ranking(folder / manifest.files[0].file, manifest, sides)
+            raise ArtifactError(
+                f"{artifact.folder}: has been made anew since this order was; {_AGAIN}"
+            )
+        return _by_place(read_ranking(artifact, artifact.open()), sides)
     raise ArtifactError(
         f"{workspace.root / 'rankings'}: the ranking that this order was made from is not there "
         f"any more; {_AGAIN}"
     )
 
 
-def check_shards_current(workspace: Workspace, name: str, manifest: ShardsManifest) -> None:
-    """Refuse shards whose order, or the embeddings under it, have been replaced since.
-
-    Where the workspace does not hold these any more, there is nothing to compare with.
-
-    Raises:
-        ArtifactError: With the command that makes them again.
-    """
-    path = workspace.order_manifest(name)
-    order = read_manifest(path, OrderManifest)
-    if order is None:
-        return
-    if sha256_of(path) != manifest.inputs.get(f"orders/{name}"):
-        raise ArtifactError(
-            f"{workspace.shards(name)}: was made from another order {name} than the workspace "
-            f"holds now; {ARRANGE_AGAIN}"
-        )
-    for side in ("train", "test"):
-        embedded = workspace.embeddings(side) / MANIFEST
-        if embedded.is_file() and sha256_of(embedded) != order.inputs.get(f"embeddings/{side}"):
-            raise ArtifactError(
-                f"{workspace.shards(name)}: was arranged from other {side} embeddings than the "
-                f"workspace holds now; {ARRANGE_AGAIN}"
-            )
-
-
-def _read_ranking(path: Path, manifest: RankingManifest, sides: Sides) -> Ranked:
-    table = read_table(path, RANKING, remedy=ARRANGE_AGAIN)
-    places, known = _places(sides.train.rows, table.column(ROW).to_numpy())
+def _by_place(pool: RankedPool, sides: Sides) -> StoredRanking:
+    places, known = _places(sides.train.rows, pool.rows)
     if not known:
-        raise ArtifactError(f"{path}: ranks rows that are not there; {ARRANGE_AGAIN}")
-    has_rounds = manifest.facts.rounds is not None
+        raise ArtifactError(
+            f"{pool.artifact.folder}: ranks rows that are not there; {ARRANGE_AGAIN}"
+        )
 
-    def column(name: str, fill: float, kind: str) -> NDArray[np.generic]:
-        values = np.full(sides.train.shape[0], fill, dtype=kind)
-        values[places] = table.column(name).to_numpy()
-        return values
+    def spread(values: NDArray[_Number], fill: float) -> NDArray[_Number]:
+        spread = np.full(sides.train.shape[0], fill, dtype=values.dtype)
+        spread[places] = values
+        return spread
 
-    return Ranked(
-        manifest=manifest,
-        rounds=column("round", 0, "int32").astype(np.int32) if has_rounds else None,
-        distance=None if has_rounds else column("distance", np.nan, "float64").astype(np.float64),
-        similarity=column("similarity", np.nan, "float64").astype(np.float64),
-        test_rows=column("test_row", -1, "int64").astype(np.int64),
-        units=None
-        if table.column("unit").null_count
-        else column("unit", -1, "int64").astype(np.int64),
+    return StoredRanking(
+        pool=pool,
+        was_ranked=spread(np.ones(len(places), np.int32), 0) > 0,
+        rounds=None if pool.rounds is None else spread(pool.rounds, 0),
+        distance=None if pool.distance is None else spread(pool.distance, np.nan),
+        similarity=spread(pool.similarity, np.nan),
+        units=None if pool.units is None else spread(pool.units, -1),
     )
 
 
-def _places(stored: NDArray[np.int64], rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], bool]:
+def _places(stored: Ints, rows: Ints) -> tuple[Ints, bool]:
     """Places of row numbers among the stored ones, and whether each is there once at most."""
     places = np.searchsorted(stored, rows)
     inside = places < len(stored)
     known = bool(inside.all()) and bool((stored[places] == rows).all())
     return places, known and len(np.unique(places)) == len(places)
+
+
+def recomputed_order(arranged: Arranged) -> pa.Table | str:
+    """What the options of an order make of its ranking; nothing is searched.
+
+    Farthest-pick rounds, which only a search finds, are taken from the order: what follows from
+    them is proven, and not they.
+
+    Returns:
+        An `ORDER` table; or why there is none.
+
+    Raises:
+        TmaPrepError: The options do not fit the ranking, or one of them is damaged.
+    """
+    manifest = arranged.manifest
+    if manifest.config.get("budget_tokenizer") is not None:
+        return "tokens that --tokenizer counts are not counted again"
+    recorded = arrange_options(manifest.config) | {
+        "work": str(arranged.workspace.root),
+        "orders": [manifest.order],
+        "tokenizer": None,
+    }
+    try:
+        return _recomputed(arranged, ArrangeOptions.model_validate(recorded))
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+    except (*UNREADABLE, IndexError) as error:
+        reason = reason_of(error)
+    raise ArtifactError(
+        f"{arranged.workspace.order(arranged.name).folder}: cannot be made of its ranking "
+        f"({reason}); {ARRANGE_AGAIN}"
+    )
+
+
+def _recomputed(arranged: Arranged, options: ArrangeOptions) -> pa.Table:
+    was_ranked = arranged.ranked.was_ranked
+    if options.leakage != "exclude" and not was_ranked.all():
+        raise ValueError("it lacks rows that are embedded")
+    farthest = np.zeros(len(was_ranked), dtype=np.int32)
+    if arranged.order_rounds is not None:
+        farthest[arranged.rows] = np.maximum(-arranged.order_rounds, 0)
+    farthest = farthest[was_ranked]
+
+    def farthest_rounds(remaining: Mask, _: Enough) -> NDArray[np.int32]:
+        return np.where(remaining, farthest, 0).astype(np.int32)
+
+    sides = replace(arranged.sides, train=StoreSubset(arranged.sides.train, was_ranked))
+    selected = SelectedRows(sides, farthest_rounds, arranged.ranked.pool, options, Silent())
+    return selected.table(arranged.manifest.order)

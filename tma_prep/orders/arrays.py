@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tma_prep.errors import OptionError
-from tma_prep.orders.ranked import Ranked, WithinRound
 from tma_prep.orders.selection import FarthestRounds, parse_budget, parse_rounds, select
-from tma_prep.orders.sequences import order_positions, then_shuffle
+from tma_prep.orders.sequences import Ranked, WithinRound, order_positions, then_shuffle
 from tma_prep.rankings import Ranking
+from tma_prep.tables import Ints
 
 
 def order(
@@ -24,7 +23,7 @@ def order(
     then_shuffle_after: float | None = None,
     seed: int = 0,
     farthest_rounds: FarthestRounds | None = None,
-) -> NDArray[np.int64]:
+) -> Ints:
     """Rows in the sequence of an order; the options mean what those of `tma-prep arrange` mean.
 
     Args:
@@ -45,36 +44,32 @@ def order(
     Raises:
         OptionError: An option is not known, or has no meaning here.
     """
-    parsed = None if budget is None else parse_budget(budget)
-    if parsed is not None and parsed.unit == "tokens":
+    if budget is not None and parse_budget(budget).unit == "tokens":
         raise OptionError("a budget of tokens needs texts; use tma-prep arrange, or rows")
-    if selection in ("farthest", "both-ends") and ranking.rounds is not None:
-        if farthest_rounds is None:
-            raise OptionError(
-                f"selection {selection} of rounds needs farthest_rounds=engine.farthest_rounds; "
-                "see tma_prep.rankings.engine.Engine"
-            )
-    numbers = None
-    if tasks is not None and len(tasks) != len(ranking.similarity):
+    ends = selection in ("farthest", "both-ends")
+    if ends and ranking.rounds is not None and farthest_rounds is None:
         raise OptionError(
-            f"there are {len(tasks)} tasks for {len(ranking.similarity)} rows; name one a row"
+            f"selection {selection} of rounds needs farthest_rounds=engine.farthest_rounds; "
+            "see tma_prep.rankings.Engine"
         )
+    rows, numbers = len(ranking.similarity), None
+    if tasks is not None and len(tasks) != rows:
+        raise OptionError(f"there are {len(tasks)} tasks for {rows} rows; name one a row")
     if tasks is not None:
         _, first, numbers = np.unique(np.asarray(tasks), return_index=True, return_inverse=True)
         numbers = np.argsort(np.argsort(first))[numbers]
-    whole = Ranked(
-        rows=np.arange(len(ranking.similarity)),
-        similarity=ranking.similarity,
-        rounds=ranking.rounds,
-        distance=ranking.distance,
-        task=numbers,
-        within_round=within_round,
-        seed=seed,
-    )
     selected = select(
         selection,
-        whole,
-        budget=parsed,
+        Ranked(
+            rows=np.arange(rows),
+            similarity=ranking.similarity,
+            rounds=ranking.rounds,
+            distance=ranking.distance,
+            task=numbers,
+            within_round=within_round,
+            seed=seed,
+        ),
+        budget=None if budget is None else parse_budget(budget),
         window=None if rounds is None else parse_rounds(rounds),
         farthest_rounds=farthest_rounds,
     )

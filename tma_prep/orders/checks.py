@@ -1,9 +1,7 @@
 """What `arrange` refuses before it does anything."""
 
-from collections.abc import Collection
-
 from tma_prep.embeddings import Sides
-from tma_prep.errors import OptionError
+from tma_prep.errors import OptionError, check_known
 from tma_prep.options import ArrangeOptions
 from tma_prep.orders.per_task import parse_per_task
 from tma_prep.orders.selection import SELECTIONS, parse_budget, parse_rounds
@@ -17,16 +15,10 @@ def check_options(options: ArrangeOptions) -> None:
     Raises:
         OptionError: With the reason.
     """
-    known: list[tuple[str, str, Collection[str]]] = [
-        ("ranking", options.ranking, RANKINGS),
-        ("select", options.select, SELECTIONS),
-        *(("order", order, ORDERS) for order in options.orders),
-    ]
-    for option, value, registry in known:
-        if value not in registry:
-            raise OptionError(
-                f"--{option} {value} is not known; it is one of {', '.join(registry)}"
-            )
+    check_known("--ranking", options.ranking, RANKINGS)
+    check_known("--select", options.select, SELECTIONS)
+    for order in options.orders:
+        check_known("--order", order, ORDERS)
     if len(set(options.orders)) < len(options.orders):
         raise OptionError("an --order is named twice; name each once")
     if options.budget is not None:

@@ -7,23 +7,20 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tma_prep.tables import Ints
+
 _SHARES = (0.01, 0.05, 0.1, 0.25)
 
 
 @dataclass(frozen=True)
 class Matched:
-    """The rows that stand in both of two orders, one entry each, as the first order has them.
+    """The rows that stand in both of two orders: int64 places in each, ascending in `before`."""
 
-    Attributes:
-        before: int64, place in the first order, ascending.
-        after: int64, place in the second order.
-    """
-
-    before: NDArray[np.int64]
-    after: NDArray[np.int64]
+    before: Ints
+    after: Ints
 
     @property
-    def rank_after(self) -> NDArray[np.int64]:
+    def rank_after(self) -> Ints:
         """int64, place in the second order among these rows: what came or went moves nobody."""
         rank = np.empty(len(self.after), dtype=np.int64)
         rank[np.argsort(self.after, kind="stable")] = np.arange(len(self.after))
@@ -59,7 +56,6 @@ class TaskMove:
 
     Attributes:
         before: Mean share of the first order that lies before a row of the task, from 0 to 1.
-        after: The same of the second order.
         change: `after` less `before`: above 0 where the task comes later in the second order.
     """
 
@@ -71,12 +67,7 @@ class TaskMove:
 
 
 def match_rows(before: pl.Series, after: pl.Series) -> Matched:
-    """Pair the rows of two orders, in O(n log n).
-
-    Args:
-        before: What names each row of one order, by position: its `tma_id`, or its `tma_row`.
-        after: The same of the other order.
-    """
+    """Pair the rows of two orders, each given by its `tma_id`s or `tma_row`s, in O(n log n)."""
     both = _numbered(before).join(_numbered(after), on=("id", "copy"), how="inner", suffix="_after")
     both = both.sort("place")
     return Matched(
@@ -90,13 +81,7 @@ def compare_orders(before: pl.Series, after: pl.Series) -> OrderComparison:
 
 
 def compare_matched(both: Matched, rows_before: int, rows_after: int) -> OrderComparison:
-    """Compare two orders whose rows are paired already.
-
-    Args:
-        both: The rows in both.
-        rows_before: How many the first order has.
-        rows_after: How many the second order has.
-    """
+    """Compare two orders of so many rows whose rows are paired already."""
     from scipy.stats import spearmanr
 
     rank = both.rank_after
@@ -129,14 +114,8 @@ def kendall_tau(first: NDArray[np.integer], second: NDArray[np.integer]) -> floa
     return float(kendalltau(first, second).statistic)
 
 
-def task_moves(both: Matched, task: NDArray[np.int64], names: Sequence[str]) -> list[TaskMove]:
-    """How far each task moved, the farthest first.
-
-    Args:
-        both: The rows in both orders.
-        task: int64, place in `names` of the task of each.
-        names: Of the tasks.
-    """
+def task_moves(both: Matched, task: Ints, names: Sequence[str]) -> list[TaskMove]:
+    """How far each task moved, the farthest first; `task` is the place in `names` of each row's."""
     counts = np.bincount(task, minlength=len(names))
     here = np.flatnonzero(counts)
     means = []

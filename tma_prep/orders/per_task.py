@@ -6,30 +6,30 @@ A new rule is one function and one line in `PER_TASK`.
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tma_prep.errors import OptionError
-from tma_prep.orders.ranked import Ranked, nearest_first
+from tma_prep.errors import OptionError, check_known
+from tma_prep.orders.sequences import Ranked, nearest_first
+from tma_prep.tables import Ints
 
-Rule = Callable[[int, int, np.random.Generator], NDArray[np.int64]]
+Rule = Callable[[int, int, np.random.Generator], Ints]
 """Given the rows of a task and the fewer rows to keep: which, as places in the task's rows nearest
 first, from 0."""
 
 
-def _nearest(rows: int, count: int, draw: np.random.Generator) -> NDArray[np.int64]:
+def _nearest(rows: int, count: int, draw: np.random.Generator) -> Ints:
     return np.arange(count)
 
 
-def _random(rows: int, count: int, draw: np.random.Generator) -> NDArray[np.int64]:
+def _random(rows: int, count: int, draw: np.random.Generator) -> Ints:
     return draw.permutation(rows)[:count]
 
 
-def _polar(rows: int, count: int, draw: np.random.Generator) -> NDArray[np.int64]:
+def _polar(rows: int, count: int, draw: np.random.Generator) -> Ints:
     """The nearest half, the odd row with it, and the farthest half."""
     return np.concatenate([np.arange(count - count // 2), np.arange(rows - count // 2, rows)])
 
 
-def _uniform(rows: int, count: int, draw: np.random.Generator) -> NDArray[np.int64]:
+def _uniform(rows: int, count: int, draw: np.random.Generator) -> Ints:
     """Evenly spaced from the first to the last; a single one is the first."""
     # A step is one row or more, so that rounding down never gives a row twice.
     return np.arange(count) * (rows - 1) // max(count - 1, 1)
@@ -50,28 +50,16 @@ def parse_per_task(text: str) -> tuple[int, str]:
         OptionError: There is no rule of that name.
     """
     count, _, rule = text.partition(":")
-    if rule not in PER_TASK:
-        raise OptionError(
-            f"--per-task {text} is not known; the rule is one of {', '.join(PER_TASK)}"
-        )
+    check_known("the rule of --per-task", rule, PER_TASK)
     return int(count), rule
 
 
 def keep_per_task(ranked: Ranked, count: int, rule: str) -> Ranked:
-    """Keep so many rows of every task; a task with no more than these keeps all.
-
-    Args:
-        ranked: The rows to choose from.
-        count: Rows to keep of a task.
-        rule: A name in `PER_TASK`.
+    """Keep so many rows of every task by a rule of `PER_TASK`; a task with no more keeps all.
 
     Raises:
-        OptionError: Rows name no tasks, the count is below 1, or there is no rule of that name.
+        OptionError: Rows name no tasks, or the count is below 1.
     """
-    if rule not in PER_TASK:
-        raise OptionError(
-            f"--per-task {count}:{rule} is not known; the rule is one of {', '.join(PER_TASK)}"
-        )
     if count < 1:
         raise OptionError(f"--per-task is a number of rows; got {count}, ask for 1 or more")
     if ranked.task is None:

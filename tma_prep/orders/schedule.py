@@ -1,68 +1,39 @@
 """A progressive schedule: an order cut into stages of about equal tokens."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tma_prep.errors import OptionError
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Consecutive rows of an order.
-
-    Attributes:
-        first_position: Of the stage's first row, from 0 over the whole order.
-        last_position: Of its last row, which belongs to it.
-        rows: How many rows it has.
-        tokens: Of all its rows together.
-        mean_similarity: Mean over its rows of the cosine to the nearest test.
-        first_round: Round of the first row, None where the order has no rounds or scatters them.
-        last_round: Round of the last row.
-        tasks: Names of the tasks present, sorted; empty where rows name none.
-    """
-
-    first_position: int
-    last_position: int
-    rows: int
-    tokens: int
-    mean_similarity: float
-    first_round: int | None
-    last_round: int | None
-    tasks: list[str]
+from tma_prep.tables import Floats, Ints
+from tma_prep_schemas import ScheduleStage
 
 
 def stages(
-    tokens: NDArray[np.int64],
-    similarity: NDArray[np.float64],
+    tokens: Ints,
+    similarity: Floats,
     *,
     rounds: NDArray[np.int32] | None,
-    task: NDArray[np.int64] | None,
+    task: Ints | None,
     task_names: Sequence[str],
     count: int,
-) -> list[Stage]:
+) -> list[ScheduleStage]:
     """Merge the rows of an order into stages of about equal tokens.
 
     A stage is closed where it comes nearest to its share of the tokens that are left, the earlier
     place of two as near. A round whose rows stand together stays whole; one that the order
-    scatters may be cut between any two rows.
+    scatters may be cut between any two rows. There are fewer stages than `count` where there are
+    fewer places to cut.
 
     Args:
-        tokens: int64, shape (rows,), by position, none negative.
-        similarity: float64, shape (rows,), by position.
-        rounds: int32, shape (rows,), by position, or None.
-        task: int64, shape (rows,), by position: numbers into `task_names`; or None.
+        tokens: int64, shape (rows,), by position, none negative; so are the other arrays.
+        similarity: float64.
+        rounds: int32, or None.
+        task: int64, numbers into `task_names`; or None.
         task_names: Name of each task.
-        count: How many stages to make; there are fewer where there are fewer places to cut.
-
-    Raises:
-        OptionError: The count is below 1.
+        count: How many to make, 1 or more.
     """
-    if count < 1:
-        raise OptionError(f"a schedule has 1 stage or more; got {count}")
     if not len(tokens):
         return []
     ends = [*_cuts(tokens, _borders(len(tokens), rounds), count), len(tokens)]
@@ -72,7 +43,7 @@ def stages(
     ]
 
 
-def _borders(rows: int, rounds: NDArray[np.int32] | None) -> NDArray[np.int64]:
+def _borders(rows: int, rounds: NDArray[np.int32] | None) -> Ints:
     """Positions, ascending, before which a stage may be closed."""
     if rounds is None:
         return np.arange(1, rows)
@@ -83,7 +54,7 @@ def _borders(rows: int, rounds: NDArray[np.int32] | None) -> NDArray[np.int64]:
     return np.flatnonzero(changing | scattered) + 1
 
 
-def _cuts(tokens: NDArray[np.int64], borders: NDArray[np.int64], count: int) -> list[int]:
+def _cuts(tokens: Ints, borders: Ints, count: int) -> list[int]:
     """The borders that close all stages but the last."""
     before = np.cumsum(tokens)
     total = int(before[-1])
@@ -109,15 +80,15 @@ def _cuts(tokens: NDArray[np.int64], borders: NDArray[np.int64], count: int) -> 
 
 def _stage(
     span: slice,
-    tokens: NDArray[np.int64],
-    similarity: NDArray[np.float64],
+    tokens: Ints,
+    similarity: Floats,
     rounds: NDArray[np.int32] | None,
-    task: NDArray[np.int64] | None,
+    task: Ints | None,
     task_names: Sequence[str],
-) -> Stage:
+) -> ScheduleStage:
     # Rounds that come again are scattered: the ends say nothing of what lies between.
     in_runs = rounds is not None and _runs(rounds[span]) == len(np.unique(rounds[span]))
-    return Stage(
+    return ScheduleStage(
         first_position=span.start,
         last_position=span.stop - 1,
         rows=span.stop - span.start,

@@ -1,37 +1,51 @@
 """From a ranking to the rows that stay and their sequences, without files."""
 
 import functools
+from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
+import pyarrow as pa
 
-from tma_prep.embeddings import Sides, Tasks, tasks_of, tokens_of_rows
+from tma_prep.embeddings import EmbeddingStore, Sides, Tasks, tasks_of, tokens_of_rows
 from tma_prep.options import ArrangeOptions
 from tma_prep.orders.per_task import keep_per_task, parse_per_task
-from tma_prep.orders.ranked import Ranked
 from tma_prep.orders.selection import FarthestRounds, parse_budget, parse_rounds, select
-from tma_prep.orders.sequences import order_positions, then_shuffle
+from tma_prep.orders.sequences import Ranked, order_positions, then_shuffle
 from tma_prep.progress import Progress
-from tma_prep.rankings import RankedPool, Ranking
+from tma_prep.rankings import RankedPool
+from tma_prep.tables import Ints
+from tma_prep_schemas import ORDER
+from tma_prep_schemas.manifests import Option
 
 _BY_TASK = ("round-robin", "cluster")
 
 
+def arrange_options(config: Mapping[str, Option]) -> dict[str, Option]:
+    """What the manifest of an order or of shards says of the options of arrange, by their fields.
+
+    Where shards are, and what their orders are called, it does not say.
+    """
+    tokenizer = config.get("budget_tokenizer") or config.get("tokenizer")
+    fields = ArrangeOptions.model_fields
+    known = {name: value for name, value in config.items() if name in fields and value is not None}
+    return known | {"tokenizer": tokenizer}
+
+
 class SelectedRows:
-    """The rows that the options keep, and the sequence of every order of them."""
+    """The rows that the options keep, and every order of them."""
 
     def __init__(
         self,
         sides: Sides,
         farthest_rounds: FarthestRounds,
-        ranking: RankedPool | Ranking,
+        pool: RankedPool,
         options: ArrangeOptions,
         progress: Progress,
     ) -> None:
         """Take a finished ranking of the training side, one entry a stored row."""
         self._sides = sides
         self._farthest_rounds = farthest_rounds
-        self._ranking = ranking
+        self._pool = pool
         self._options = options
         self._progress = progress
 
@@ -46,16 +60,23 @@ class SelectedRows:
         return None if column.null_count == len(column) else tasks_of(self._sides.train, "")
 
     @functools.cached_property
-    def tokens(self) -> NDArray[np.int64]:
+    def tokens(self) -> Ints:
         """Tokens of every stored row."""
         return tokens_of_rows(self._sides.train, self._options.tokenizer, self._progress)
 
     @functools.cached_property
-    def kept(self) -> Ranked:
+    def _kept(self) -> Ranked:
         """The rows that stay, for all orders."""
-        options, ranking = self._options, self._ranking
-        task = None if self.tasks is None else self.tasks.of_row
-        whole = Ranked.whole(ranking, task, options)
+        options, pool = self._options, self._pool
+        whole = Ranked(
+            rows=np.arange(len(pool.rows)),
+            similarity=pool.similarity,
+            rounds=pool.rounds,
+            distance=pool.distance,
+            task=None if self.tasks is None else self.tasks.of_row,
+            within_round=options.within_round,
+            seed=options.seed,
+        )
         if options.per_task is not None:
             return keep_per_task(whole, *parse_per_task(options.per_task))
         budget = None if options.budget is None else parse_budget(options.budget)
@@ -68,9 +89,34 @@ class SelectedRows:
             farthest_rounds=self._farthest_rounds,
         )
 
-    def sequence(self, order: str) -> NDArray[np.int64]:
-        """Entries of `kept` in the sequence of an order."""
-        sequence = order_positions(order, self.kept)
-        if self._options.shuffle_after is None:
-            return sequence
-        return then_shuffle(sequence, self._options.shuffle_after, self._options.seed)
+    def table(self, order: str) -> pa.Table:
+        """An order of them by position, schema `ORDER`."""
+        kept, train = self._kept, self._sides.train
+        sequence = order_positions(order, kept)
+        if self._options.shuffle_after is not None:
+            sequence = then_shuffle(sequence, self._options.shuffle_after, self._options.seed)
+        places = kept.rows[sequence]
+        test_rows, of_row = np.unique(self._pool.tests[places], return_inverse=True)
+        test = self._sides.test
+        names = _target_names(test).take(np.searchsorted(test.rows, test_rows))
+        rounds = kept.rounds
+        return pa.table(
+            [
+                np.arange(len(places)),
+                train.rows[places],
+                train.ids.take(pa.array(places)),
+                pa.nulls(len(places), pa.int32()) if rounds is None else rounds[sequence],
+                kept.similarity[sequence].astype(np.float32),
+                names.take(pa.array(of_row)),
+            ],
+            schema=ORDER,
+        )
+
+
+def _target_names(test: EmbeddingStore) -> pa.Array:
+    """What `tma_target` calls each test row: its own `id`, or its row number."""
+    names = test.instances("id").column("id").to_pylist()
+    return pa.array(
+        [str(row) if name is None else name for name, row in zip(names, test.rows, strict=True)],
+        pa.string(),
+    )

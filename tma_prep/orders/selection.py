@@ -12,13 +12,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tma_prep.errors import OptionError
-from tma_prep.orders.ranked import Ranked, nearest_first
+from tma_prep.errors import OptionError, check_known
+from tma_prep.orders.sequences import Ranked, nearest_first
+from tma_prep.tables import Ints, Mask
 
-Enough = Callable[[NDArray[np.int64]], bool]
+Enough = Callable[[Ints], bool]
 """Told the entries of each farthest-pick round as it is found; True where no more are needed."""
 
-FarthestRounds = Callable[[NDArray[np.bool_], Enough], NDArray[np.int32]]
+FarthestRounds = Callable[[Mask, Enough], NDArray[np.int32]]
 """Given a mask of the entries that remain: k for an entry of the k-th farthest-pick round among
 them, 0 for any other. It may stop when told that it is enough; what is selected is the same."""
 
@@ -77,7 +78,7 @@ class RoundWindow:
         """Whether it cannot be told before the last round is known."""
         return min(self.start or 0, self.stop or 0) < 0
 
-    def entries(self, rounds: NDArray[np.int32]) -> NDArray[np.int64]:
+    def entries(self, rounds: NDArray[np.int32]) -> Ints:
         """Entries, ascending, whose round, from 1, it keeps."""
         start, stop, _ = slice(self.start, self.stop).indices(int(rounds.max(initial=0)))
         return np.flatnonzero((rounds > start) & (rounds <= stop))
@@ -102,12 +103,12 @@ class _Limit:
     """How many rows may be picked, or how many tokens where `tokens` counts each entry's."""
 
     amount: int | None
-    tokens: NDArray[np.int64] | None
+    tokens: Ints | None
 
     def __str__(self) -> str:
         return f"{self.amount} {'rows' if self.tokens is None else 'tokens'}"
 
-    def used_by(self, entries: NDArray[np.int64]) -> int:
+    def used_by(self, entries: Ints) -> int:
         return len(entries) if self.tokens is None else int(self.tokens[entries].sum())
 
     def is_past(self, used: int) -> bool:
@@ -117,12 +118,18 @@ class _Limit:
         # Rows without tokens may still follow where the tokens are used up.
         return used >= self.amount if self.tokens is None else used > self.amount
 
-    def prefix(self, sequence: NDArray[np.int64]) -> NDArray[np.int64]:
+    def prefix(self, sequence: Ints) -> Ints:
         """The longest beginning that does not exceed it."""
         if self.tokens is None or self.amount is None:
             return sequence[: self.amount]
         used = np.cumsum(self.tokens[sequence])
         return sequence[: np.searchsorted(used, self.amount, side="right")]
+
+    def check(self, entries: Ints, place: str) -> None:
+        """Refuse to ask for more than these hold."""
+        there = self.used_by(entries)
+        if self.amount is not None and self.amount > there:
+            raise OptionError(f"--budget {self} is more than {place}; ask for {there} or fewer")
 
 
 @dataclass(frozen=True)
@@ -134,83 +141,69 @@ class _Choice:
     window: RoundWindow | None
     farthest_rounds: FarthestRounds | None
 
+    def first(self, side: Ranked, entries: Ints) -> Ints:
+        """The picks, in any sequence, of these entries; `side` ranks them nearest pick first."""
+        inside = self.inside(side, entries)
+        if self.limit.amount is None:
+            return entries[inside]
+        return self.limit.prefix(entries[inside[nearest_first(side.take(inside))]])
 
-class _EnoughRounds:
-    """Tells when the farthest-pick rounds hold all that is asked for."""
+    def inside(self, side: Ranked, entries: Ints) -> Ints:
+        """Entries of `side` in the window, which must be enough for the limit."""
+        if self.window is None:
+            return np.arange(len(side))
+        assert side.rounds is not None
+        inside = self.window.entries(side.rounds)
+        if not len(inside):
+            raise OptionError(
+                f"--rounds {self.window} keeps none of the {side.rounds.max(initial=0)} rounds; "
+                "name some of them"
+            )
+        self.limit.check(entries[inside], f"rounds {self.window} hold")
+        return inside
 
-    def __init__(self, choice: _Choice) -> None:
-        self._limit = choice.limit
-        self._window = choice.window or RoundWindow(None, None)
-        self._rounds = self._used = 0
+    def enough(self) -> Enough:
+        """Tells when the farthest-pick rounds hold all that is asked for."""
+        window, limit = self.window or RoundWindow(None, None), self.limit
+        start, stop = window.start or 0, window.stop
+        rounds = used = 0
 
-    def __call__(self, entries: NDArray[np.int64]) -> bool:
-        if self._window.counts_from_the_end:
-            return False
-        start, stop = self._window.start or 0, self._window.stop
-        self._rounds += 1
-        if self._rounds > start:
-            self._used += self._limit.used_by(entries)
-        ended = stop is not None and self._rounds >= stop > start
-        return ended or self._limit.is_past(self._used)
+        def enough(entries: Ints) -> bool:
+            nonlocal rounds, used
+            rounds += 1
+            if rounds > start:
+                used += limit.used_by(entries)
+            ended = stop is not None and rounds >= stop > start
+            return not window.counts_from_the_end and (ended or limit.is_past(used))
 
+        return enough
 
-def _first(choice: _Choice, side: Ranked, entries: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The picks, in any sequence, of these entries; `side` ranks them nearest pick first."""
-    inside = _inside(choice, side, entries)
-    if choice.limit.amount is None:
-        return entries[inside]
-    return choice.limit.prefix(entries[inside[nearest_first(side.take(inside))]])
-
-
-def _inside(choice: _Choice, side: Ranked, entries: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Entries of `side` in the window, which must be enough for the limit."""
-    if choice.window is None:
-        return np.arange(len(side))
-    assert side.rounds is not None
-    inside = choice.window.entries(side.rounds)
-    if not len(inside):
-        raise OptionError(
-            f"--rounds {choice.window} keeps none of the {side.rounds.max(initial=0)} rounds; "
-            "name some of them"
-        )
-    _check(choice.limit, entries[inside], f"rounds {choice.window} hold")
-    return inside
-
-
-def _check(limit: _Limit, entries: NDArray[np.int64], place: str) -> None:
-    there = limit.used_by(entries)
-    if limit.amount is not None and limit.amount > there:
-        raise OptionError(f"--budget {limit} is more than {place}; ask for {there} or fewer")
-
-
-def _farthest_picks(
-    choice: _Choice, remaining: NDArray[np.bool_]
-) -> tuple[NDArray[np.int64], NDArray[np.int32] | None]:
-    """The farthest of what remains, and the rounds of all entries with these picked."""
-    ranked = choice.ranked
-    if ranked.distance is not None:
-        entries = np.flatnonzero(remaining)
-        side = replace(ranked.take(entries), distance=-ranked.distance[entries])
-        return _first(choice, side, entries), None
-    if choice.farthest_rounds is None or ranked.rounds is None:
-        raise ValueError("a ranking by rounds needs farthest_rounds to pick the farthest")
-    if not remaining.any():
-        return np.empty(0, dtype=np.int64), ranked.rounds
-    found = choice.farthest_rounds(remaining, _EnoughRounds(choice))
-    entries = np.flatnonzero(found)
-    picked = _first(choice, replace(ranked.take(entries), rounds=found[entries]), entries)
-    rounds = ranked.rounds.copy()
-    rounds[picked] = -found[picked]
-    return picked, rounds
+    def farthest(self, remaining: Mask) -> tuple[Ints, NDArray[np.int32] | None]:
+        """The farthest of what remains, and the rounds of all entries with these picked."""
+        ranked = self.ranked
+        if ranked.distance is not None:
+            entries = np.flatnonzero(remaining)
+            side = replace(ranked.take(entries), distance=-ranked.distance[entries])
+            return self.first(side, entries), None
+        if self.farthest_rounds is None or ranked.rounds is None:
+            raise ValueError("a ranking by rounds needs farthest_rounds to pick the farthest")
+        if not remaining.any():
+            return np.empty(0, dtype=np.int64), ranked.rounds
+        found = self.farthest_rounds(remaining, self.enough())
+        entries = np.flatnonzero(found)
+        picked = self.first(replace(ranked.take(entries), rounds=found[entries]), entries)
+        rounds = ranked.rounds.copy()
+        rounds[picked] = -found[picked]
+        return picked, rounds
 
 
 def _nearest(choice: _Choice) -> Ranked:
-    picked = _first(choice, choice.ranked, np.arange(len(choice.ranked)))
+    picked = choice.first(choice.ranked, np.arange(len(choice.ranked)))
     return choice.ranked.take(np.sort(picked))
 
 
 def _farthest(choice: _Choice) -> Ranked:
-    picked, rounds = _farthest_picks(choice, np.ones(len(choice.ranked), dtype=np.bool_))
+    picked, rounds = choice.farthest(np.ones(len(choice.ranked), dtype=np.bool_))
     return replace(choice.ranked, rounds=rounds).take(np.sort(picked))
 
 
@@ -225,20 +218,20 @@ def _both_ends(choice: _Choice) -> Ranked:
             "or of farthest-pick rounds; use --select nearest or farthest"
         )
     half = replace(limit, amount=limit.amount - limit.amount // 2)
-    near = _first(replace(choice, limit=half), ranked, np.arange(len(ranked)))
+    near = replace(choice, limit=half).first(ranked, np.arange(len(ranked)))
     remaining = np.ones(len(ranked), dtype=np.bool_)
     remaining[near] = False
     rest = replace(limit, amount=limit.amount - limit.used_by(near))
     if rest.is_past(0):
         return ranked.take(np.sort(near))
-    far, rounds = _farthest_picks(replace(choice, limit=rest), remaining)
+    far, rounds = replace(choice, limit=rest).farthest(remaining)
     return replace(ranked, rounds=rounds).take(np.sort(np.concatenate([near, far])))
 
 
 def _random(choice: _Choice) -> Ranked:
     if choice.limit.amount is None:
         raise OptionError("--select random draws a budget, and there is none; give --budget")
-    inside = _inside(choice, choice.ranked, np.arange(len(choice.ranked)))
+    inside = choice.inside(choice.ranked, np.arange(len(choice.ranked)))
     drawn = np.random.default_rng([choice.ranked.seed, 2]).permutation(inside)
     return choice.ranked.take(np.sort(choice.limit.prefix(drawn)))
 
@@ -256,11 +249,11 @@ def select(
     ranked: Ranked,
     *,
     budget: Budget | None = None,
-    tokens_of_row: NDArray[np.int64] | None = None,
+    tokens_of_row: Ints | None = None,
     window: RoundWindow | None = None,
     farthest_rounds: FarthestRounds | None = None,
 ) -> Ranked:
-    """The rows that stay.
+    """The rows that stay; what was picked in the k-th farthest-pick round has the round -k.
 
     Args:
         name: A name in `SELECTIONS`.
@@ -272,16 +265,12 @@ def select(
         farthest_rounds: Finds the farthest-pick rounds of a ranking by rounds; for `farthest` and
             `both-ends`.
 
-    Returns:
-        Those rows; what was picked in the k-th farthest-pick round has the round -k.
-
     Raises:
         OptionError: There is no selection of that name, it lacks a budget or cannot have a window,
             the budget is above what there is or keeps nothing, or the window keeps nothing.
         ValueError: `tokens_of_row` or `farthest_rounds` is needed and missing.
     """
-    if name not in SELECTIONS:
-        raise OptionError(f"--select {name} is not known; it is one of {', '.join(SELECTIONS)}")
+    check_known("--select", name, SELECTIONS)
     if window is not None and ranked.rounds is None:
         raise OptionError(
             f"--rounds {window} keeps rounds, and this ranking has none; "
@@ -293,7 +282,7 @@ def select(
         if counted and tokens_of_row is None:
             raise ValueError("a budget of tokens needs tokens_of_row")
         limit = _Limit(budget.amount, tokens_of_row if counted else None)
-        _check(limit, np.arange(len(ranked)), "the pool holds")
+        limit.check(np.arange(len(ranked)), "the pool holds")
     kept = SELECTIONS[name](_Choice(ranked, limit, window, farthest_rounds))
     if budget is not None and not len(kept):
         raise OptionError(f"--budget {budget} is less than the first pick has; ask for more")

@@ -17,11 +17,10 @@ import os
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tma_prep.rankings.searcher import Searcher
 from tma_prep.rankings.vectors import VectorRows, remaining_blocks
-from tma_prep.tables import ranges
+from tma_prep.tables import Floats, Ints, Mask, Singles, ranges
 
 _PAIRS_AT_ONCE = 4096
 _SCORE_BITS = 33  # of a float32 and its sign
@@ -44,29 +43,26 @@ class NeighborLists:
         least: float64, shape (tests,): no row left out of list t is nearer than this similarity.
     """
 
-    offsets: NDArray[np.int64]
-    rows: NDArray[np.int64]
-    run_ends: NDArray[np.int64]
-    trusted: NDArray[np.int64]
-    least: NDArray[np.float64]
+    offsets: Ints
+    rows: Ints
+    run_ends: Ints
+    trusted: Ints
+    least: Floats
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """What a float32 search found, in any order.
+    """What a float32 search found, in any order: of each candidate its test, its row, its score.
 
     Attributes:
-        queries: int64; of each candidate, which test it is for.
-        rows: int64; of each candidate, its row.
-        scores: float32; of each candidate, its score.
         floors: float32; of each test, a score that no row left out exceeds; -inf where none is.
         error: No score is further than this from the exact similarity.
     """
 
-    queries: NDArray[np.int64]
-    rows: NDArray[np.int64]
-    scores: NDArray[np.float32]
-    floors: NDArray[np.float32]
+    queries: Ints
+    rows: Ints
+    scores: Singles
+    floors: Singles
     error: float
 
     def of_tests(self, low: int, high: int) -> "Candidates":
@@ -83,9 +79,9 @@ class Candidates:
 
 def certified_neighbors(
     searcher: Searcher,
-    tests: NDArray[np.float32],
+    tests: Singles,
     vectors: VectorRows,
-    remaining: NDArray[np.bool_] | None,
+    remaining: Mask | None,
     *,
     k: int,
     rows_per_block: int,
@@ -112,19 +108,9 @@ def certified_neighbors(
 
 
 def certify(
-    tests: NDArray[np.float32],
-    vectors: VectorRows,
-    remaining: NDArray[np.bool_] | None,
-    candidates: Candidates,
+    tests: Singles, vectors: VectorRows, remaining: Mask | None, candidates: Candidates
 ) -> NeighborLists:
-    """Make exact lists of float32 candidates; see the module's text.
-
-    Args:
-        tests: Shape (m, d).
-        vectors: The rows searched.
-        remaining: Mask of the rows searched, None for all.
-        candidates: What the search found.
-    """
+    """Make exact lists of float32 candidates among the rows that remain; see the module's text."""
     cuts = np.linspace(0, len(tests), 1 + min(os.cpu_count() or 1, len(tests))).astype(np.int64)
 
     def part(low: int, high: int) -> NeighborLists:
@@ -145,10 +131,7 @@ def certify(
 
 
 def _certified(
-    tests: NDArray[np.float32],
-    vectors: VectorRows,
-    remaining: NDArray[np.bool_] | None,
-    candidates: Candidates,
+    tests: Singles, vectors: VectorRows, remaining: Mask | None, candidates: Candidates
 ) -> NeighborLists:
     """`certify` for some of the tests."""
     error, floors = candidates.error, candidates.floors.astype(np.float64)
@@ -176,65 +159,29 @@ def _certified(
     return _joined(rows, run_ends, begins, ends, stops, least, empty, scanned)
 
 
-def settle(
-    tests: NDArray[np.float32],
-    vectors: VectorRows,
-    queries: NDArray[np.int64],
-    rows: NDArray[np.int64],
-    places: NDArray[np.int64],
-) -> NDArray[np.float64]:
-    """Put the entries at these places in their exact order, in place.
-
-    Args:
-        tests: Shape (m, d).
-        vectors: The rows searched.
-        queries: Of each entry, which test it is for; ascending.
-        rows: Of each entry, its row; the ones at `places` are reordered test by test.
-        places: Ascending; of each test one piece without gaps.
-
-    Returns:
-        The similarities of the entries at `places`, as they stand then.
-    """
-    similarity = exact_similarities(tests, vectors, queries[places], rows[places])
-    order = np.lexsort((rows[places], -similarity, queries[places]))
-    rows[places] = rows[places[order]]
-    return similarity[order]
-
-
 def nearest_ranks(
-    lists: NeighborLists, tests: NDArray[np.float32], vectors: VectorRows, ranks: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    lists: NeighborLists, tests: Singles, vectors: VectorRows, ranks: int
+) -> tuple[Ints, Floats]:
     """The nearest rows of each test in exact order, and their similarities, shapes (m, ranks).
 
-    Args:
-        lists: Of these tests, among all rows.
-        tests: Shape (m, d).
-        vectors: All rows.
-        ranks: How many, at most as many as there are rows.
+    `lists` are of these tests among all rows, of which there are `ranks` or more.
     """
-    lengths = lists.trusted - lists.offsets[:-1]
-    short = np.flatnonzero(lengths < ranks)
     rows = np.empty((len(tests), ranks), dtype=np.int64)
-    long = np.flatnonzero(lengths >= ranks)
+    is_long = lists.trusted - lists.offsets[:-1] >= ranks
+    long, short = np.flatnonzero(is_long), np.flatnonzero(~is_long)
     begins = lists.offsets[long]
     widths = lists.run_ends[begins + ranks - 1] - begins
-    queries = np.repeat(long, widths)
-    candidates = lists.rows[ranges(begins, widths)]
-    settle(tests, vectors, queries, candidates, np.arange(len(candidates)))
+    queries, found = np.repeat(long, widths), lists.rows[ranges(begins, widths)]
+    exact = exact_similarities(tests, vectors, queries, found)
     firsts = np.cumsum(widths) - widths
-    rows[long] = candidates[firsts[:, None] + np.arange(ranks)]
+    rows[long] = found[np.lexsort((found, -exact, queries))][firsts[:, None] + np.arange(ranks)]
     if len(short):
         rows[short] = exact_neighbors(tests[short], vectors, None, ranks)
     pairs = np.repeat(np.arange(len(tests)), ranks)
     return rows, exact_similarities(tests, vectors, pairs, rows.ravel()).reshape(rows.shape)
 
 
-def exact_similarities(
-    tests: NDArray[np.float32],
-    vectors: VectorRows,
-    queries: NDArray[np.int64],
-    rows: NDArray[np.int64],
-) -> NDArray[np.float64]:
+def exact_similarities(tests: Singles, vectors: VectorRows, queries: Ints, rows: Ints) -> Floats:
     """Inner products without rounding, one a pair of a test and a row."""
     if len(rows) <= _PAIRS_AT_ONCE:
         return pair_products(vectors.take(rows), tests[queries])
@@ -250,13 +197,13 @@ def exact_similarities(
     return exact
 
 
-def pair_products(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float64]:
+def pair_products(first: Singles, second: Singles) -> Floats:
     """Inner product of each pair of rows in float64, shape (rows,)."""
-    products: NDArray[np.float64] = np.einsum("rd,rd->r", first, second, dtype=np.float64)
+    products: Floats = np.einsum("rd,rd->r", first, second, dtype=np.float64)
     return products
 
 
-def _nearest_first(candidates: Candidates) -> NDArray[np.int64]:
+def _nearest_first(candidates: Candidates) -> Ints:
     """Places of the candidates by query, then by score, greatest first."""
     bits = candidates.scores.view(np.int32).astype(np.int64)
     # IEEE 754 bits sort as integers once those of negative numbers are turned round.
@@ -269,19 +216,19 @@ def _nearest_first(candidates: Candidates) -> NDArray[np.int64]:
     # into the low bits.
     packed = (key << place_bits) | np.arange(len(key))
     packed.sort()
-    order: NDArray[np.int64] = packed & ((1 << place_bits) - 1)
+    order: Ints = packed & ((1 << place_bits) - 1)
     return order
 
 
 def _joined(
-    rows: NDArray[np.int64],
-    run_ends: NDArray[np.int64],
-    begins: NDArray[np.int64],
-    ends: NDArray[np.int64],
-    stops: NDArray[np.int64],
-    least: NDArray[np.float64],
-    replaced: NDArray[np.int64],
-    replacements: list[NDArray[np.int64]],
+    rows: Ints,
+    run_ends: Ints,
+    begins: Ints,
+    ends: Ints,
+    stops: Ints,
+    least: Floats,
+    replaced: Ints,
+    replacements: list[Ints],
 ) -> NeighborLists:
     """The lists `begins:stops` of rows, trusted to `ends`, some replaced, one after the other."""
     starts, lengths, trusted = begins.copy(), stops - begins, ends - begins
@@ -301,9 +248,9 @@ def _joined(
 
 def _candidates(
     searcher: Searcher,
-    tests: NDArray[np.float32],
+    tests: Singles,
     vectors: VectorRows,
-    remaining: NDArray[np.bool_] | None,
+    remaining: Mask | None,
     k: int,
     rows_per_block: int,
 ) -> Candidates:
@@ -339,11 +286,8 @@ def _candidates(
 
 
 def exact_neighbors(
-    tests: NDArray[np.float32],
-    vectors: VectorRows,
-    remaining: NDArray[np.bool_] | None,
-    k: int,
-) -> list[NDArray[np.int64]]:
+    tests: Singles, vectors: VectorRows, remaining: Mask | None, k: int
+) -> list[Ints]:
     """The k nearest rows of each test, by exact similarity to every row that remains: slow."""
     best_rows = [np.empty(0, dtype=np.int64) for _ in tests]
     best = [np.empty(0, dtype=np.float64) for _ in tests]

@@ -14,26 +14,27 @@ from numpy.typing import NDArray
 
 from tma_prep.device import default_budget
 from tma_prep.embeddings import GRID, unit_vectors
-from tma_prep.errors import OptionError
+from tma_prep.errors import OptionError, check_known
 from tma_prep.progress import Progress, Silent
 from tma_prep.rankings.certified import (
     NeighborLists,
     certified_neighbors,
-    exact_similarities,
     nearest_ranks,
 )
-from tma_prep.rankings.distances import DISTANCES, TestDistances
 from tma_prep.rankings.nearest import NearestTests, nearest_tests
 from tma_prep.rankings.product import SliceMap, both_ways
-from tma_prep.rankings.rounds import FEW_PAIRS, tma_rounds
+from tma_prep.rankings.rounds import LIST_LENGTH, SHORTEST_LIST, Nearness, tma_rounds
 from tma_prep.rankings.searcher import Searcher, open_searcher
 from tma_prep.rankings.transport import Transport, transport_costs
-from tma_prep.rankings.vectors import ArrayVectors, DistinctTests, VectorRows, distinct_tests
+from tma_prep.rankings.vectors import (
+    ArrayVectors,
+    DistinctTests,
+    VectorRows,
+    distinct_tests,
+    remaining_blocks,
+)
+from tma_prep.tables import Floats, Ints, Mask, Singles
 
-_LIST_LENGTH = 10
-"""Entries of a list for each row that a test would take if all took equally many. Measured on
-clustered vectors: with fewer, lists run out early and the pool is searched again."""
-_SHORTEST_LIST = 64
 _LOW_BITS = 20
 
 
@@ -52,10 +53,10 @@ class Ranking:
     """
 
     ranking: str
-    similarity: NDArray[np.float64]
-    nearest_test: NDArray[np.int64]
+    similarity: Floats
+    nearest_test: Ints
     rounds: NDArray[np.int32] | None = None
-    distance: NDArray[np.float64] | None = None
+    distance: Floats | None = None
     searches: int = 0
     transport: Transport | None = None
 
@@ -65,7 +66,6 @@ class Plan:
     """What a ranking will take, before any of it is done.
 
     Attributes:
-        rows: Training rows.
         tests: Test rows that differ.
         list_length: Neighbours kept for each test in the first search.
         rows_per_block: Rows packed together in a search among what remains.
@@ -87,7 +87,7 @@ class Engine:
     def __init__(
         self,
         train: VectorRows,
-        tests: NDArray[np.float32],
+        tests: Singles,
         *,
         device: str = "auto",
         memory_bytes: int | None = None,
@@ -98,14 +98,13 @@ class Engine:
         """Choose blocks and list lengths from the memory.
 
         Args:
-            train: Stored unit vectors (see `embedding/unit.py`).
+            train: Stored unit vectors (see `embeddings/unit.py`).
             tests: The same for the tests, shape (m, d).
             device: `auto`, `cpu`, `cuda` (every GPU) or `cuda:N`.
             memory_bytes: Budget beside the mapped store; a quarter of the machine's if None.
             progress: Told of the stages.
             searcher: In place of the one for the device.
-            elsewhere: Where the whole pool is scanned, None for this machine; searches among what
-                remains of it are made here.
+            elsewhere: Where the whole pool is scanned, if not here.
 
         Raises:
             DependencyError: FAISS is not installed.
@@ -131,31 +130,35 @@ class Engine:
     def first_search(self) -> tuple[NeighborLists, NearestTests]:
         """Each distinct test's nearest rows, and each row's nearest distinct test."""
         if self._first is None:
-            rows = self.train.shape[0]
-            with self.progress.stage("Searching neighbours", rows, "rows") as advance:
+            with self._stage("Searching neighbours") as advance:
                 self._first = self._search_both(self.groups.vectors, advance)
         return self._first
 
-    def neighbors(self, ranks: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def nearest_tests(self) -> tuple[Floats, Ints]:
+        """Similarity of each row to its nearest test, and that test; equally near: the lower."""
+        nearest = self.first_search()[1]
+        return nearest.similarities, self.groups.first[nearest.tests]
+
+    def neighbors(self, ranks: int) -> tuple[Ints, Floats]:
         """Nearest rows of each distinct test and their similarities, shapes (groups, ranks)."""
         lists, _ = self.first_search()
         return nearest_ranks(lists, self.groups.vectors, self.train, ranks)
 
-    def nearest(self) -> NDArray[np.float64]:
+    def nearest(self) -> Floats:
         """Distance of each row to its nearest test."""
         return -self.first_search()[1].similarities
 
-    def farthest(self) -> NDArray[np.float64]:
+    def farthest(self) -> Floats:
         """Distance of each row to its farthest test."""
         # The farthest test of a row is the nearest of their opposites.
         with self._stage("Searching farthest tests") as advance:
             return self._search_both(-self.groups.vectors, advance)[1].similarities
 
-    def mean(self) -> NDArray[np.float64]:
+    def mean(self) -> Floats:
         """Mean distance of each row to all tests."""
         return -self._test_sum_products() / len(self.groups.group_of_test)
 
-    def centroid(self) -> NDArray[np.float64]:
+    def centroid(self) -> Floats:
         """Distance of each row to the mean test vector."""
         total = self._test_sum()
         length = math.sqrt(sum(int(part) ** 2 for part in total)) * GRID
@@ -165,12 +168,12 @@ class Engine:
             )
         return -self._test_sum_products() / length
 
-    def _test_sum(self) -> NDArray[np.int64]:
+    def _test_sum(self) -> Ints:
         """Sum of all test vectors in units of the grid, exactly."""
         grid = np.round(self.groups.vectors.astype(np.float64) / GRID).astype(np.int64)
         return np.bincount(self.groups.group_of_test) @ grid
 
-    def _test_sum_products(self) -> NDArray[np.float64]:
+    def _test_sum_products(self) -> Floats:
         """Inner product of each row with the sum of all tests, rounded once.
 
         The sum has too many bits for one exact product, so it is cut in two that are exact each:
@@ -178,32 +181,20 @@ class Engine:
         """
         high, low = np.divmod(self._test_sum(), 1 << _LOW_BITS)
         parts = np.stack([high, low], axis=1).astype(np.float64) * GRID
-        products = [
-            piece[start : start + 8192].astype(np.float64) @ parts
-            for piece in self.train.slices()
-            for start in range(0, len(piece), 8192)
-        ]
-        both = np.concatenate(products)
-        total: NDArray[np.float64] = both[:, 0] * (1 << _LOW_BITS) + both[:, 1]
+        blocks = remaining_blocks(self.train, None, 8192)
+        both = np.concatenate([block.astype(np.float64) @ parts for _, block in blocks])
+        total: Floats = both[:, 0] * (1 << _LOW_BITS) + both[:, 1]
         return total
 
     def nearest_rounds(self) -> tuple[NDArray[np.int32], int]:
         """Round of every row by Algorithm 1, from 1, and how often the pool was searched again."""
         lists, _ = self.first_search()
         with self._stage("Assigning rounds") as advance:
-            found = tma_rounds(
-                self.train.shape[0],
-                len(self.groups.vectors),
-                _Nearness(self, self.groups.vectors),
-                first=lists,
-                on_placed=advance,
-            )
+            found = tma_rounds(self._nearness(self.groups.vectors), first=lists, on_placed=advance)
         return found.round_of_row, found.searches
 
     def farthest_rounds(
-        self,
-        remaining: NDArray[np.bool_],
-        enough: Callable[[NDArray[np.int64]], bool] = lambda _: False,
+        self, remaining: Mask, enough: Callable[[Ints], bool] = lambda _: False
     ) -> NDArray[np.int32]:
         """Farthest-pick rounds: every test names its farthest remaining row, round after round.
 
@@ -215,90 +206,40 @@ class Engine:
             int32, from 1; 0 for a row that has no round.
         """
         # The farthest row of a test is the nearest of its opposite; ties go to the lower row too.
-        opposite = -self.groups.vectors
+        opposite = self._nearness(-self.groups.vectors)
         with self._stage("Assigning farthest rounds") as advance:
             return tma_rounds(
-                self.train.shape[0],
-                len(opposite),
-                _Nearness(self, opposite),
-                remaining=remaining,
-                enough=enough,
-                on_placed=advance,
+                opposite, remaining=remaining, enough=enough, on_placed=advance
             ).round_of_row
 
+    def _nearness(self, tests: Singles) -> Nearness:
+        plan = self.plan
+        return Nearness(self.searcher, self.train, tests, plan.list_length, plan.rows_per_block)
+
     def _search_both(
-        self, tests: NDArray[np.float32], on_rows: Callable[[int], None]
+        self, tests: Singles, on_rows: Callable[[int], None]
     ) -> tuple[NeighborLists, NearestTests]:
+        k, block = self.plan.list_length, self.plan.rows_per_block
         if self._elsewhere is not None or not self.searcher.on_gpu:
-            return both_ways(
-                tests,
-                self.train,
-                k=self.plan.list_length,
-                on_rows=on_rows,
-                elsewhere=self._elsewhere,
-            )
-        per_block = self.plan.rows_per_block
+            return both_ways(tests, self.train, k=k, on_rows=on_rows, elsewhere=self._elsewhere)
         lists = certified_neighbors(
-            self.searcher,
-            tests,
-            self.train,
-            None,
-            k=self.plan.list_length,
-            rows_per_block=per_block,
+            self.searcher, tests, self.train, None, k=k, rows_per_block=block
         )
-        return lists, nearest_tests(self.searcher, tests, self.train, rows_per_block=per_block)
+        return lists, nearest_tests(self.searcher, tests, self.train, rows_per_block=block)
 
     def _stage(self, label: str) -> contextlib.AbstractContextManager[Callable[[int], None]]:
         return self.progress.stage(label, self.train.shape[0], "rows")
-
-
-@dataclass(frozen=True)
-class _Nearness:
-    """What `tma_rounds` asks, answered by certified searches among the rows that remain."""
-
-    engine: Engine
-    tests: NDArray[np.float32]
-
-    def lists(self, tests: NDArray[np.int64], remaining: NDArray[np.bool_]) -> NeighborLists:
-        """Lists as long as what remains asks for."""
-        plan = self.engine.plan
-        left = int(np.count_nonzero(remaining))
-        wanted = _LIST_LENGTH * left // len(self.tests)
-        if left * len(self.tests) <= FEW_PAIRS:
-            wanted = left
-        return certified_neighbors(
-            self.engine.searcher,
-            self.tests[tests],
-            self.engine.train,
-            remaining,
-            k=max(_SHORTEST_LIST, min(wanted, max(plan.list_length, FEW_PAIRS // len(self.tests)))),
-            rows_per_block=plan.rows_per_block,
-        )
-
-    def similarities(
-        self, tests: NDArray[np.int64], rows: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
-        """Exact similarities of pairs."""
-        return exact_similarities(self.tests, self.engine.train, tests, rows)
 
 
 def _plan(shape: tuple[int, int], tests: int, memory_bytes: int) -> Plan:
     rows, dimension = shape
     # A candidate takes some 80 bytes while it is sorted; blocks of the store take what is left.
     most_entries = max(1, memory_bytes // 2 // 80 // tests)
-    list_length = max(_SHORTEST_LIST, min(_LIST_LENGTH * rows // tests, most_entries))
-    rows_per_block = max(256, min(65_536, memory_bytes // 8 // (4 * dimension)))
+    list_length = max(SHORTEST_LIST, min(LIST_LENGTH * rows // tests, most_entries))
     list_length = min(rows, list_length)
-    return Plan(
-        rows=rows,
-        tests=tests,
-        list_length=list_length,
-        rows_per_block=rows_per_block,
-        memory_bytes=80 * min(rows, list_length) * tests
-        + 4 * dimension * rows_per_block
-        + 26 * rows,
-        operations=2 * rows * tests * dimension,
-    )
+    rows_per_block = max(256, min(65_536, memory_bytes // 8 // (4 * dimension)))
+    needed = 80 * list_length * tests + 4 * dimension * rows_per_block + 26 * rows
+    return Plan(rows, tests, list_length, rows_per_block, needed, 2 * rows * tests * dimension)
 
 
 def rank(
@@ -324,13 +265,8 @@ def rank(
         OptionError: There is no such ranking, or the widths differ.
         ValueError: A row is not finite or all zeros; the text begins with its number.
     """
-    engine = Engine(
-        ArrayVectors(unit_vectors(train)),
-        unit_vectors(tests),
-        device=device,
-        memory_bytes=memory_bytes,
-        progress=progress,
-    )
+    pool, wanted = ArrayVectors(unit_vectors(train)), unit_vectors(tests)
+    engine = Engine(pool, wanted, device=device, memory_bytes=memory_bytes, progress=progress)
     return rank_with(ranking, engine)
 
 
@@ -340,26 +276,17 @@ def rank_with(ranking: str, engine: Engine) -> Ranking:
     Raises:
         OptionError: There is no such ranking.
     """
-    if ranking not in RANKINGS:
-        raise OptionError(f"--ranking {ranking} is not known; it is one of {', '.join(RANKINGS)}")
+    check_known("--ranking", ranking, RANKINGS)
     found = RANKINGS[ranking](engine)
-    _, nearest = engine.first_search()
-    return Ranking(
-        ranking=ranking,
-        similarity=nearest.similarities,
-        nearest_test=engine.groups.first[nearest.tests],
-        **found,
-    )
+    similarity, nearest_test = engine.nearest_tests()
+    return Ranking(ranking=ranking, similarity=similarity, nearest_test=nearest_test, **found)
 
 
 class _Found(TypedDict, total=False):
     rounds: NDArray[np.int32]
-    distance: NDArray[np.float64]
+    distance: Floats
     searches: int
     transport: Transport
-
-
-_Ranker = Callable[[Engine], _Found]
 
 
 def _by_rounds(engine: Engine) -> _Found:
@@ -379,13 +306,27 @@ def _by_transport(engine: Engine) -> _Found:
     return {"distance": transport.costs, "transport": transport}
 
 
-def _by_distance(distance: Callable[[TestDistances], NDArray[np.float64]]) -> _Ranker:
-    return lambda engine: {"distance": distance(engine)}
+def _weighted(engine: Engine) -> _Found:
+    """Weighted similarity distance (arXiv 2406.11721): min_i + w · avg_i.
+
+    w is the mean over all rows of min_i by the mean over all rows of avg_i, which puts the two on
+    one scale; 0 where all avg_i cancel.
+    """
+    nearest, mean = engine.nearest(), engine.mean()
+    # fsum rounds once, so the weight does not depend on how a machine adds.
+    total = math.fsum(mean.tolist())
+    weight = math.fsum(nearest.tolist()) / total if total else 0.0
+    return {"distance": nearest + weight * mean}
 
 
-RANKINGS: dict[str, _Ranker] = {
+RANKINGS: dict[str, Callable[[Engine], _Found]] = {
     "tma": _by_rounds,
-    **{name: _by_distance(distance) for name, distance in DISTANCES.items()},
+    "wsd": _weighted,
+    "min": lambda engine: {"distance": engine.nearest()},
+    "avg": lambda engine: {"distance": engine.mean()},
+    "max": lambda engine: {"distance": engine.farthest()},
+    "centroid": lambda engine: {"distance": engine.centroid()},
     "ot": _by_transport,
 }
-"""Every ranking by name: Algorithm 1, the distances, optimal transport."""
+"""Every ranking by name: Algorithm 1, the distances (−cos, so smaller is nearer), optimal
+transport. A new one is one function and one line here."""

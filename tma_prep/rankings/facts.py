@@ -5,18 +5,20 @@ from numpy.typing import NDArray
 
 from tma_prep.embeddings import Sides
 from tma_prep.rankings.engine import Ranking
+from tma_prep.tables import Floats, Ints
 from tma_prep_schemas import Facts, Hub
 
 _HUBS = 10
 _NEAREST = 10  # rows whose mean similarity is a test's coverage
+_TRANSPORT = ("exact", "marginal_error", "iterations", "regularisation")
 
 
 def facts_of(
     ranking: Ranking,
-    nearest: NDArray[np.int64],
-    similarities: NDArray[np.float64],
+    nearest: Ints,
+    similarities: Floats,
     sides: Sides,
-    test_places: NDArray[np.int64],
+    test_places: Ints,
     *,
     ranked: NDArray[np.int32] | None,
     units: int | None,
@@ -32,6 +34,7 @@ def facts_of(
         ranked: Round of everything that was ranked (rows, or units), None without rounds.
         units: How many units were ranked, None for rows.
     """
+    tests = sides.test.rows[test_places].tolist()
     listed = np.bincount(nearest.ravel(), minlength=sides.train.shape[0])
     hubs = np.lexsort((np.arange(len(listed)), -listed))[:_HUBS]
     coverage = similarities[:, :_NEAREST].mean(axis=1)
@@ -42,7 +45,6 @@ def facts_of(
         rounds, largest, smallest = len(sizes), int(sizes.max()), int(sizes.min())
         median = float(np.median(sizes))
         shared = 1 - len(ranked) / (rounds * len(test_places))
-    transport = ranking.transport
     return Facts(
         rounds=rounds,
         largest_round=largest,
@@ -57,29 +59,17 @@ def facts_of(
             if listed[row]
         ],
         coverage=float(coverage.mean()),
-        least_covered={
-            str(sides.test.rows[test_places[test]]): float(coverage[test]) for test in least
-        },
-        coverage_by_test={
-            str(row): float(covered)
-            for row, covered in zip(sides.test.rows[test_places], coverage, strict=True)
-        },
+        least_covered={str(tests[test]): float(coverage[test]) for test in least},
+        coverage_by_test=dict(zip(map(str, tests), coverage.tolist(), strict=True)),
         coverage_by_task=_by_task(coverage, sides, test_places),
         units=units,
         transport=None
-        if transport is None
-        else {
-            "exact": transport.exact,
-            "marginal_error": transport.marginal_error,
-            "iterations": transport.iterations,
-            "regularisation": transport.regularisation,
-        },
+        if ranking.transport is None
+        else {name: getattr(ranking.transport, name) for name in _TRANSPORT},
     )
 
 
-def _by_task(
-    coverage: NDArray[np.float64], sides: Sides, test_places: NDArray[np.int64]
-) -> dict[str, float]:
+def _by_task(coverage: Floats, sides: Sides, test_places: Ints) -> dict[str, float]:
     """Mean coverage of each task's tests; empty where tests name no task."""
     tasks = np.array(sides.test.instances("task").column("task").to_pylist(), dtype=object)
     of_test = tasks[test_places]

@@ -1,14 +1,17 @@
-"""For every training row its nearest test row, exactly."""
+"""For every training row its nearest test, and for one row the tests that name it, exactly."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tma_prep.rankings.certified import pair_products
 from tma_prep.rankings.searcher import Searcher
 from tma_prep.rankings.vectors import VectorRows, remaining_blocks
+from tma_prep.tables import Floats, Ints, Mask, Singles
 
 _ROWS_AT_ONCE = 4096  # rows turned to float64 at a time
+_MOST_ROWS = 8192
+_PRODUCTS_PER_BLOCK = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -20,24 +23,17 @@ class NearestTests:
         similarities: float64, exact cosine similarity to it.
     """
 
-    tests: NDArray[np.int64]
-    similarities: NDArray[np.float64]
+    tests: Ints
+    similarities: Floats
 
 
 def nearest_tests(
-    searcher: Searcher,
-    tests: NDArray[np.float32],
-    vectors: VectorRows,
-    *,
-    rows_per_block: int,
+    searcher: Searcher, tests: Singles, vectors: VectorRows, *, rows_per_block: int
 ) -> NearestTests:
     """The nearest test of each row: float32 finds it, float64 settles what float32 cannot.
 
-    Args:
-        searcher: The float32 search.
-        tests: Shape (m, d); no two rows are equal, or almost every row takes the slow way.
-        vectors: The training rows.
-        rows_per_block: Rows searched at once; it does not change the result.
+    No two rows of `tests`, shape (m, d), are equal, or almost every row takes the slow way.
+    `rows_per_block` rows are searched at once; it does not change the result.
     """
     tests64 = tests.astype(np.float64)
     error = searcher.error_bound(vectors.shape[1])
@@ -62,3 +58,33 @@ def nearest_tests(
             nearest[numbers[piece]] = best[piece]
             similarities[numbers[piece]] = exact
     return NearestTests(nearest, similarities)
+
+
+def similarities_of(row: int, tests: Singles, vectors: VectorRows) -> Floats:
+    """Exact similarity of one row to every test, shape (tests,)."""
+    vector = vectors.take(np.array([row]))
+    return pair_products(np.broadcast_to(vector, tests.shape), tests)
+
+
+def naming_tests(row: int, tests: Singles, vectors: VectorRows, remaining: Mask) -> Ints:
+    """The tests whose nearest remaining row is this one; of equally near rows the lowest counts.
+
+    A test is dropped at the first block that holds a nearer row, so that after a few blocks hardly
+    any are left to multiply with.
+
+    Args:
+        row: One that remains.
+        tests: Shape (m, d).
+        vectors: All rows.
+        remaining: Mask over them.
+    """
+    similarity = similarities_of(row, tests, vectors)
+    left = np.arange(len(tests))
+    rows_per_block = max(16, min(_MOST_ROWS, _PRODUCTS_PER_BLOCK // len(tests)))
+    for numbers, block in remaining_blocks(vectors, remaining, rows_per_block):
+        exact, own = block.astype(np.float64) @ tests[left].T.astype(np.float64), similarity[left]
+        before = (numbers < row)[:, None]
+        left = left[~((exact > own) | ((exact == own) & before)).any(axis=0)]
+        if not len(left):
+            break
+    return left

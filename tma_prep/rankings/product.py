@@ -7,6 +7,7 @@ about k rows pass it; how good the guess is bears on the length of a list, never
 """
 
 import concurrent.futures
+import copy
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,13 +15,14 @@ from typing import Protocol
 
 import numpy as np
 import threadpoolctl
-from numpy.typing import NDArray
 
 from tma_prep.parallel import in_turn
 from tma_prep.rankings.certified import Candidates, NeighborLists, certify, pair_products
 from tma_prep.rankings.nearest import NearestTests
 from tma_prep.rankings.searcher import float32_error_bound
 from tma_prep.rankings.vectors import VectorRows
+from tma_prep.ray import Cluster
+from tma_prep.tables import Floats, Ints, Mask, Singles
 
 _SAMPLE_ROWS = 4096
 _PRODUCTS_PER_BLOCK = 1 << 20  # 4 MB of them: with a thousand tests, a thousand rows
@@ -39,7 +41,7 @@ class PoolSlice:
     """
 
     first_row: int
-    vectors: NDArray[np.float32]
+    vectors: Singles
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,11 @@ class Scanned:
     """What the products of some rows yield; row numbers are those of the whole pool."""
 
     first_row: int
-    nearest: NDArray[np.int64]
-    similarities: NDArray[np.float64]
-    rows: NDArray[np.int64]
-    tests: NDArray[np.int64]
-    scores: NDArray[np.float32]
+    nearest: Ints
+    similarities: Floats
+    rows: Ints
+    tests: Ints
+    scores: Singles
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,9 @@ class Scan:
         rows_per_block: Rows multiplied at once.
     """
 
-    tests: NDArray[np.float32]
-    columns: NDArray[np.float32]
-    floors: NDArray[np.float32]
+    tests: Singles
+    columns: Singles
+    floors: Singles
     error: float
     rows_per_block: int
 
@@ -93,6 +95,15 @@ class Scan:
         )
 
 
+class RayScan(Cluster):
+    """The pool scanned on a Ray cluster, one task a CPU core; see `SliceMap`."""
+
+    def __call__(self, scan: Scan, slices: Iterable[PoolSlice]) -> Iterator[Scanned]:
+        """See `SliceMap`."""
+        # Copied, for what is mapped keeps its room in the object store until the search ends.
+        return map(copy.deepcopy, self.in_order(Scan.of_slice, scan, slices))
+
+
 class SliceMap(Protocol):
     """Scans slices elsewhere, say on the machines of a cluster."""
 
@@ -101,7 +112,7 @@ class SliceMap(Protocol):
 
 
 def both_ways(
-    tests: NDArray[np.float32],
+    tests: Singles,
     vectors: VectorRows,
     *,
     k: int,
@@ -110,17 +121,12 @@ def both_ways(
 ) -> tuple[NeighborLists, NearestTests]:
     """Each test's nearest rows, about k of them, and each row's nearest test, both exactly.
 
-    Args:
-        tests: Shape (m, d), no two rows equal.
-        vectors: The training rows.
-        k: Rows wanted in a list; it does not change which come first.
-        on_rows: Told how many more rows are done.
-        elsewhere: Where the rows are scanned, None for the cores of this machine.
+    No two rows of `tests`, shape (m, d), are equal; `k` does not change which rows come first. The
+    rows are scanned on the cores of this machine, if not elsewhere.
     """
     rows, dimension = vectors.shape
     error = float32_error_bound(dimension)
     rows_per_block = max(16, _PRODUCTS_PER_BLOCK // len(tests))
-    nearest = NearestTests(np.empty(rows, np.int64), np.empty(rows, np.float64))
     found: list[Scanned] = []
     # A thread a core, each with its own blocks, keeps every step as parallel as the product.
     threads = os.cpu_count() or 1
@@ -139,28 +145,17 @@ def both_ways(
             blocks_per_slice = max(1, _SLICE_BYTES // (4 * dimension * rows_per_block))
             scanned = elsewhere(scan, _slices(vectors, rows_per_block * blocks_per_slice))
         for done in scanned:
-            here = slice(done.first_row, done.first_row + len(done.nearest))
-            nearest.tests[here] = done.nearest
-            nearest.similarities[here] = done.similarities
             found.append(done)
             on_rows(len(done.nearest))
-    candidates = Candidates(
-        queries=np.concatenate([block.tests for block in found]),
-        rows=np.concatenate([block.rows for block in found]),
-        scores=np.concatenate([block.scores for block in found]),
-        floors=floors,
-        error=error,
-    )
+    whole = _joined(found)
+    candidates = Candidates(whole.tests, whole.rows, whole.scores, floors, error)
+    nearest = NearestTests(whole.nearest, whole.similarities)
     return certify(tests, vectors, None, candidates), nearest
 
 
 def _floors(
-    workers: concurrent.futures.Executor,
-    tests: NDArray[np.float32],
-    vectors: VectorRows,
-    k: int,
-    error: float,
-) -> NDArray[np.float32]:
+    workers: concurrent.futures.Executor, tests: Singles, vectors: VectorRows, k: int, error: float
+) -> Singles:
     """For each test a score that about k rows exceed, judged by a sample; -inf to take all."""
     rows = vectors.shape[0]
     sample = min(rows, _SAMPLE_ROWS)
@@ -171,7 +166,7 @@ def _floors(
     chosen = np.sort(np.random.default_rng(0).choice(rows, sample, replace=False))
     rows_of_sample = vectors.take(chosen).T
 
-    def floors_of(some: NDArray[np.float32]) -> NDArray[np.float32]:
+    def floors_of(some: Singles) -> Singles:
         place = sample - rank
         return np.partition(some @ rows_of_sample, place, axis=1)[:, place]
 
@@ -205,12 +200,7 @@ def _joined(pieces: Sequence[Scanned]) -> Scanned:
     )
 
 
-def _nearest(
-    block: NDArray[np.float32],
-    scores: NDArray[np.float32],
-    tests: NDArray[np.float32],
-    error: float,
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _nearest(block: Singles, scores: Singles, tests: Singles, error: float) -> tuple[Ints, Floats]:
     """The nearest test of each row of the block, and its exact similarity."""
     # Whatever is within twice the error of a row's best score may be its nearest test. Rounding
     # the bound to float32 moves it by less than the last term.
@@ -237,9 +227,7 @@ def _nearest(
     return nearest, similarities
 
 
-def _few_doubts(
-    doubted: NDArray[np.bool_],
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def _few_doubts(doubted: Mask) -> tuple[Ints, Ints, Ints]:
     """The rows with few tests in doubt, their pairs as flat places among those rows, how many."""
     pairs = np.flatnonzero(doubted) if np.count_nonzero(doubted) <= 2 * len(doubted) else None
     if pairs is not None:

@@ -6,56 +6,63 @@ of named rows, and they are removed. Repeat until no row remains.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tma_prep.tables import ranges
+from tma_prep.rankings.certified import NeighborLists, certified_neighbors, exact_similarities
+from tma_prep.rankings.searcher import Searcher
+from tma_prep.rankings.vectors import VectorRows
+from tma_prep.tables import Floats, Ints, Mask, Singles, ranges
+
+LIST_LENGTH = 10
+"""Entries of a list for each row that a test would take if all took equally many. Measured on
+clustered vectors: with fewer, lists run out early and the pool is searched again."""
+
+SHORTEST_LIST = 64
 
 FEW_PAIRS = 1 << 19
 """Rows that remain times tests: from here on all tests are given whole lists at once."""
 
 
-class Lists(Protocol):
-    """Rows nearest to each test, nearest first but for runs; see `neighbors.NeighborLists`."""
+@dataclass(frozen=True)
+class Nearness:
+    """What the rounds ask of tests and rows, answered by certified searches among what remains.
 
-    @property
-    def offsets(self) -> NDArray[np.int64]:
-        """Where each list begins, and the end of the last."""
+    Attributes:
+        tests: Shape (m, d).
+        most_entries: Entries of a list at most, where more than few pairs remain.
+        rows_per_block: Rows searched at once.
+    """
 
-    @property
-    def rows(self) -> NDArray[np.int64]:
-        """All lists one after the other."""
+    searcher: Searcher
+    train: VectorRows
+    tests: Singles
+    most_entries: int
+    rows_per_block: int
 
-    @property
-    def run_ends(self) -> NDArray[np.int64]:
-        """For each entry the end of its run, whose order is not settled."""
-
-    @property
-    def trusted(self) -> NDArray[np.int64]:
-        """Up to where each list is trusted; the run it ends in goes on beyond."""
-
-    @property
-    def least(self) -> NDArray[np.float64]:
-        """For each list a similarity that no row left out exceeds."""
-
-
-class Nearness(Protocol):
-    """What the rounds need to know of tests and rows."""
-
-    def lists(self, tests: NDArray[np.int64], remaining: NDArray[np.bool_]) -> Lists:
+    def lists(self, tests: Ints, remaining: Mask) -> NeighborLists:
         """For each of these tests a list that begins with its nearest remaining rows, at least one.
 
-        Args:
-            tests: Which.
-            remaining: Mask of the rows; at least one is set.
+        Lists are as long as what remains asks for.
         """
+        left = int(np.count_nonzero(remaining))
+        wanted = LIST_LENGTH * left // len(self.tests)
+        if left * len(self.tests) <= FEW_PAIRS:
+            wanted = left
+        most = max(self.most_entries, FEW_PAIRS // len(self.tests))
+        return certified_neighbors(
+            self.searcher,
+            self.tests[tests],
+            self.train,
+            remaining,
+            k=max(SHORTEST_LIST, min(wanted, most)),
+            rows_per_block=self.rows_per_block,
+        )
 
-    def similarities(
-        self, tests: NDArray[np.int64], rows: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
+    def similarities(self, tests: Ints, rows: Ints) -> Floats:
         """The exact similarity of each pair of a test and a row."""
+        return exact_similarities(self.tests, self.train, tests, rows)
 
 
 @dataclass(frozen=True)
@@ -63,8 +70,7 @@ class Rounds:
     """The partition of the training rows.
 
     Attributes:
-        round_of_row: int32, shape (train rows,), from 1.
-        count: How many rounds there are.
+        round_of_row: int32, shape (train rows,), from 1; 0 for a row that has none.
         searches: How many times lists were asked for.
     """
 
@@ -74,32 +80,26 @@ class Rounds:
 
 
 def tma_rounds(
-    train_rows: int,
-    tests: int,
     nearness: Nearness,
     *,
-    first: Lists | None = None,
-    remaining: NDArray[np.bool_] | None = None,
-    enough: Callable[[NDArray[np.int64]], bool] = lambda _: False,
+    first: NeighborLists | None = None,
+    remaining: Mask | None = None,
+    enough: Callable[[Ints], bool] = lambda _: False,
     on_placed: Callable[[int], None] = lambda _: None,
 ) -> Rounds:
     """Run Algorithm 1 along certified lists, asking for new ones where a list runs out.
 
     Args:
-        train_rows: How many rows there are.
-        tests: How many tests there are; equal ones may be left out, since they name the same row.
-        nearness: Makes lists among the rows that remain, and settles what is close.
+        nearness: Of all rows, and of tests that differ: equal ones name the same row.
         first: Lists of all tests among all rows, where they are known already.
         remaining: Mask of the rows that take part, None for all.
         enough: Told the rows of each round, ascending; True stops after it.
         on_placed: Told how many more rows have a round.
-
-    Returns:
-        The rounds; 0 for a row that has none.
     """
+    train_rows = nearness.train.shape[0]
     left = np.ones(train_rows, np.bool_) if remaining is None else remaining.copy()
     taking_part = int(np.count_nonzero(left))
-    walk = _Walk(left, tests, nearness, first)
+    walk = _Walk(left, nearness, first)
     round_of_row = np.zeros(train_rows, dtype=np.int32)
     placed = count = 0
     while placed < taking_part:
@@ -117,9 +117,8 @@ def tma_rounds(
 class _Walk:
     """A cursor into each test's list, which only moves forward."""
 
-    def __init__(
-        self, remaining: NDArray[np.bool_], tests: int, nearness: Nearness, first: Lists | None
-    ) -> None:
+    def __init__(self, remaining: Mask, nearness: Nearness, first: NeighborLists | None) -> None:
+        tests = len(nearness.tests)
         self.remaining = remaining
         self.searches = 0
         self._nearness = nearness
@@ -133,7 +132,7 @@ class _Walk:
         if first is not None:
             self._adopt(np.arange(tests), first)
 
-    def nearest_remaining(self) -> NDArray[np.int64]:
+    def nearest_remaining(self) -> Ints:
         """The row each test names now."""
         moving = np.arange(len(self._cursor))
         while len(moving):
@@ -148,7 +147,7 @@ class _Walk:
             moving = unsettled[self._cursor[unsettled] >= self._end[unsettled]]
         return self._rows[self._cursor]
 
-    def _settle(self, tests: NDArray[np.int64]) -> None:
+    def _settle(self, tests: Ints) -> None:
         """Put the rest of the runs that these tests stand in into exact order."""
         if not len(tests):
             return
@@ -183,7 +182,7 @@ class _Walk:
         self._adopt(wanting, self._nearness.lists(wanting, self.remaining))
         self.searches += 1
 
-    def _adopt(self, tests: NDArray[np.int64], lists: Lists) -> None:
+    def _adopt(self, tests: Ints, lists: NeighborLists) -> None:
         """Point the tests at their new lists, and drop what nobody points at."""
         keeping = np.setdiff1d(np.arange(len(self._cursor)), tests)
         lengths = (self._stop - self._cursor)[keeping]

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tma_prep.errors import DependencyError, OptionError
+from tma_prep.tables import Ints, Singles
 
 _GPU_MOST_NEIGHBORS = 2048  # faiss issue 4008
 
@@ -19,17 +19,13 @@ class Searcher(Protocol):
 
     Attributes:
         most_neighbors: The largest `k` that `search` takes, None for any.
+        on_gpu: Whether both directions are searched by it; on a CPU one matrix product serves both.
     """
 
     most_neighbors: int | None
+    on_gpu: bool
 
-    @property
-    def on_gpu(self) -> bool:
-        """Whether both directions are searched by it; on a CPU one matrix product serves both."""
-
-    def search(
-        self, queries: NDArray[np.float32], base: NDArray[np.float32], k: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def search(self, queries: Singles, base: Singles, k: int) -> tuple[Singles, Ints]:
         """The k rows of `base` with the greatest inner product, for each query.
 
         Args:
@@ -38,8 +34,7 @@ class Searcher(Protocol):
             k: How many, at most `most_neighbors`.
 
         Returns:
-            Scores and row numbers, each of shape (q, k), in any order within a row; a row number
-            of -1 pads where `base` has fewer than k rows.
+            Scores and row numbers, shape (q, k), in any order; -1 pads where there are fewer.
         """
 
     def error_bound(self, dimension: int) -> float:
@@ -61,10 +56,7 @@ class FaissSearcher:
     """Exact search by FAISS, `faiss.knn` or `faiss.knn_gpu`."""
 
     def __init__(self, gpu: int | None = None) -> None:
-        """Load FAISS.
-
-        Args:
-            gpu: Number of the GPU, None for the CPU.
+        """Load FAISS, for a GPU if the number of one is given.
 
         Raises:
             DependencyError: FAISS is not installed.
@@ -73,8 +65,9 @@ class FaissSearcher:
         self._faiss = load_faiss()
         self.most_neighbors = None if gpu is None else _GPU_MOST_NEIGHBORS
         self._gpu = gpu
+        self.on_gpu = gpu is not None
         if gpu is not None:
-            count = getattr(self._faiss, "get_num_gpus", lambda: 0)()
+            count = _gpus()
             if gpu >= count:
                 raise OptionError(
                     f"FAISS sees {count} GPUs, so --device cuda cannot be used; install the extra "
@@ -82,23 +75,15 @@ class FaissSearcher:
                 )
             self._resources = self._faiss.StandardGpuResources()
 
-    def search(
-        self, queries: NDArray[np.float32], base: NDArray[np.float32], k: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def search(self, queries: Singles, base: Singles, k: int) -> tuple[Singles, Ints]:
         """See `Searcher.search`."""
-        metric = self._faiss.METRIC_INNER_PRODUCT
+        given = {"metric": self._faiss.METRIC_INNER_PRODUCT}
         if self._gpu is None:
-            scores, rows = self._faiss.knn(queries, base, k, metric=metric)
+            scores, rows = self._faiss.knn(queries, base, k, **given)
         else:
-            scores, rows = self._faiss.knn_gpu(
-                self._resources, queries, base, k, metric=metric, device=self._gpu
-            )
+            given["device"] = self._gpu
+            scores, rows = self._faiss.knn_gpu(self._resources, queries, base, k, **given)
         return scores, rows
-
-    @property
-    def on_gpu(self) -> bool:
-        """Whether the search runs on a GPU."""
-        return self._gpu is not None
 
     def error_bound(self, dimension: int) -> float:
         """See `Searcher.error_bound`; a GPU may multiply in TF32, with 10 bits of mantissa."""
@@ -114,38 +99,27 @@ class ShardedSearcher:
         self._searchers = tuple(searchers)
         limits = [one.most_neighbors for one in self._searchers if one.most_neighbors is not None]
         self.most_neighbors = min(limits, default=None)
+        self.on_gpu = searchers[0].on_gpu
         self._workers = concurrent.futures.ThreadPoolExecutor(len(self._searchers))
 
-    def search(
-        self, queries: NDArray[np.float32], base: NDArray[np.float32], k: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def search(self, queries: Singles, base: Singles, k: int) -> tuple[Singles, Ints]:
         """See `Searcher.search`; up to k of every piece."""
         cuts = np.linspace(0, len(base), len(self._searchers) + 1).astype(np.int64).tolist()
 
-        def one(
-            searcher: Searcher, low: int, high: int
-        ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        def one(searcher: Searcher, low: int, high: int) -> tuple[Singles, Ints]:
+            if low == high:
+                nothing = np.empty((len(queries), 0))
+                return nothing.astype(np.float32), nothing.astype(np.int64)
             scores, rows = searcher.search(queries, base[low:high], min(k, high - low))
             return scores, np.where(rows < 0, rows, rows + low)
 
-        pieces = [
-            (searcher, low, high)
-            for searcher, low, high in zip(self._searchers, cuts, cuts[1:], strict=False)
-            if low < high
-        ]
-        found = list(self._workers.map(one, *zip(*pieces, strict=True)))
-        scores = np.concatenate([piece_scores for piece_scores, _ in found], axis=1)
-        rows = np.concatenate([piece_rows for _, piece_rows in found], axis=1)
+        found = self._workers.map(one, self._searchers, cuts[:-1], cuts[1:])
+        scores, rows = (np.concatenate(both, axis=1) for both in zip(*found, strict=True))
         if rows.shape[1] <= k:
             return scores, rows
         scores = np.where(rows < 0, np.float32(-np.inf), scores)
         kept = np.argpartition(-scores, k - 1, axis=1)[:, :k]
         return np.take_along_axis(scores, kept, axis=1), np.take_along_axis(rows, kept, axis=1)
-
-    @property
-    def on_gpu(self) -> bool:
-        """Whether the searches run on GPUs."""
-        return self._searchers[0].on_gpu
 
     def error_bound(self, dimension: int) -> float:
         """See `Searcher.error_bound`: the widest."""
@@ -169,6 +143,11 @@ def load_faiss() -> types.ModuleType:
     return faiss
 
 
+def _gpus() -> int:
+    """How many FAISS sees."""
+    return int(getattr(load_faiss(), "get_num_gpus", lambda: 0)())
+
+
 def open_searcher(device: str) -> Searcher:
     """The searcher for `auto`, `cpu`, `cuda` (every GPU that FAISS sees) or `cuda:N`.
 
@@ -177,7 +156,7 @@ def open_searcher(device: str) -> Searcher:
         OptionError: There is no such GPU.
     """
     kind, _, number = device.partition(":")
-    gpus = 0 if kind == "cpu" else getattr(load_faiss(), "get_num_gpus", lambda: 0)()
+    gpus = 0 if kind == "cpu" else _gpus()
     if kind == "cpu" or (kind == "auto" and not gpus):
         return FaissSearcher()
     if number or gpus < 2:

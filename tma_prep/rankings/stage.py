@@ -2,68 +2,86 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tma_prep.artifact import (
-    ARRANGE_AGAIN,
-    AnyManifest,
-    Artifact,
-    file_entry,
-    library_versions,
-    sync,
-    tool_version,
-)
+from tma_prep.artifact import ARRANGE_AGAIN, Artifact, made
 from tma_prep.embeddings import Sides, on_grid, tasks_of
 from tma_prep.options import ArrangeOptions
 from tma_prep.progress import Progress
-from tma_prep.rankings.cells import kmeans_cells
 from tma_prep.rankings.engine import Engine, Ranking, rank_with
 from tma_prep.rankings.facts import facts_of
 from tma_prep.rankings.product import SliceMap
 from tma_prep.rankings.targets import draw_targets
-from tma_prep.rankings.units import unit_means
+from tma_prep.rankings.units import kmeans_cells, unit_means
 from tma_prep.rankings.vectors import ArrayVectors, VectorRows
-from tma_prep.tables import read_table
+from tma_prep.tables import Floats, Ints, Mask, read_table, write_table
 from tma_prep.workspace import Workspace
-from tma_prep_schemas import NEIGHBORS, RANKING, FileEntry, NeighborsManifest, RankingManifest
+from tma_prep_schemas import NEIGHBORS, RANKING, ROW, NeighborsManifest, RankingManifest
 from tma_prep_schemas.manifests import Option
 
 LIBRARIES = ("numpy", "pyarrow", "faiss-cpu", "faiss-gpu", "POT")
 RANKS = 256
 """Nearest rows of each test that the graph keeps."""
 
-_NEIGHBORS_CONFIG: dict[str, Option] = {"ranks": RANKS}
-
 
 @dataclass(frozen=True)
 class RankedPool:
-    """A finished ranking; arrays have one entry a training row, in store order.
+    """A finished ranking; arrays have one entry a row that was ranked, in store order.
 
     Attributes:
-        rounds: int32, from 1, under `tma`; None under the others.
-        distance: float64, smaller is nearer; None under `tma`.
-        similarity: float64, exact, to the nearest test row.
-        tests: int64, `tma_row` of that test row.
+        table: Schema `RANKING`.
         made: False where it was found on disk.
-        name: `rankings/NAME`.
-        sha256: Of its manifest.
     """
 
+    artifact: Artifact[RankingManifest]
     manifest: RankingManifest
-    rounds: NDArray[np.int32] | None
-    distance: NDArray[np.float64] | None
-    similarity: NDArray[np.float64]
-    tests: NDArray[np.int64]
-    made: bool
-    name: str
-    sha256: str
+    table: pa.Table
+    made: bool = False
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """What an order made from it records of it."""
+        return {f"rankings/{self.artifact.folder.name}": self.artifact.sha256}
+
+    @property
+    def rows(self) -> Ints:
+        """`tma_row`."""
+        return self._column(ROW)
+
+    @property
+    def rounds(self) -> NDArray[np.int32] | None:
+        """Round, from 1, under `tma`; None under the others."""
+        return None if self.manifest.facts.rounds is None else self._column("round")
+
+    @property
+    def distance(self) -> Floats | None:
+        """Smaller is nearer; None under `tma`."""
+        return self._column("distance") if self.manifest.facts.rounds is None else None
+
+    @property
+    def similarity(self) -> Floats:
+        """Exact, to the nearest test row."""
+        return self._column("similarity")
+
+    @property
+    def tests(self) -> Ints:
+        """`tma_row` of that test row."""
+        return self._column("test_row")
+
+    @property
+    def units(self) -> Ints | None:
+        """The task or k-means cell that was ranked in place of the row; None for rows."""
+        return None if self.table.column("unit").null_count else self._column("unit")
+
+    def _column(self, name: str) -> NDArray[Any]:
+        column: NDArray[Any] = self.table.column(name).to_numpy()
+        return column
 
 
 @dataclass(frozen=True)
@@ -77,7 +95,7 @@ class Units:
     """
 
     engine: Engine
-    of_row: NDArray[np.int64]
+    of_row: Ints
     count: int
 
 
@@ -165,11 +183,11 @@ class Ranker:
             with self._progress.stage("Clustering by k-means", 0, ""):
                 of_row = kmeans_cells(train, cells, self._options.seed)
             names = [f"cell {cell}" for cell in range(int(of_row.max()) + 1)]
-        means = ArrayVectors(on_grid(unit_means(train.slices(), of_row, names)))
+        means = ArrayVectors(on_grid(unit_means(train, of_row, names)))
         return Units(self._engine_of(means, self.test_places), of_row, len(names))
 
     @functools.cached_property
-    def neighbors(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def neighbors(self) -> tuple[Ints, Floats]:
         """Nearest rows of each test used and their similarities, shapes (tests, ranks)."""
         nearest, similarities = self.engine.neighbors(min(RANKS, self.engine.train.shape[0]))
         groups = self.engine.groups.group_of_test
@@ -181,18 +199,16 @@ class Ranker:
             return rank_with(self._options.ranking, self.engine)
         of_unit = rank_with(self._options.ranking, self.units.engine)
         of_row = self.units.of_row
-        _, nearest = self.engine.first_search()
+        similarity, nearest_test = self.engine.nearest_tests()
         return dataclasses.replace(
             of_unit,
             rounds=None if of_unit.rounds is None else of_unit.rounds[of_row],
             distance=None if of_unit.distance is None else of_unit.distance[of_row],
-            similarity=nearest.similarities,
-            nearest_test=self.engine.groups.first[nearest.tests],
+            similarity=similarity,
+            nearest_test=nearest_test,
         )
 
-    def farthest_rounds(
-        self, remaining: NDArray[np.bool_], enough: Callable[[NDArray[np.int64]], bool]
-    ) -> NDArray[np.int32]:
+    def farthest_rounds(self, remaining: Mask, enough: Callable[[Ints], bool]) -> NDArray[np.int32]:
         """Farthest-pick rounds over the rows that remain; see `Engine.farthest_rounds`."""
         if self.units is None:
             return self.engine.farthest_rounds(remaining, enough)
@@ -201,7 +217,7 @@ class Ranker:
         rounds = self.units.engine.farthest_rounds(units)[self.units.of_row]
         return np.where(remaining, rounds, 0).astype(np.int32)
 
-    def _engine_of(self, vectors: VectorRows, test_places: NDArray[np.int64]) -> Engine:
+    def _engine_of(self, vectors: VectorRows, test_places: Ints) -> Engine:
         return Engine(
             vectors,
             self._sides.test.take(test_places),
@@ -218,9 +234,30 @@ def keep_neighbors(workspace: Workspace, sides: Sides, ranker: Ranker, *, overwr
     Raises:
         ArtifactError: A damaged one is there, and `overwrite` is off.
     """
-    artifact = Artifact(workspace.neighbors, NeighborsManifest, ARRANGE_AGAIN)
-    if artifact.reused(_NEIGHBORS_CONFIG, sides.inputs, overwrite=overwrite) is None:
-        _write_neighbors(artifact, sides, *ranker.neighbors)
+    config: dict[str, Option] = {"ranks": RANKS}
+    if workspace.neighbors.reused(config, sides.inputs, overwrite=overwrite) is not None:
+        return
+    nearest, similarities = ranker.neighbors
+    tests, ranks = nearest.shape
+    columns = [
+        np.repeat(sides.test.rows, ranks),
+        np.tile(np.arange(ranks, dtype=np.int32), tests),
+        sides.train.rows[nearest.ravel()],
+        similarities.ravel().astype(np.float32),
+    ]
+    with workspace.neighbors.making() as making:
+        entry = write_table(
+            making.folder / "part-00000.parquet", pa.table(columns, schema=NEIGHBORS)
+        )
+        making.finish(
+            NeighborsManifest(
+                **made(config, sides.inputs, LIBRARIES),
+                rows=entry.rows,
+                files=[entry],
+                test_rows=tests,
+                train_rows=sides.train.shape[0],
+            )
+        )
 
 
 def load_or_rank(
@@ -231,140 +268,53 @@ def load_or_rank(
     Raises:
         ArtifactError: A damaged one is there, and `overwrite` is off.
     """
-    artifact = Artifact(workspace.ranking(ranker.name), RankingManifest, ARRANGE_AGAIN)
+    artifact = workspace.ranking(ranker.name)
     manifest = artifact.reused(ranker.config, sides.inputs, overwrite=overwrite)
-    if manifest is None:
-        return _rank(artifact, sides, ranker)
-    table = read_table(
-        workspace.ranking(ranker.name) / manifest.files[0].file,
-        RANKING,
-        remedy=ARRANGE_AGAIN,
-        rows=manifest.rows,
-    )
-    has_rounds = manifest.facts.rounds is not None
-    return RankedPool(
-        manifest,
-        rounds=table.column("round").to_numpy() if has_rounds else None,
-        distance=None if has_rounds else table.column("distance").to_numpy(),
-        similarity=table.column("similarity").to_numpy(),
-        tests=table.column("test_row").to_numpy(),
-        made=False,
-        name=f"rankings/{ranker.name}",
-        sha256=artifact.sha256,
-    )
-
-
-def _rank(artifact: Artifact[RankingManifest], sides: Sides, ranker: Ranker) -> RankedPool:
-    found = ranker.rank()
-    test_rows = sides.test.rows[ranker.test_places]
-    units = ranker.units
-    facts = facts_of(
-        found,
-        *ranker.neighbors,
-        sides,
-        ranker.test_places,
-        ranked=_round_of_each(found, units),
-        units=None if units is None else units.count,
-    )
+    if manifest is not None:
+        return read_ranking(artifact, manifest)
+    found, units = ranker.rank(), ranker.units
     count = sides.train.shape[0]
-    tests = test_rows[found.nearest_test]
     columns: list[object] = [
         sides.train.rows,
         pa.nulls(count, pa.int32()) if found.rounds is None else found.rounds,
         pa.nulls(count, pa.float64()) if found.distance is None else found.distance,
         found.similarity,
-        tests,
+        sides.test.rows[ranker.test_places][found.nearest_test],
         pa.nulls(count, pa.int32()) if units is None else pa.array(units.of_row, pa.int32()),
     ]
-    manifest = _write_table(
-        artifact,
-        "ranking.parquet",
-        pa.table(columns, schema=RANKING),
-        lambda entry: RankingManifest(
-            **_manifest_head(sides, ranker.config),
-            rows=count,
-            files=[entry],
-            ranking=found.ranking,
-            facts=facts,
-        ),
+    table = pa.table(columns, schema=RANKING)
+    ranked = found.rounds
+    if ranked is not None and units is not None:
+        _, first = np.unique(units.of_row, return_index=True)
+        ranked = ranked[first]
+    facts = facts_of(
+        found,
+        *ranker.neighbors,
+        sides,
+        ranker.test_places,
+        ranked=ranked,
+        units=None if units is None else units.count,
     )
-    return RankedPool(
-        manifest,
-        found.rounds,
-        found.distance,
-        found.similarity,
-        tests,
-        made=True,
-        name=f"rankings/{ranker.name}",
-        sha256=artifact.sha256,
-    )
-
-
-def _round_of_each(found: Ranking, units: Units | None) -> NDArray[np.int32] | None:
-    """Round of each row, or of each unit where those were ranked."""
-    if found.rounds is None or units is None:
-        return found.rounds
-    rounds = np.empty(units.count, dtype=np.int32)
-    rounds[units.of_row] = found.rounds
-    return rounds
-
-
-def _write_neighbors(
-    artifact: Artifact[NeighborsManifest],
-    sides: Sides,
-    nearest: NDArray[np.int64],
-    similarities: NDArray[np.float64],
-) -> None:
-    """Write the test → train graph; arrays of shape (test rows, ranks)."""
-    tests, ranks = nearest.shape
-    table = pa.table(
-        [
-            np.repeat(sides.test.rows, ranks),
-            np.tile(np.arange(ranks, dtype=np.int32), tests),
-            sides.train.rows[nearest.ravel()],
-            similarities.ravel().astype(np.float32),
-        ],
-        schema=NEIGHBORS,
-    )
-    _write_table(
-        artifact,
-        "part-00000.parquet",
-        table,
-        lambda entry: NeighborsManifest(
-            **_manifest_head(sides, _NEIGHBORS_CONFIG),
-            rows=table.num_rows,
-            files=[entry],
-            test_rows=tests,
-            train_rows=sides.train.shape[0],
-        ),
-    )
-
-
-class _Head(TypedDict):
-    tool_version: str
-    libraries: dict[str, str]
-    config: dict[str, Option]
-    inputs: dict[str, str]
-
-
-def _manifest_head(sides: Sides, config: Mapping[str, Option]) -> _Head:
-    return {
-        "tool_version": tool_version(),
-        "libraries": library_versions(*LIBRARIES),
-        "config": dict(config),
-        "inputs": sides.inputs,
-    }
-
-
-def _write_table(
-    artifact: Artifact[AnyManifest],
-    name: str,
-    table: pa.Table,
-    manifest_of: Callable[[FileEntry], AnyManifest],
-) -> AnyManifest:
-    """Write one table and its manifest as a finished artifact."""
     with artifact.making() as making:
-        path = making.folder / name
-        pq.write_table(table, path, compression="zstd")
-        sync(path)
-        return making.finish(manifest_of(file_entry(path, table.num_rows)))
+        entry = write_table(making.folder / "ranking.parquet", table)
+        manifest = making.finish(
+            RankingManifest(
+                **made(ranker.config, sides.inputs, LIBRARIES),
+                rows=count,
+                files=[entry],
+                ranking=found.ranking,
+                facts=facts,
+            )
+        )
+    return RankedPool(artifact, manifest, table, made=True)
+
+
+def read_ranking(artifact: Artifact[RankingManifest], manifest: RankingManifest) -> RankedPool:
+    """A ranking whose manifest was read.
+
+    Raises:
+        ArtifactError: Its table is damaged.
+    """
+    path = artifact.folder / manifest.files[0].file
+    table = read_table(path, RANKING, remedy=ARRANGE_AGAIN, rows=manifest.rows)
+    return RankedPool(artifact, manifest, table)

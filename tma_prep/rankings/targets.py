@@ -5,15 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from tma_prep.embeddings import EmbeddingStore, tasks_of
 from tma_prep.errors import OptionError
 from tma_prep.options import ArrangeOptions
-from tma_prep.tables import ranges
+from tma_prep.tables import Ints, ranges
 from tma_prep_schemas import Targets
-
-Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -25,8 +22,8 @@ class DrawnTargets:
         unseen: What `target_fraction` left out, but for rows with the text of one it took.
     """
 
-    used: Places
-    unseen: Places
+    used: Ints
+    unseen: Ints
 
     def recorded(self, test: EmbeddingStore) -> Targets | None:
         """What the manifests of orders and shards say, None where every test row is used."""
@@ -56,7 +53,7 @@ def draw_targets(test: EmbeddingStore, options: ArrangeOptions) -> DrawnTargets:
     return DrawnTargets(part, unseen)
 
 
-def _part(test: EmbeddingStore, fraction: float, seed: int, *, by_task: bool) -> Places:
+def _part(test: EmbeddingStore, fraction: float, seed: int, *, by_task: bool) -> Ints:
     """A random part of the test rows: the number of rows nearest to the fraction.
 
     At least one row and not all, or task by task: of the first tasks of a random sequence so many
@@ -79,7 +76,7 @@ def _part(test: EmbeddingStore, fraction: float, seed: int, *, by_task: bool) ->
     return np.flatnonzero(np.isin(tasks.of_row, drawn[:count]))
 
 
-def _capped(part: Places, of_row: Places, most: int, seed: int) -> Places:
+def _capped(part: Ints, of_row: Ints, most: int, seed: int) -> Ints:
     """Of the part at most so many rows of each task, drawn by the seed."""
     drawn = part[np.random.default_rng([seed, 4]).permutation(len(part))]
     by_task = drawn[np.argsort(of_row[drawn], kind="stable")]

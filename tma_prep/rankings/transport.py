@@ -21,14 +21,14 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import threadpoolctl
-from numpy.typing import NDArray
 
 from tma_prep.errors import OptionError
 from tma_prep.parallel import in_turn
+from tma_prep.rankings.vectors import VectorRows, remaining_blocks
+from tma_prep.tables import Floats, Singles
 
 MOST_EXACT_PAIRS = 50_000_000
 """Rows times tests up to which the plan is exact: seconds to a minute, and about 2 GB."""
@@ -40,17 +40,6 @@ _MOST_PIVOTS = 1_000_000_000
 _PRODUCTS_PER_BLOCK = 1 << 20  # 8 MB, so that a block's steps stay in the cache
 _FEWEST_ROWS = 64  # fewer make the product slow
 _CORRECTIONS = 20  # steps that L-BFGS remembers
-
-
-class Rows(Protocol):
-    """Unit vectors, one a row, components multiples of 2**-26; see `neighbors.VectorRows`."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and components."""
-
-    def slices(self) -> Iterator[NDArray[np.float32]]:
-        """All rows in order, as arrays of shape (some rows, components)."""
 
 
 @dataclass(frozen=True)
@@ -66,16 +55,16 @@ class Transport:
         regularisation: ε of the entropic plan, in units of the cost, None where exact.
     """
 
-    costs: NDArray[np.float64]
+    costs: Floats
     exact: bool
     marginal_error: float
-    iterations: int | None
-    regularisation: float | None
+    iterations: int | None = None
+    regularisation: float | None = None
 
 
 def transport_costs(
-    train: Rows,
-    tests: NDArray[np.float32],
+    train: VectorRows,
+    tests: Singles,
     *,
     memory_bytes: int,
     most_exact_pairs: int = MOST_EXACT_PAIRS,
@@ -96,8 +85,7 @@ def transport_costs(
             `EXACT_BYTES_PER_PAIR` for each of its n · m pairs instead.
         most_exact_pairs: The plan is exact where n · m is at most this.
         regularisation: ε > 0. Smaller is closer to the exact plan and takes more passes.
-        most_iterations: Passes after which the entropic plan is taken as it is; a line search under
-            way is finished.
+        most_iterations: Passes after which the entropic plan is taken as it is.
         tolerance: Marginal error at which the entropic plan is finished.
         on_iteration: Told the number of the entropic pass, from 1, and its marginal error.
 
@@ -118,7 +106,7 @@ def transport_costs(
         return passes.solve(most_iterations, tolerance)
 
 
-def _exact(train: Rows, tests: NDArray[np.float32]) -> Transport:
+def _exact(train: VectorRows, tests: Singles) -> Transport:
     import ot
 
     n, m = train.shape[0], len(tests)
@@ -149,13 +137,8 @@ def _exact(train: Rows, tests: NDArray[np.float32]) -> Transport:
             "number of pairs up to which it is exact, for the entropic one"
         )
     amiss = np.abs(plan.sum(axis=1) - of_row).sum() + np.abs(plan.sum(axis=0) - of_test).sum()
-    return Transport(
-        costs=np.einsum("ij,ij->i", plan, costs) / of_row,
-        exact=True,
-        marginal_error=float(amiss / (n * of_row)),
-        iterations=None,
-        regularisation=None,
-    )
+    mean_costs = np.einsum("ij,ij->i", plan, costs) / of_row
+    return Transport(mean_costs, True, float(amiss / (n * of_row)))
 
 
 def _fit(shape: tuple[int, int], m: int, memory_bytes: int) -> tuple[int, int]:
@@ -190,12 +173,11 @@ class _Sums:
     Attributes:
         logarithms: Sum over the rows of log Σ_j exp(h_j + cos_ij / ε).
         received: Shape (m,); what each test receives, each row sending a mass of 1.
-        costs: Shape (rows,).
     """
 
     logarithms: float
-    received: NDArray[np.float64]
-    costs: NDArray[np.float64]
+    received: Floats
+    costs: Floats
 
 
 class _Passes:
@@ -203,8 +185,8 @@ class _Passes:
 
     def __init__(
         self,
-        train: Rows,
-        tests: NDArray[np.float32],
+        train: VectorRows,
+        tests: Singles,
         regularisation: float,
         rows_per_block: int,
         threads: int,
@@ -224,7 +206,7 @@ class _Passes:
         """Minimise the semi-dual, then take the costs in one more pass."""
         import scipy.optimize
 
-        def stop(_: NDArray[np.float64]) -> None:
+        def stop(_: Floats) -> None:
             if self._error <= tolerance:
                 raise StopIteration
 
@@ -234,28 +216,15 @@ class _Passes:
             method="L-BFGS-B",
             jac=True,
             callback=stop,
-            options={
-                "maxcor": _CORRECTIONS,
-                "maxiter": most_iterations,
-                "maxfun": most_iterations,
-                "ftol": 0.0,
-                "gtol": 0.0,
-            },
+            options={"maxcor": _CORRECTIONS, "ftol": 0.0, "gtol": 0.0}
+            | dict.fromkeys(("maxiter", "maxfun"), most_iterations),
         )
-        costs = np.empty(self._train.shape[0])
-        first = 0
-        for sums in self._sums(self._best):
-            costs[first : first + len(sums.costs)] = sums.costs
-            first += len(sums.costs)
+        costs = np.concatenate([sums.costs for sums in self._sums(self._best)])
         return Transport(
-            costs=costs,
-            exact=False,
-            marginal_error=self._least_error,
-            iterations=self._count,
-            regularisation=self._regularisation,
+            costs, False, self._least_error, self._count, regularisation=self._regularisation
         )
 
-    def _semidual(self, potentials: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    def _semidual(self, potentials: Floats) -> tuple[float, Floats]:
         """M · F and its gradient; times m, their scale does not depend on how many tests."""
         n, m = self._train.shape[0], len(potentials)
         logarithms = 0.0
@@ -272,10 +241,10 @@ class _Passes:
         self._on_iteration(self._count, self._error)
         return (logarithms / n - float(potentials.mean())) * m, gradient
 
-    def _sums(self, potentials: NDArray[np.float64]) -> Iterator[_Sums]:
+    def _sums(self, potentials: Floats) -> Iterator[_Sums]:
         """Of each block, in order, so that adding them up never depends on the threads."""
 
-        def one(block: NDArray[np.float64]) -> _Sums:
+        def one(block: Floats) -> _Sums:
             return _of_block(block, self._columns, potentials, self._regularisation)
 
         blocks = _blocks(self._train, self._rows_per_block)
@@ -283,12 +252,7 @@ class _Passes:
             yield from in_turn(workers, one, blocks, ahead=self._threads + 1)
 
 
-def _of_block(
-    block: NDArray[np.float64],
-    columns: NDArray[np.float64],
-    potentials: NDArray[np.float64],
-    regularisation: float,
-) -> _Sums:
+def _of_block(block: Floats, columns: Floats, potentials: Floats, regularisation: float) -> _Sums:
     similarities = block @ columns
     shares = similarities / regularisation
     shares += potentials
@@ -303,22 +267,7 @@ def _of_block(
     )
 
 
-def _blocks(train: Rows, rows_per_block: int) -> Iterator[NDArray[np.float64]]:
+def _blocks(train: VectorRows, rows_per_block: int) -> Iterator[Floats]:
     """All rows in order as float64, in blocks of one size but for the last, whatever the slices."""
-    rows_per_block = min(rows_per_block, train.shape[0])
-    shape = (rows_per_block, train.shape[1])
-    block = np.empty(shape)
-    filled = 0
-    for part in train.slices():
-        start = 0
-        while start < len(part):
-            taken = min(len(part) - start, rows_per_block - filled)
-            block[filled : filled + taken] = part[start : start + taken]
-            start += taken
-            filled += taken
-            if filled == rows_per_block:
-                yield block
-                block = np.empty(shape)
-                filled = 0
-    if filled:
-        yield block[:filled]
+    for _, block in remaining_blocks(train, None, rows_per_block):
+        yield block.astype(np.float64)

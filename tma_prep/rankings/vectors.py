@@ -5,27 +5,28 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+
+from tma_prep.tables import Ints, Mask, Singles
 
 
 class VectorRows(Protocol):
-    """Unit vectors, one a row, components multiples of 2**-26 (see `embedding/unit.py`)."""
+    """Unit vectors, one a row, components multiples of 2**-26 (see `embeddings/unit.py`)."""
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and components."""
 
-    def slices(self) -> Iterator[NDArray[np.float32]]:
+    def slices(self) -> Iterator[Singles]:
         """All rows in order, as mapped arrays of shape (some rows, components)."""
 
-    def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    def take(self, rows: Ints) -> Singles:
         """Copy of the named rows, shape (len(rows), components)."""
 
 
 class ArrayVectors:
     """`VectorRows` over one array in memory."""
 
-    def __init__(self, array: NDArray[np.float32]) -> None:
+    def __init__(self, array: Singles) -> None:
         """Wrap an array of shape (rows, components), float32."""
         self._array = array
 
@@ -34,11 +35,11 @@ class ArrayVectors:
         """Rows and components."""
         return (self._array.shape[0], self._array.shape[1])
 
-    def slices(self) -> Iterator[NDArray[np.float32]]:
+    def slices(self) -> Iterator[Singles]:
         """The whole array."""
         yield self._array
 
-    def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    def take(self, rows: Ints) -> Singles:
         """Copy of the named rows."""
         return self._array[rows]
 
@@ -53,12 +54,12 @@ class DistinctTests:
         group_of_test: int64, shape (tests,).
     """
 
-    vectors: NDArray[np.float32]
-    first: NDArray[np.int64]
-    group_of_test: NDArray[np.int64]
+    vectors: Singles
+    first: Ints
+    group_of_test: Ints
 
 
-def distinct_tests(tests: NDArray[np.float32]) -> DistinctTests:
+def distinct_tests(tests: Singles) -> DistinctTests:
     """Keep the first of equal rows; shape of `tests` is (m, d)."""
     _, first, group = np.unique(tests, axis=0, return_index=True, return_inverse=True)
     by_row = np.argsort(first)
@@ -68,17 +69,13 @@ def distinct_tests(tests: NDArray[np.float32]) -> DistinctTests:
 
 
 def remaining_blocks(
-    vectors: VectorRows, remaining: NDArray[np.bool_] | None, rows_per_block: int
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    """Stream the rows that remain, in order, packed into contiguous blocks.
-
-    Args:
-        vectors: All rows.
-        remaining: Mask over the rows, None for all.
-        rows_per_block: Rows in each block but the last.
+    vectors: VectorRows, remaining: Mask | None, rows_per_block: int
+) -> Iterator[tuple[Ints, Singles]]:
+    """Stream the rows that remain, all without a mask, in order, packed into contiguous blocks.
 
     Yields:
-        Row numbers, ascending, and their vectors; the vectors are overwritten by the next block.
+        Row numbers, ascending, and their vectors, `rows_per_block` of them but for the last; both
+        are overwritten by the next block.
     """
     total, dimension = vectors.shape
     rows_per_block = min(rows_per_block, total)
@@ -91,13 +88,14 @@ def remaining_blocks(
             if remaining is None
             else np.flatnonzero(remaining[first : first + len(part)])
         )
-        for start in _cuts(len(places), rows_per_block - filled, rows_per_block):
-            chosen = places[start : start + rows_per_block - filled]
+        while len(places):
+            chosen, places = np.split(places, [rows_per_block - filled])
+            here = slice(filled, filled + len(chosen))
             if len(chosen) == chosen[-1] - chosen[0] + 1:
-                buffer[filled : filled + len(chosen)] = part[chosen[0] : chosen[-1] + 1]
+                buffer[here] = part[chosen[0] : chosen[-1] + 1]
             else:
-                np.take(part, chosen, axis=0, out=buffer[filled : filled + len(chosen)])
-            numbers[filled : filled + len(chosen)] = chosen + first
+                np.take(part, chosen, axis=0, out=buffer[here])
+            numbers[here] = chosen + first
             filled += len(chosen)
             if filled == rows_per_block:
                 yield numbers, buffer
@@ -105,12 +103,3 @@ def remaining_blocks(
         first += len(part)
     if filled:
         yield numbers[:filled], buffer[:filled]
-
-
-def _cuts(length: int, first: int, step: int) -> Iterator[int]:
-    """Where to cut `length` items: after `first`, then every `step`."""
-    start = 0
-    while start < length:
-        yield start
-        start += first
-        first = step

@@ -98,10 +98,8 @@ def open_rows(workspace: Workspace, side: str) -> RowStore:
     Raises:
         ArtifactError: There is none, or a file of it is damaged.
     """
-    folder = workspace.rows(side)
-    artifact = Artifact(folder, RowsManifest, EMBED_AGAIN)
-    missing = f"{folder}: holds no finished rows; run tma-prep embed to its end"
-    return RowStore(folder, artifact.open(missing))
+    artifact = workspace.rows(side)
+    return RowStore(artifact.folder, artifact.open())
 
 
 def take_in(
@@ -116,7 +114,7 @@ def take_in(
         InputError: A file or a row cannot be used; file, row, what is wrong and the remedy.
         ArtifactError: Other rows are there, or damaged ones, and they are not to be replaced.
     """
-    folder = workspace.rows(side)
+    folder = workspace.rows(side).folder
     patterns = options.train if side == "train" else options.test
     named = _absolute(patterns)
     read_options = _read_options(side, options)
@@ -153,7 +151,7 @@ def _make(
 ) -> RowStore:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (
-        Artifact(folder, RowsManifest, EMBED_AGAIN).making() as making,
+        Artifact(folder, RowsManifest, "embed", folder.parent.parent).making() as making,
         progress.stage(f"Reading {side}", 0, "rows") as advance,
     ):
         states = [file_state(path) for path in files]

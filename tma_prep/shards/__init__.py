@@ -2,11 +2,16 @@
 
 from typing import TYPE_CHECKING
 
-from tma_prep.shards.folder import ShardFolder, open_shards, shards_of
-from tma_prep.shards.reader import Row, ShardReader
-from tma_prep.shards.runs import Runs, wanted_rows
+from tma_prep.shards.reader import Row, ShardFolder, ShardReader, open_shards, shards_of
 from tma_prep.shards.stage import keep_shards
-from tma_prep.shards.writer import BYTES_PER_GROUP, ROWS_PER_GROUP, shard_name, write_shards
+from tma_prep.shards.writer import (
+    BYTES_PER_GROUP,
+    ROWS_PER_GROUP,
+    Runs,
+    shard_name,
+    wanted_rows,
+    write_shards,
+)
 
 if TYPE_CHECKING:
     from tma_prep.shards.loader import OrderedShards, rank_of

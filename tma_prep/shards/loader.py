@@ -21,10 +21,8 @@ from typing import Any
 import torch.distributed
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from tma_prep.artifact import MANIFEST, sha256_of
 from tma_prep.errors import OptionError, TmaPrepError
-from tma_prep.shards.folder import open_shards
-from tma_prep.shards.reader import Row, ShardReader
+from tma_prep.shards.reader import Row, ShardReader, open_shards
 
 State = dict[str, int | str]
 """Where an iteration stands: `next_position`, and the SHA-256 of the manifest of the `shards`."""
@@ -77,7 +75,7 @@ class OrderedShards(IterableDataset[Any]):
         self._transform = transform
         self._drop_last = drop_last
         self._empty_batches = empty_batches
-        self._shards = sha256_of(self.folder.path / MANIFEST)
+        self._shards = self.folder.sha256
         if batch_size < self.world_size:
             raise OptionError(
                 f"a batch size of {batch_size} leaves some of {self.world_size} ranks without a "
@@ -165,7 +163,13 @@ class OrderedShards(IterableDataset[Any]):
             multiprocessing_context: As of DataLoader.
         """
         return OrderedLoader(
-            self, num_workers, pin_memory, prefetch_factor, multiprocessing_context
+            self,
+            batch_size=None,
+            collate_fn=_as_it_is,
+            num_workers=num_workers,
+            pin_memory=pin_memory,
+            prefetch_factor=prefetch_factor,
+            multiprocessing_context=multiprocessing_context,
         )
 
     def __iter__(self) -> Iterator[Any]:
@@ -219,25 +223,6 @@ class OrderedLoader(DataLoader[Any]):
     """
 
     dataset: OrderedShards
-
-    def __init__(
-        self,
-        shards: OrderedShards,
-        num_workers: int,
-        pin_memory: bool,
-        prefetch_factor: int | None,
-        multiprocessing_context: str | None,
-    ) -> None:
-        """As `OrderedShards.loader` says."""
-        super().__init__(
-            shards,
-            batch_size=None,
-            collate_fn=_as_it_is,
-            num_workers=num_workers,
-            pin_memory=pin_memory,
-            prefetch_factor=prefetch_factor,
-            multiprocessing_context=multiprocessing_context,
-        )
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         """Batches of this rank, in order.

@@ -39,13 +39,7 @@ _ROWS_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class Tokens:
-    """One row as tokens.
-
-    Attributes:
-        tma_position: Its place in the order.
-        input_ids: At least one.
-        labels: As many, `IGNORED` where a token does not count; not shifted.
-    """
+    """One row as tokens, at least one, and as many labels, not shifted; see `IGNORED`."""
 
     tma_position: int
     input_ids: Sequence[int]
@@ -80,23 +74,14 @@ class Pack:
         It tells them apart by `position_ids`, but not while it keeps a cache, which is the default
         even in training.
         """
-        return {
-            "input_ids": self.input_ids.to(device),
-            "labels": self.labels.to(device),
-            "position_ids": self.position_ids.to(device),
-            "use_cache": False,
-        }
+        names = ("input_ids", "labels", "position_ids")
+        return {name: getattr(self, name).to(device) for name in names} | {"use_cache": False}
 
 
 def pack(
     sequences: Iterable[Tokens], length: int, *, too_long: TooLong = "cut"
 ) -> Iterator[list[Tokens]]:
-    """Fill packs in order.
-
-    Args:
-        sequences: In the order to keep.
-        length: Most tokens of a pack.
-        too_long: What becomes of a longer sequence.
+    """Fill packs of `length` tokens at most with these sequences, in order.
 
     Yields:
         The sequences of one pack, at least one.

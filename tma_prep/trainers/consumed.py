@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from tma_prep.artifact import MANIFEST, sha256_of
 from tma_prep.errors import ArtifactError
 from tma_prep.shards import ShardFolder
 from tma_prep.trainers.arrival import Arrival
@@ -265,7 +264,7 @@ def compare(folder: Path, shards: ShardFolder) -> ConsumedComparison:
 
 def _other_shards(logs: list[RankLog], shards: ShardFolder) -> list[str]:
     """Whether the log was written for these shards."""
-    manifest = sha256_of(shards.path / MANIFEST)
+    manifest = shards.sha256
     return [
         f"{log.path}: is the log of other shards than {shards.path} (SHA-256 of the manifest)"
         for log in logs

@@ -13,13 +13,11 @@ from tma_prep.artifact import (
     check_files,
     file_entry,
     library_versions,
-    sha256_of,
     tool_version,
     write_text,
 )
-from tma_prep.errors import ArtifactError, OptionError
+from tma_prep.errors import ArtifactError, OptionError, check_known
 from tma_prep.options import ExportOptions
-from tma_prep.orders import check_shards_current
 from tma_prep.progress import Progress, Silent, Stopwatch
 from tma_prep.shards import ShardFolder, shards_of
 from tma_prep.tables import read_schema
@@ -78,6 +76,10 @@ class _Export:
     options: ExportOptions
 
     @property
+    def artifact(self) -> Artifact[ExportManifest]:
+        return Artifact(self.folder, ExportManifest, "export", self.options.work)
+
+    @property
     def config(self) -> dict[str, Option]:
         role = self.shards.manifest.config.get("target_role")
         found: dict[str, Option] = {"folder": str(self.folder), "target_role": role}
@@ -85,7 +87,7 @@ class _Export:
 
     @property
     def inputs(self) -> dict[str, str]:
-        return {f"shards/{self.name}": sha256_of(self.shards.path / MANIFEST)}
+        return {f"shards/{self.name}": self.shards.sha256}
 
 
 def export(options: ExportOptions, progress: Progress | None = None) -> ExportResult:
@@ -101,7 +103,7 @@ def export(options: ExportOptions, progress: Progress | None = None) -> ExportRe
     with workspace.locked():
         with clock("open"):
             wanted = _open(workspace, trainer, options)
-            manifest = Artifact(wanted.folder, ExportManifest, ARRANGE_AGAIN).reused(
+            manifest = wanted.artifact.reused(
                 wanted.config,
                 wanted.inputs,
                 overwrite=options.overwrite,
@@ -130,11 +132,8 @@ def export(options: ExportOptions, progress: Progress | None = None) -> ExportRe
 
 def _trainer(options: ExportOptions) -> Trainer:
     """The trainer, held against options that have no meaning for it."""
-    trainer = TRAINERS.get(options.trainer)
-    if trainer is None:
-        raise OptionError(
-            f"--for {options.trainer} is not known; it is one of {', '.join(TRAINERS)}"
-        )
+    check_known("--for", options.trainer, TRAINERS)
+    trainer = TRAINERS[options.trainer]
     if options.packing and not trainer.packs_in_order:
         raise OptionError(f"--packing --for {trainer.name}: {trainer.packing}")
     if options.tail is not None and options.global_batch is None:
@@ -153,7 +152,9 @@ def _open(workspace: Workspace, trainer: Trainer, options: ExportOptions) -> _Ex
     shards = shards_of(options.work, options.name)
     name = shards.path.name
     check_files(shards.path, shards.manifest, ARRANGE_AGAIN)
-    check_shards_current(workspace, name, shards.manifest)
+    stale = workspace.shards(name).stale(shards.manifest)
+    if stale is not None:
+        raise ArtifactError(stale)
     folder = workspace.export(name, trainer.name) if options.out is None else options.out
     folder = Path(os.path.expanduser(folder)).absolute()
     for path in (folder, shards.path.absolute()):
@@ -199,7 +200,7 @@ def _make(wanted: _Export, progress: Progress) -> ExportManifest:
     form = row_form(shards.manifest, trainer, schema)
     plan = plan_rows(shards, form, options, progress)
     data = "train.jsonl" if trainer.whole_rows else "train.parquet"
-    with Artifact(wanted.folder, ExportManifest, ARRANGE_AGAIN).making() as making:
+    with wanted.artifact.making() as making:
         partial = making.folder
         with progress.stage(f"Writing rows for {trainer.name}", plan.stop, "rows") as advance:
             rows = write_rows(partial / data, shards, form, plan.stop, plan.left_out, advance)

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from tma_prep.artifact import MANIFEST, sha256_of
 from tma_prep.errors import OptionError, OrderError
 from tma_prep.shards import open_shards
 from tma_prep.trainers.arrival import Arrival
@@ -102,7 +101,7 @@ class OrderCheck:
             rank=rank,
             world_size=world_size,
             rows=self.shards.rows,
-            shards=sha256_of(self.shards.path / MANIFEST),
+            shards=self.shards.sha256,
             first_batch=first_batch,
             rows_per_batch=rows_per_batch,
             batches_per_step=batches_per_step,

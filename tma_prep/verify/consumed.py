@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tma_prep.artifact import MANIFEST, read_manifest, sha256_of
+from tma_prep.artifact import MANIFEST, read_manifest
 from tma_prep.errors import ArtifactError
 from tma_prep.shards import ShardFolder, open_shards
 from tma_prep.trainers import ConsumedFacts, compare
@@ -13,14 +13,7 @@ from tma_prep_schemas import ExportManifest
 
 @dataclass(frozen=True)
 class ConsumedResult:
-    """What became of the log of a training.
-
-    Attributes:
-        log: Its folder.
-        findings: What is wrong, a line each.
-        facts: What it says in numbers; None where it cannot be read.
-        warnings: What is not wrong, and should be known.
-    """
+    """What became of the log of a training: what is wrong, its numbers, what should be known."""
 
     log: str
     findings: list[str]
@@ -33,19 +26,17 @@ def verify_consumed(
 ) -> ConsumedResult:
     """Whether a training took the rows of shards in order, and all that it was to take.
 
-    Args:
-        log: What the training wrote.
-        folder: Of the shards.
-        rows: How many were to be trained, from the first; None for all, or for as many as an export
-            of these shards holds.
-        workspace: Where such exports lie.
+    `rows` were to be trained, from the first; None for all, or for as many as an export of these
+    shards, in the workspace, holds.
     """
     try:
         shards = open_shards(folder)
         found = compare(log, shards)
-        result = ConsumedResult(str(log), found.findings, found.facts)
+        findings, warnings = found.findings, list[str]()
         # Rows out of order are told already, and are the greater trouble.
-        return result if found.findings else _ended(result, found.facts, shards, rows, workspace)
+        if not findings:
+            findings, warnings = _ended(log, found.facts, shards, rows, workspace)
+        return ConsumedResult(str(log), findings, found.facts, warnings)
     except (ArtifactError, OSError) as error:
         return ConsumedResult(str(log), [told(error)], None)
 
@@ -58,38 +49,36 @@ def told(error: ArtifactError | OSError) -> str:
 
 
 def _ended(
-    result: ConsumedResult,
+    log: Path,
     facts: ConsumedFacts,
     shards: ShardFolder,
     rows: int | None,
     workspace: Workspace | None,
-) -> ConsumedResult:
-    """The same, and what is to be said of rows that never came."""
-    came = f"{result.log}: {facts.rows} of {shards.rows} rows came"
+) -> tuple[list[str], list[str]]:
+    """What is wrong with rows that never came, and what should be known of them."""
     if rows is not None and rows != facts.rows:
-        finding = f"{came}, and {rows} were to be trained (--consumed-rows)"
-        return ConsumedResult(result.log, [finding], facts)
+        came = f"{log}: {facts.rows} of {shards.rows} rows came"
+        return [f"{came}, and {rows} were to be trained (--consumed-rows)"], []
     if not facts.rows_missing:
-        return result
+        return [], []
     never = (
-        f"{result.log}: rows from tma_position {facts.rows} on never came "
+        f"{log}: rows from tma_position {facts.rows} on never came "
         f"({facts.rows_missing} of {shards.rows})"
     )
     if rows is not None:
-        return ConsumedResult(result.log, [], facts, [f"{never}, as --consumed-rows says"])
+        return [], [f"{never}, as --consumed-rows says"]
     export = None if workspace is None else _export_of(workspace, shards, facts.rows)
     if export is not None:
-        return ConsumedResult(result.log, [], facts, [f"{never}; {export} left them out"])
+        return [], [f"{never}; {export} left them out"]
     finding = (
         f"{never}: the training is not finished, or left them out; if it was to train no more, say "
         f"--consumed-rows {facts.rows}"
     )
-    return ConsumedResult(result.log, [finding], facts)
+    return [finding], []
 
 
 def _export_of(workspace: Workspace, shards: ShardFolder, rows: int) -> Path | None:
     """An export of exactly the first so many rows of these shards."""
-    manifest_sha256 = sha256_of(shards.path / MANIFEST)
     for path in sorted(workspace.root.glob(f"exports/*/{MANIFEST}")):
         try:
             manifest = read_manifest(path, ExportManifest)
@@ -97,7 +86,7 @@ def _export_of(workspace: Workspace, shards: ShardFolder, rows: int) -> Path | N
             continue  # a damaged export explains nothing
         if manifest is None or manifest.skipped_rows or manifest.total_rows != shards.rows:
             continue
-        if manifest_sha256 in manifest.inputs.values():
-            if manifest.total_rows - manifest.cut_rows == rows:
-                return path.parent
+        held = manifest.total_rows - manifest.cut_rows
+        if shards.sha256 in manifest.inputs.values() and held == rows:
+            return path.parent
     return None

@@ -1,7 +1,7 @@
 """The files of shards, which may hold any bytes whatever: what is there, and what can be read."""
 
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,44 +18,11 @@ _ROWS_AT_ONCE = 2048
 
 
 def check_files(shards: ShardFolder, findings: Findings, advance: Advance) -> set[str]:
-    """Compare every file with the manifest.
+    """Compare the manifest with what `arrange` writes, and every file with the manifest.
 
     Returns:
         Names of the files that are there and do not hold the bytes of another one.
     """
-    _check_manifest(shards, findings)
-    entries = {entry.file: entry for entry in shards.manifest.all_files}
-    name_of = {entry.sha256: entry.file for entry in entries.values()}
-    present = {path.name: path for path in sorted(shards.path.iterdir()) if path.name != MANIFEST}
-    digests = {name: _digest(path, advance) for name, path in present.items()}
-    extra = [name for name in present if name not in entries]
-    stray = {digests[name]: name for name in extra}
-    own = set()
-    for name, entry in entries.items():
-        path, found = shards.path / name, digests.get(name)
-        size = path.stat().st_size if found is not None else 0
-        if (found, size) == (entry.sha256, entry.bytes):
-            own.add(name)
-            continue
-        if name not in present:
-            wrong = "is missing"
-        elif found is None:
-            wrong = "cannot be read"
-        elif name_of.get(found, name) != name:
-            wrong = f"holds the bytes of {name_of[found]}"
-        else:
-            own.add(name)
-            wrong = "its SHA-256 is not the manifest's: bytes of it were changed"
-            if size != entry.bytes:
-                wrong = f"has {size:,} bytes, and {entry.bytes:,} by the manifest"
-        moved = f"; its bytes are in {stray[entry.sha256]}" if entry.sha256 in stray else ""
-        findings.add(f"{path}: {wrong}{_positions_of(shards, name)}{moved}", "files")
-    for name in extra:
-        findings.add(f"{shards.path / name}: is too many: the manifest does not name it", "files")
-    return own
-
-
-def _check_manifest(shards: ShardFolder, findings: Findings) -> None:
     path, manifest = shards.path / MANIFEST, shards.manifest
     if path.read_bytes() != manifest_text(manifest).encode("utf-8"):
         findings.add(f"{path}: is not written as arrange writes it: it was changed", "files")
@@ -63,6 +30,36 @@ def _check_manifest(shards: ShardFolder, findings: Findings) -> None:
     right = [shard_name(place, len(names)) for place in range(len(names))]
     if names != right or manifest.schedule.rows != manifest.rows:
         findings.add(f"{path}: lists its files otherwise than arrange does", "files")
+    entries = {entry.file: entry for entry in manifest.all_files}
+    name_of = {entry.sha256: entry.file for entry in entries.values()}
+    present = [path for path in sorted(shards.path.iterdir()) if path.name != MANIFEST]
+    digests = {path.name: _digest(path, advance) for path in present}
+    stray = {digest: name for name, digest in digests.items() if name not in entries}
+    own = set()
+    for name, entry in entries.items():
+        path, found = shards.path / name, digests.get(name)
+        if name not in digests:
+            wrong = "is missing"
+        elif found is None:
+            wrong = "cannot be read"
+        elif name_of.get(found, name) != name:
+            wrong = f"holds the bytes of {name_of[found]}"
+        else:
+            own.add(name)
+            size = path.stat().st_size
+            if (found, size) == (entry.sha256, entry.bytes):
+                continue
+            wrong = "its SHA-256 is not the manifest's: bytes of it were changed"
+            if size != entry.bytes:
+                wrong = f"has {size:,} bytes, and {entry.bytes:,} by the manifest"
+        if name in names:
+            first = shards.first_positions[names.index(name)]
+            wrong += f" (positions {first} to {first + entry.rows - 1})"
+        moved = f"; its bytes are in {stray[entry.sha256]}" if entry.sha256 in stray else ""
+        findings.add(f"{path}: {wrong}{moved}", "files")
+    for name in [name for name in digests if name not in entries]:
+        findings.add(f"{shards.path / name}: is too many: the manifest does not name it", "files")
+    return own
 
 
 def _digest(path: Path, advance: Advance) -> str | None:
@@ -73,23 +70,8 @@ def _digest(path: Path, advance: Advance) -> str | None:
         return None
 
 
-def _positions_of(shards: ShardFolder, name: str) -> str:
-    """The positions that a file should hold, for a message."""
-    for entry, first in zip(shards.manifest.files, shards.first_positions, strict=True):
-        if entry.file == name:
-            return f" (positions {first} to {first + entry.rows - 1})"
-    return ""
-
-
 class ShardFile:
-    """One file, open.
-
-    Attributes:
-        path: Where it is.
-        first: Position of its first row.
-        schema: Of its columns.
-        group_rows: Rows of each row group, as the file says.
-    """
+    """One file, open; `group_rows` are the rows of each row group, as the file says."""
 
     def __init__(self, path: Path, first: int, findings: Findings) -> None:
         """Open it.
@@ -114,16 +96,12 @@ class ShardFile:
         self._source.close()
 
     def tables(self, columns: Sequence[str] | None = None) -> Iterator[tuple[int, pa.Table]]:
-        """Stream its rows; a row group that cannot be read is a finding, and left out from then on.
+        """Stream positions and the tables that begin with them, of these columns, or of all.
 
-        Args:
-            columns: Which columns, all if None.
-
-        Yields:
-            The position that the table begins with, and the table.
+        A row group that cannot be read is a finding, and left out from then on.
         """
-        ends = list(accumulate(self.group_rows, initial=self.first))
-        for group, (first, end) in enumerate(zip(ends, ends[1:], strict=False)):
+        ends = accumulate(self.group_rows, initial=self.first)
+        for group, (first, end) in enumerate(pairwise(ends)):
             if group in self._broken:
                 continue
             try:
@@ -147,13 +125,9 @@ class ShardFile:
 def open_files(
     shards: ShardFolder, own: set[str], schema: pa.Schema | None, findings: Findings
 ) -> Iterator[ShardFile]:
-    """Files whose columns and number of rows are right; what is wrong with others is a finding.
+    """Those of the files in `own` whose columns and rows are right; of others it is told why.
 
-    Args:
-        shards: Where they lie.
-        own: Names of those that may be opened.
-        schema: The user's columns; None where only the first file says what they are.
-        findings: Told.
+    Of the user's columns only the first file may say what they are.
     """
     for entry, first in zip(shards.manifest.files, shards.first_positions, strict=True):
         path, file = shards.path / entry.file, None

@@ -24,8 +24,6 @@ class Proof:
     """What verification found of one folder of shards.
 
     Attributes:
-        name: Of the order, or of the folder.
-        folder: Where the shards are.
         rows: By their manifest; 0 where that cannot be read.
         bytes: Of all files.
         checks: `proven`, `not proven`, or why it was not checked.
@@ -45,18 +43,14 @@ class Proof:
 
 @dataclass
 class Findings:
-    """Collects what is wrong, by what it keeps from being proven.
+    """Collects what is wrong (`lines`), by what it keeps from being proven.
 
     Attributes:
-        lines: What is wrong, `MOST_FINDINGS` lines at most.
-        left_out: How many more there are.
-        failed: What is not proven.
         skipped: What was not checked, and why.
         all_rows: Whether every row could be looked at.
     """
 
     lines: list[str] = field(default_factory=list)
-    left_out: int = 0
     failed: set[Check] = field(default_factory=set)
     skipped: dict[Check, str] = field(default_factory=dict)
     all_rows: bool = True
@@ -64,27 +58,29 @@ class Findings:
     def add(self, line: str, *checks: Check) -> None:
         """Something is wrong, and these are not proven for it."""
         self.failed.update(checks)
-        if len(self.lines) < MOST_FINDINGS:
-            self.lines.append(line)
-        else:
-            self.left_out += 1
+        self.lines.append(line)
 
     def skip(self, reason: str, *checks: Check) -> None:
         """These cannot be checked."""
         self.skipped.update(dict.fromkeys(checks, reason))
 
-    def by_check(self) -> dict[Check, str]:
-        """What became of each check."""
-        return {check: self._state(check) for check in CHECKS}
+    def proof(
+        self, name: str, folder: Path, rows: int = 0, shards: int = 0, size: int = 0
+    ) -> Proof:
+        """What they leave proven of a folder of this name, with `size` bytes in all files."""
+        return Proof(
+            name,
+            str(folder),
+            rows,
+            shards,
+            size,
+            {check: self._state(check) for check in CHECKS},
+            self.lines[:MOST_FINDINGS],
+            max(0, len(self.lines) - MOST_FINDINGS),
+        )
 
     def _state(self, check: Check) -> str:
         if check in self.failed:
             return "not proven"
         whole = self.all_rows or check in ("files", "ranking")
         return self.skipped.get(check, "proven" if whole else "not proven")
-
-
-def unproven(name: str, folder: Path, line: str) -> Proof:
-    """Of a folder whose manifest cannot be read, so that nothing is known of it."""
-    checks = dict.fromkeys(CHECKS, "not proven")
-    return Proof(name, str(folder), 0, 0, 0, checks, [line], 0)

@@ -6,7 +6,6 @@ Of the rows a row group and what sorting takes is in memory; of the order, its s
 
 import contextlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from tma_prep.progress import Progress, Silent, Stopwatch
 from tma_prep.shards import ShardFolder, open_shards
 from tma_prep.verify.consumed import ConsumedResult, told, verify_consumed
 from tma_prep.verify.files import check_files, open_files
-from tma_prep.verify.findings import Findings, Proof, unproven
+from tma_prep.verify.findings import CHECKS, Findings, Proof
 from tma_prep.verify.join import Join, TrainingRows
 from tma_prep.verify.workspace import Known
 from tma_prep.workspace import Workspace
@@ -36,8 +35,7 @@ class VerifyResult:
     """What `verify` found.
 
     Attributes:
-        proven: Nothing is wrong.
-        workspace: Whether the shards lie in one, so that order and input could be looked for.
+        workspace: Whether the shards lie in one, so that order and rows could be looked for.
     """
 
     work: str
@@ -87,7 +85,7 @@ def _proof(name: str, path: Path, known: Known | None, progress: Progress) -> Pr
     try:
         shards = open_shards(path)
     except (ArtifactError, OSError) as error:
-        return unproven(name, path, told(error))
+        return Findings([told(error)], set(CHECKS)).proof(name, path)
     findings = Findings()
     if known is None:
         findings.skip("no workspace around", "order", "ranking", "rows")
@@ -107,15 +105,9 @@ def verify_shards(
     findings: Findings,
     progress: Progress,
 ) -> Proof:
-    """Check all files and rows of opened shards.
+    """Check all files and rows of opened shards, on top of what is found already.
 
-    Args:
-        name: What to call the shards.
-        shards: Opened; nothing of them is checked yet.
-        order: The `ORDER` table, None where it is not known.
-        training: None where the training rows are not known.
-        findings: What is found already; more is added.
-        progress: Told of both stages.
+    The `ORDER` table and the training rows may be not known.
     """
     total = sum(entry.bytes for entry in shards.manifest.all_files)
     with progress.stage(f"Hashing shards of {name}", total, "bytes") as advance:
@@ -129,16 +121,7 @@ def verify_shards(
         join = Join(files, shards.rows, findings)
         with progress.stage(f"Comparing rows of {name}", shards.rows, "rows") as advance:
             join.compare(order, training, default_budget(), advance)
-    return Proof(
-        name=name,
-        folder=str(shards.path),
-        rows=shards.rows,
-        shards=len(shards.files),
-        bytes=total,
-        checks=findings.by_check(),
-        findings=findings.lines,
-        findings_left_out=findings.left_out,
-    )
+    return findings.proof(name, shards.path, shards.rows, len(shards.files), total)
 
 
 def _find(work: str, names: list[str]) -> tuple[dict[str, Path], Workspace | None]:
@@ -163,14 +146,14 @@ def _find(work: str, names: list[str]) -> tuple[dict[str, Path], Workspace | Non
         )
     workspace, remedy = None, "run tma-prep arrange"
     if _is_workspace(path):
-        workspace, found = Workspace(path), {each.name: each for each in _folders(path / "shards")}
+        workspace, found = Workspace(path), _folders(path / "shards")
     elif _is_shards(path):
         place = path.resolve()
         around, found = place.parent.parent, {place.name: path}
         if place.parent.name == "shards" and any((around / n).is_dir() for n in _BESIDE_SHARDS):
             workspace = Workspace(around)
     else:
-        found = {each.name: each for each in _folders(path) if _is_shards(each)}
+        found = {name: each for name, each in _folders(path).items() if _is_shards(each)}
         remedy = "name a workspace, or a folder that tma-prep arrange wrote shards to"
     if not found:
         raise ArtifactError(f"{path}: holds no shards; {remedy}")
@@ -180,12 +163,10 @@ def _find(work: str, names: list[str]) -> tuple[dict[str, Path], Workspace | Non
     return {name: found[name] for name in names or found}, workspace
 
 
-def _folders(path: Path) -> Iterator[Path]:
-    """Folders in a folder; what arrange has in the making is hidden."""
-    if path.is_dir():
-        yield from (
-            each for each in sorted(path.iterdir()) if each.is_dir() and each.name[:1] != "."
-        )
+def _folders(path: Path) -> dict[str, Path]:
+    """Folders in a folder, by name; what arrange has in the making is hidden."""
+    there = sorted(path.iterdir()) if path.is_dir() else []
+    return {each.name: each for each in there if each.is_dir() and each.name[:1] != "."}
 
 
 def _is_workspace(path: Path) -> bool:

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pyarrow as pa
 
-from tma_prep.artifact import MANIFEST, sha256_of
+from tma_prep.artifact import ARRANGE_AGAIN, MANIFEST
 from tma_prep.embeddings import Sides, open_sides
 from tma_prep.errors import ArtifactError, TmaPrepError
 from tma_prep.orders import open_order, read_order, recomputed_order
@@ -14,11 +14,7 @@ from tma_prep.shards import ShardFolder
 from tma_prep.verify.findings import Findings
 from tma_prep.verify.join import Differences, TrainingRows
 from tma_prep.workspace import Workspace
-from tma_prep_schemas import ORDER_FIELDS, ROW, OrderManifest, ShardsManifest
-
-_OTHER_ROWS = (
-    "was arranged from other rows than the workspace holds now; run tma-prep arrange again"
-)
+from tma_prep_schemas import ROW, OrderManifest, ShardsManifest
 
 
 class Known:
@@ -38,19 +34,18 @@ class Known:
 
     def order(self, name: str, shards: ShardFolder, findings: Findings) -> pa.Table | None:
         """The order of these shards; None where there is none, or it is damaged."""
-        path = self.workspace.order(name)
-        if not self.workspace.order_manifest(name).is_file():
-            findings.skip(f"no finished {path}", "order", "ranking")
+        artifact = self.workspace.order(name)
+        if not artifact.path.is_file():
+            findings.skip(f"no finished {artifact.folder}", "order", "ranking")
             return None
         try:
             manifest, order = read_order(self.workspace, name)
         except ArtifactError as error:
             findings.add(str(error), "order", "ranking")
             return None
-        sha256 = sha256_of(self.workspace.order_manifest(name))
         wrong = _says_otherwise(shards.manifest, manifest)
-        if wrong is None and shards.manifest.inputs.get(f"orders/{name}") != sha256:
-            wrong = "was made from another order than stands there now; run tma-prep arrange again"
+        if wrong is None and shards.manifest.inputs.get(f"orders/{name}") != artifact.sha256:
+            wrong = f"was made from another order than stands there now; {ARRANGE_AGAIN}"
         if wrong is not None:
             findings.add(f"{shards.path / MANIFEST}: {wrong}", "order")
         if order.num_rows != shards.rows:
@@ -60,8 +55,8 @@ class Known:
 
     def training_rows(self, shards: ShardFolder, findings: Findings) -> TrainingRows | None:
         """The rows that these shards were made of; None where they are not known."""
-        folder = self.workspace.rows("train")
-        if not (folder / MANIFEST).is_file():
+        artifact = self.workspace.rows("train")
+        if not artifact.path.is_file():
             findings.skip("the workspace holds no rows", "rows")
             return None
         try:
@@ -70,8 +65,9 @@ class Known:
         except ArtifactError as error:
             findings.add(str(error), "rows")
             return None
-        if shards.manifest.inputs.get("rows/train") != sha256_of(folder / MANIFEST):
-            findings.add(f"{shards.path}: {_OTHER_ROWS}", "rows")
+        if shards.manifest.inputs.get("rows/train") != artifact.sha256:
+            wrong = f"was made from other rows than the workspace holds now; {ARRANGE_AGAIN}"
+            findings.add(f"{shards.path}: {wrong}", "rows")
             return None
         if shards.manifest.layouts != rows.manifest.layouts:
             findings.add(f"{shards.path / MANIFEST}: its layouts are not those of the rows", "rows")
@@ -79,13 +75,13 @@ class Known:
 
     def check_ranking(self, name: str, order: pa.Table, findings: Findings) -> None:
         """Hold the order against what its options make of the ranking."""
-        if not (self.workspace.embeddings("train") / MANIFEST).is_file():
+        if not self.workspace.embeddings("train").path.is_file():
             findings.skip("the workspace holds no finished embeddings", "ranking")
             return
-        if not any((self.workspace.root / "rankings").glob(f"*/{MANIFEST}")):
+        if not self.workspace.names("rankings"):
             findings.skip("the workspace holds no ranking", "ranking")
             return
-        path = self.workspace.order(name)
+        path = self.workspace.order(name).folder
         try:
             expected = recomputed_order(open_order(self.workspace, self._sides, name))
         except TmaPrepError as error:
@@ -99,7 +95,7 @@ class Known:
         else:
             differences = Differences(path)
             positions = np.arange(order.num_rows)
-            differences.look("ranking", positions, order, expected, ORDER_FIELDS)
+            differences.look("ranking", positions, order, expected)
             differences.report(order.column(ROW).to_numpy(), findings)
 
 

@@ -26,7 +26,9 @@ def page() -> str:
 
 def _command(name: str, function: Command) -> Iterator[str]:
     model = model_of(function)
-    arguments = (field for field, about in fields_of(model).items() if extra_of(about)["argument"])
+    arguments = (
+        field for field, about in fields_of(model).items() if extra_of(about).get("argument")
+    )
     usage = " ".join(["tma-prep", name, *map(model.typed_as, arguments), "[OPTIONS]"])
     yield f"## tma-prep {name}\n"
     yield f"```\n{usage}\n```\n"
@@ -47,7 +49,7 @@ def _table(model: type[Options]) -> Iterator[str]:
         typed = model.typed_as(name)
         if field.default is True:
             typed = f"--no-{typed[2:]}"
-        value = "" if extra_of(field)["argument"] else metavar_of(field)
+        value = "" if extra_of(field).get("argument") else metavar_of(field)
         default = field.default
         shown = ", ".join(default) if isinstance(default, list) else default
         given = field.is_required() or shown in (None, "") or isinstance(shown, bool)

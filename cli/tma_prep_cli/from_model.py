@@ -50,14 +50,15 @@ def fields_of(model: type[Options]) -> dict[str, FieldInfo]:
 
 def metavar_of(field: FieldInfo) -> str:
     """What stands for a value in the help; nothing for a flag."""
+    if (given := extra_of(field).get("metavar")) is not None:
+        return str(given)
     kinds = alternatives(field.annotation)
     for kind in kinds:
         choices = "|".join(map(str, get_args(kind))) if get_origin(kind) is Literal else ""
-        if "metavar" not in extra_of(field) and 0 < len(choices) <= _WIDEST_CHOICES:
+        if 0 < len(choices) <= _WIDEST_CHOICES:
             return choices
     names = {bool: "", int: "N", float: "X", Path: "PATH"}
-    default = next((name for kind, name in names.items() if kind in kinds), "TEXT")
-    return str(extra_of(field).get("metavar", default))
+    return next((name for kind, name in names.items() if kind in kinds), "TEXT")
 
 
 def help_of(function: Command) -> str:
@@ -104,7 +105,7 @@ def _typed(model: type[Options]) -> Iterator[inspect.Parameter]:
     for name, field in fields_of(model).items():
         extra, told = extra_of(field), str(field.description)
         about: Any
-        if extra["argument"]:
+        if extra.get("argument"):
             about = typer.Argument(help=told, metavar=model.typed_as(name))
         else:
             flag = model.typed_as(name)
@@ -128,7 +129,7 @@ def _kind(field: FieldInfo) -> Any:  # noqa: ANN401
     kinds = {get_origin(kind) or kind for kind in alternatives(field.annotation)}
     if bool in kinds:
         return bool
-    if extra_of(field)["pair"]:
+    if extra_of(field).get("pair"):
         return tuple[str, str] | None
     if list in kinds:
         return list[str] if field.is_required() or field.default else list[str] | None

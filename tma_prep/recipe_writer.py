@@ -3,7 +3,6 @@
 import json
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args, get_origin
 
@@ -25,7 +24,7 @@ from tma_prep_schemas import (
     OrderManifest,
     ShardsManifest,
 )
-from tma_prep_schemas.manifests import Manifest, Option
+from tma_prep_schemas.manifests import Option
 
 _WIDTH = 98
 _SIDES = ("train", "test")
@@ -38,6 +37,13 @@ _STARTER = """\
 # to this file. Run it as often as you like: what is there and has not changed is kept. [[arrange]]
 # and [[train-check]], with two brackets, may stand here several times, with a name each.
 """
+_RECORDED = """\
+What made a workspace, read off its manifests. Run it: tma-prep run FILE
+Paths are relative to this file. `out` names the workspace itself, where everything is
+there and kept; name another folder to make it anew."""
+_UPDATED = """\
+Some embeddings were taken over by --update: embedded anew, they may differ in the
+last places."""
 _OUT = "work"
 _STARTED: dict[str, dict[str, Option]] = {
     "embed": {"train": ["train.jsonl"], "test": ["test.jsonl"], "out": _OUT},
@@ -108,15 +114,6 @@ def _toml(value: Option) -> str:
     return tomlkit.item(value).as_string()
 
 
-@dataclass(frozen=True)
-class _Order:
-    """A finished order: its name, and every key of the section that makes it."""
-
-    name: str
-    order: str
-    values: dict[str, Option]
-
-
 def recorded_recipe(work: Path, file: Path) -> str:
     """The text of a recipe that makes what a workspace holds, and says what it cannot make.
 
@@ -130,24 +127,23 @@ def recorded_recipe(work: Path, file: Path) -> str:
     """
     workspace = Workspace(work)
     workspace.check_there()
-    embedded = {side: _embeddings(workspace, side) for side in _SIDES}
-    inputs = {
-        f"embeddings/{side}": sha256_of(workspace.embeddings(side) / MANIFEST) for side in _SIDES
-    }
+    embedded = _Embedded(workspace, file.parent)
     left_out: list[str] = []
-    orders = list(_grouped(list(_orders(workspace, inputs, left_out))))
-    checks = list(_checks(workspace, inputs, left_out))
+    several = {
+        "arrange": list(_arranged(workspace, embedded.inputs, left_out)),
+        "train-check": list(_checked(workspace, embedded.inputs, left_out)),
+    }
     document = tomlkit.document()
-    _comment(document, _head(embedded, left_out))
-    document.add(tomlkit.nl())
-    _comment(document, _of_embed(workspace, embedded, file.parent))
-    document.add("embed", _table(_embed_values(workspace, file, embedded)))
-    for section, tables in (("arrange", orders), ("train-check", checks)):
+    for line in [*embedded.head(left_out), "", *embedded.sources()]:
+        # What is no plain letter is shown as Python does.
+        plain = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
+        document.add(tomlkit.comment(plain) if plain else tomlkit.nl())
+    document.add("embed", _table(embedded.values()))
+    for section, tables in several.items():
         if tables:
-            several = tomlkit.aot()
-            for values in tables:
-                several.append(_table(values))
-            document.add(section, several)
+            found = tomlkit.aot()
+            found.extend(_table(values) for values in tables)
+            document.add(section, found)
     text = document.as_string()
     try:
         text.encode("utf-8")
@@ -156,13 +152,6 @@ def recorded_recipe(work: Path, file: Path) -> str:
             f"{work}: a path in it is not UTF-8, and cannot stand in a TOML file"
         ) from error
     return text
-
-
-def _comment(document: tomlkit.TOMLDocument, lines: Iterable[str]) -> None:
-    """Lines of comment; what is no plain letter in them is shown as Python does."""
-    for line in lines:
-        plain = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
-        document.add(tomlkit.comment(plain))
 
 
 def _table(values: Mapping[str, Option]) -> tomlkit.items.Table:
@@ -178,76 +167,84 @@ def _table(values: Mapping[str, Option]) -> tomlkit.items.Table:
     return table
 
 
-def _embeddings(workspace: Workspace, side: str) -> EmbeddingsManifest:
-    folder = workspace.embeddings(side)
-    manifest = read_manifest(folder / MANIFEST, EmbeddingsManifest)
-    if manifest is None:
-        raise ArtifactError(
-            f"{folder}: holds no finished embeddings; run tma-prep embed to its end first"
+class _Embedded:
+    """Both sides as they were embedded."""
+
+    def __init__(self, workspace: Workspace, folder: Path) -> None:
+        self._root, self._folder = workspace.root, folder
+        self.inputs: dict[str, str] = {}
+        self._manifests: dict[str, EmbeddingsManifest] = {}
+        for side in _SIDES:
+            path = workspace.embeddings(side) / MANIFEST
+            manifest = read_manifest(path, EmbeddingsManifest)
+            if manifest is None:
+                raise ArtifactError(
+                    f"{path.parent}: holds no finished embeddings; run tma-prep embed to its end "
+                    "first"
+                )
+            self._manifests[side] = manifest
+            self.inputs[f"embeddings/{side}"] = sha256_of(path)
+        self._rows = {side: open_rows(workspace, side) for side in _SIDES}
+
+    def head(self, left_out: Iterable[str]) -> Iterator[str]:
+        """What the recipe is, and what it does not say."""
+        train = self._manifests["train"]
+        versions = ", ".join(f"{name} {version}" for name, version in train.libraries.items())
+        yield from _RECORDED.splitlines()
+        yield f"Made by tma-prep {train.tool_version} with {versions}."
+        yield from left_out
+        if any(manifest.updated_from for manifest in self._manifests.values()):
+            yield from _UPDATED.splitlines()
+        if any(train.config.get(name) for name in TYPED_ALONE):
+            yield "The model's own code was run: give --trust-remote-code if you trust it."
+
+    def sources(self) -> Iterator[str]:
+        """What the inputs and the model must be, for a person to compare."""
+        for side, rows in self._rows.items():
+            paths = recorded_inputs(rows)[1]
+            for path, found in zip(paths, rows.manifest.input_files, strict=True):
+                name = _path(path, self._folder)
+                yield f"{side}: {name}: {found.rows:,} rows, SHA-256 {found.sha256}"
+        model = self._manifests["train"].config.get("model_sha256")
+        if model is not None:
+            yield f"model: SHA-256 {model}"
+
+    def values(self) -> dict[str, Option]:
+        """The section."""
+        train, test = (
+            {**self._manifests[side].config, **self._rows[side].manifest.config} for side in _SIDES
         )
-    return manifest
+        if test.get("on_bad_row") == "skip":
+            # Where no row is bad it may be another word on either side.
+            train["on_bad_row"] = "skip"
+        for name, value in test.items():
+            if name != "on_bad_row" and train.get(name) != value:
+                raise ArtifactError(
+                    f"{self._root}: train and test were embedded with another "
+                    f"{EmbedOptions.key_of(name)} ({train.get(name)} against {value}), which one "
+                    "recipe cannot say; run embed for both with --overwrite"
+                )
+        encoder = self._manifests["train"].encoder
+        if encoder is not None:
+            # What `auto` came to: on another machine it may come to something else.
+            train |= {name: encoder.get(name) for name in ("dtype", "device")}
+        paths: dict[str, Option] = {
+            side: [_path(name, self._folder) for name in recorded_inputs(rows)[0]]
+            for side, rows in self._rows.items()
+        }
+        out = _path(str(self._root.absolute()), self._folder)
+        return {**paths, "out": out, **_keys("embed", train)}
 
 
-def _head(embedded: Mapping[str, EmbeddingsManifest], left_out: list[str]) -> Iterator[str]:
-    train = embedded["train"]
-    versions = ", ".join(f"{name} {version}" for name, version in train.libraries.items())
-    yield "What made a workspace, read off its manifests. Run it: tma-prep run FILE"
-    yield "Paths are relative to this file. `out` names the workspace itself, where everything is"
-    yield "there and kept; name another folder to make it anew."
-    yield f"Made by tma-prep {train.tool_version} with {versions}."
-    yield from left_out
-    if any(manifest.updated_from for manifest in embedded.values()):
-        yield "Some embeddings were taken over by --update: embedded anew, they may differ in the"
-        yield "last places."
-    if any(train.config.get(name) for name in TYPED_ALONE):
-        yield "The model's own code was run: give --trust-remote-code if you trust it."
-
-
-def _embed_values(
-    workspace: Workspace, file: Path, embedded: Mapping[str, EmbeddingsManifest]
-) -> dict[str, Option]:
-    train, test = (embedded[side] for side in _SIDES)
-    stores = {side: open_rows(workspace, side) for side in _SIDES}
-    rows, test_rows = (stores[side].manifest.config for side in _SIDES)
-    config = {**train.config, **rows}
-    if test_rows.get("on_bad_row") == "skip":
-        # Where no row is bad it may be another word on either side.
-        config["on_bad_row"] = "skip"
-    for name, value in {**test.config, **test_rows}.items():
-        if name != "on_bad_row" and config.get(name) != value:
-            raise ArtifactError(
-                f"{workspace.root}: train and test were embedded with another "
-                f"{EmbedOptions.key_of(name)} ({config.get(name)} against {value}), which one "
-                "recipe cannot say; run embed for both with --overwrite"
-            )
-    if train.encoder is not None:
-        # What `auto` came to: on another machine it may come to something else.
-        config |= {name: train.encoder.get(name) for name in ("dtype", "device")}
-    paths: dict[str, Option] = {
-        side: [_path(name, file.parent) for name in recorded_inputs(stores[side])[0]]
-        for side in _SIDES
-    }
-    out = _path(str(workspace.root.absolute()), file.parent)
-    return {**paths, "out": out, **_keys("embed", config)}
-
-
-def _of_embed(
-    workspace: Workspace, embedded: Mapping[str, EmbeddingsManifest], folder: Path
-) -> Iterator[str]:
-    """What the inputs and the model must be, for a person to compare."""
-    for side in _SIDES:
-        store = open_rows(workspace, side)
-        paths = recorded_inputs(store)[1]
-        for path, found in zip(paths, store.manifest.input_files, strict=True):
-            yield f"{side}: {_path(path, folder)}: {found.rows:,} rows, SHA-256 {found.sha256}"
-    model = embedded["train"].config.get("model_sha256")
-    if model is not None:
-        yield f"model: SHA-256 {model}"
-
-
-def _orders(workspace: Workspace, inputs: dict[str, str], left_out: list[str]) -> Iterator[_Order]:
+def _arranged(
+    workspace: Workspace, inputs: Mapping[str, str], left_out: list[str]
+) -> Iterator[dict[str, Option]]:
+    """One section for all orders that stand under their own names and were made alike."""
+    orders: dict[str, list[str]] = {}
+    sections: dict[str, dict[str, Option]] = {}
     for name in order_names(workspace):
-        manifest = read_manifest(workspace.order_manifest(name), OrderManifest)
+        path = workspace.order_manifest(name)
+        manifest = read_manifest(path, OrderManifest)
         if manifest is None:
             continue
         if any(manifest.inputs.get(parent) != sha256 for parent, sha256 in inputs.items()):
@@ -255,51 +252,38 @@ def _orders(workspace: Workspace, inputs: dict[str, str], left_out: list[str]) -
             continue
         shards = read_manifest(workspace.shards(name) / MANIFEST, ShardsManifest)
         config = dict(manifest.config)
-        sha256 = sha256_of(workspace.order_manifest(name))
-        if shards is not None and shards.inputs.get(f"orders/{name}") == sha256:
+        if shards is not None and shards.inputs.get(f"orders/{name}") == sha256_of(path):
             config |= shards.config
-        values = _keys("arrange", arrange_options(config)) | {"shards": shards is not None}
-        yield _Order(name, manifest.order, values)
-
-
-def _grouped(orders: list[_Order]) -> Iterator[dict[str, Option]]:
-    """One section for all orders that stand under their own names and were made alike."""
-    alike: dict[str, list[_Order]] = {}
-    for order in orders:
-        key = json.dumps(order.values) if order.name == order.order else f"name {order.name}"
-        alike.setdefault(key, []).append(order)
-    for group in alike.values():
-        first = group[0]
-        own_name = first.name == first.order
-        yield {
-            "order": [order.order for order in group],
-            "name": None if own_name else first.name,
-            **first.values,
+        own_name = name == manifest.order
+        values = {
+            "name": None if own_name else name,
+            **_keys("arrange", arrange_options(config)),
+            "shards": shards is not None,
         }
+        alike = json.dumps(values)
+        sections[alike] = values
+        orders.setdefault(alike, []).append(manifest.order)
+    for alike, values in sections.items():
+        yield {"order": orders[alike], **values}
 
 
-def _checks(
-    workspace: Workspace, inputs: dict[str, str], left_out: list[str]
+def _checked(
+    workspace: Workspace, inputs: Mapping[str, str], left_out: list[str]
 ) -> Iterator[dict[str, Option]]:
     for path in sorted(workspace.check("x").parent.glob(f"[!.]*/{MANIFEST}")):
         manifest = read_manifest(path, CheckManifest)
         if manifest is None:
             continue
         name = path.parent.name
-        shards = [each.removeprefix("shards/") for each in manifest.inputs if "shards/" in each]
-        now = inputs | {
-            f"shards/{order}": sha256_of(workspace.shards(order) / MANIFEST)
-            for order in shards
-            if (workspace.shards(order) / MANIFEST).is_file()
-        }
-        if not _made_from(manifest, now):
+        now = dict(inputs)
+        for parent in manifest.inputs:
+            made = workspace.root / parent / MANIFEST
+            if parent.startswith("shards/") and made.is_file():
+                now[parent] = sha256_of(made)
+        if all(now.get(parent) == sha256 for parent, sha256 in manifest.inputs.items()):
+            yield {"name": name, **_keys("train-check", manifest.config)}
+        else:
             left_out.append(f"Left out: check {name}, made from other shards.")
-            continue
-        yield {"name": name, **_keys("train-check", manifest.config)}
-
-
-def _made_from(manifest: Manifest, inputs: Mapping[str, str]) -> bool:
-    return all(inputs.get(name) == sha256 for name, sha256 in manifest.inputs.items())
 
 
 def _keys(section: str, config: Mapping[str, Option]) -> dict[str, Option]:

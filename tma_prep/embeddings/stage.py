@@ -169,19 +169,19 @@ def embed_vectors(
 def _open_model(
     options: EmbedOptions, model: ResolvedModel, progress: Progress
 ) -> Iterator[LoadedModel]:
-    with progress.stage("Loading the model", 0, ""):
-        from tma_prep.embeddings.encoder import EncoderSettings
-        from tma_prep.embeddings.runners import open_runner
+    with contextlib.ExitStack() as stack:
+        with progress.stage("Loading the model", 0, ""):
+            from tma_prep.embeddings.encoder import EncoderSettings
+            from tma_prep.embeddings.runners import open_runner
 
-        settings = EncoderSettings(
-            model,
-            device=options.device,
-            dtype=options.dtype,
-            batch_tokens=options.batch_tokens,
-            max_length=options.max_length,
-            prefix=options.prefix,
-            truncate=options.truncate,
-        )
-        runner = open_runner(settings, engine=options.engine)
-    with runner:
+            settings = EncoderSettings(
+                model,
+                device=options.device,
+                dtype=options.dtype,
+                batch_tokens=options.batch_tokens,
+                max_length=options.max_length,
+                prefix=options.prefix,
+                truncate=options.truncate,
+            )
+            runner = stack.enter_context(open_runner(settings, engine=options.engine))
         yield LoadedModel(runner.encoder, runner)

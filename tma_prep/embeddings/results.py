@@ -15,7 +15,7 @@ _BYTES_A_ROW = 8 + 32 + 4 + 60
 """`tma_row`, `tma_id` with its offset, and what `instances.parquet` holds, beside the vector."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SideResult:
     """What became of one side.
 
@@ -39,10 +39,10 @@ class SideResult:
     skipped_rows: int
     kept: bool
     unique_texts: int | None
-    embedded_texts: int
-    resumed_rows: int
-    stayed_texts: int
-    gone_texts: int
+    embedded_texts: int = 0
+    resumed_rows: int = 0
+    stayed_texts: int = 0
+    gone_texts: int = 0
     tokens: int
     tokens_lost: int
     truncated_rows: int

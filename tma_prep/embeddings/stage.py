@@ -145,12 +145,7 @@ def embed_vectors(
     side: EmbedSide, options: EmbedOptions, dimension: int | None, progress: Progress
 ) -> SideResult:
     """One side whose rows bring their vectors."""
-    parts = PartsFolder(
-        side.folder,
-        {},
-        rows_per_part=options.rows_per_part,
-        start_anew=True,
-    )
+    parts = PartsFolder(side.folder, {}, rows_per_part=options.rows_per_part, start_anew=True)
     with progress.stage(f"Embedding {side.side}", 0, "rows") as advance:
         count = write_given_vectors(
             side.rows.store,

@@ -10,24 +10,19 @@ import tomlkit
 from pydantic.fields import FieldInfo
 
 from tma_prep.artifact import MANIFEST, read_manifest, sha256_of, write_text
+from tma_prep.embeddings import Sides, made_from, open_sides
 from tma_prep.errors import ArtifactError, InputError, OptionError
 from tma_prep.files import any_path, is_remote
 from tma_prep.option_types import alternatives
 from tma_prep.options import EmbedOptions, InitOptions
 from tma_prep.orders import arrange_options, order_names
 from tma_prep.recipe import SECTIONS, TYPED_ALONE, keys_of
-from tma_prep.rows import open_rows, recorded_inputs
+from tma_prep.rows import RowStore, recorded_inputs
 from tma_prep.workspace import Workspace
-from tma_prep_schemas import (
-    CheckManifest,
-    EmbeddingsManifest,
-    OrderManifest,
-    ShardsManifest,
-)
+from tma_prep_schemas import CheckManifest, OrderManifest, ShardsManifest
 from tma_prep_schemas.manifests import Option
 
 _WIDTH = 98
-_SIDES = ("train", "test")
 _STARTER = """\
 # What tma-prep is to do. Run it: tma-prep run tma.toml
 #
@@ -127,18 +122,18 @@ def recorded_recipe(work: Path, file: Path) -> str:
     """
     workspace = Workspace(work)
     workspace.check_there()
-    embedded = _Embedded(workspace, file.parent)
+    sides = open_sides(workspace)
     left_out: list[str] = []
     several = {
-        "arrange": list(_arranged(workspace, embedded.inputs, left_out)),
-        "train-check": list(_checked(workspace, embedded.inputs, left_out)),
+        "arrange": list(_arranged(workspace, sides, left_out)),
+        "train-check": list(_checked(workspace, sides.inputs, left_out)),
     }
     document = tomlkit.document()
-    for line in [*embedded.head(left_out), "", *embedded.sources()]:
+    for line in [*_head(sides, left_out), "", *_sources(sides, file.parent)]:
         # What is no plain letter is shown as Python does.
         plain = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
         document.add(tomlkit.comment(plain) if plain else tomlkit.nl())
-    document.add("embed", _table(embedded.values()))
+    document.add("embed", _table(_embedded(sides, work, file.parent)))
     for section, tables in several.items():
         if tables:
             found = tomlkit.aot()
@@ -167,77 +162,64 @@ def _table(values: Mapping[str, Option]) -> tomlkit.items.Table:
     return table
 
 
-class _Embedded:
-    """Both sides as they were embedded."""
+def _head(sides: Sides, left_out: Iterable[str]) -> Iterator[str]:
+    """What the recipe is, and what it does not say."""
+    train, test = sides.train.manifest, sides.test.manifest
+    versions = ", ".join(f"{name} {version}" for name, version in train.libraries.items())
+    yield from _RECORDED.splitlines()
+    yield f"Made by tma-prep {train.tool_version} with {versions}."
+    yield from left_out
+    if train.updated_from or test.updated_from:
+        yield from _UPDATED.splitlines()
+    if any(train.config.get(name) for name in TYPED_ALONE):
+        yield "The model's own code was run: give --trust-remote-code if you trust it."
 
-    def __init__(self, workspace: Workspace, folder: Path) -> None:
-        self._root, self._folder = workspace.root, folder
-        self.inputs: dict[str, str] = {}
-        self._manifests: dict[str, EmbeddingsManifest] = {}
-        for side in _SIDES:
-            path = workspace.embeddings(side) / MANIFEST
-            manifest = read_manifest(path, EmbeddingsManifest)
-            if manifest is None:
-                raise ArtifactError(
-                    f"{path.parent}: holds no finished embeddings; run tma-prep embed to its end "
-                    "first"
-                )
-            self._manifests[side] = manifest
-            self.inputs[f"embeddings/{side}"] = sha256_of(path)
-        self._rows = {side: open_rows(workspace, side) for side in _SIDES}
 
-    def head(self, left_out: Iterable[str]) -> Iterator[str]:
-        """What the recipe is, and what it does not say."""
-        train = self._manifests["train"]
-        versions = ", ".join(f"{name} {version}" for name, version in train.libraries.items())
-        yield from _RECORDED.splitlines()
-        yield f"Made by tma-prep {train.tool_version} with {versions}."
-        yield from left_out
-        if any(manifest.updated_from for manifest in self._manifests.values()):
-            yield from _UPDATED.splitlines()
-        if any(train.config.get(name) for name in TYPED_ALONE):
-            yield "The model's own code was run: give --trust-remote-code if you trust it."
+def _sources(sides: Sides, folder: Path) -> Iterator[str]:
+    """What the inputs and the model must be, for a person to compare."""
+    for side, rows in (("train", sides.train.row_store), ("test", sides.test.row_store)):
+        paths = recorded_inputs(rows)[1]
+        for path, found in zip(paths, rows.manifest.input_files, strict=True):
+            name = _path(path, folder)
+            yield f"{side}: {name}: {found.rows:,} rows, SHA-256 {found.sha256}"
+    model = sides.train.manifest.config.get("model_sha256")
+    if model is not None:
+        yield f"model: SHA-256 {model}"
 
-    def sources(self) -> Iterator[str]:
-        """What the inputs and the model must be, for a person to compare."""
-        for side, rows in self._rows.items():
-            paths = recorded_inputs(rows)[1]
-            for path, found in zip(paths, rows.manifest.input_files, strict=True):
-                name = _path(path, self._folder)
-                yield f"{side}: {name}: {found.rows:,} rows, SHA-256 {found.sha256}"
-        model = self._manifests["train"].config.get("model_sha256")
-        if model is not None:
-            yield f"model: SHA-256 {model}"
 
-    def values(self) -> dict[str, Option]:
-        """The section."""
-        train, test = (
-            {**self._manifests[side].config, **self._rows[side].manifest.config} for side in _SIDES
-        )
-        if test.get("on_bad_row") == "skip":
-            # Where no row is bad it may be another word on either side.
-            train["on_bad_row"] = "skip"
-        for name, value in test.items():
-            if name != "on_bad_row" and train.get(name) != value:
-                raise ArtifactError(
-                    f"{self._root}: train and test were embedded with another "
-                    f"{EmbedOptions.key_of(name)} ({train.get(name)} against {value}), which one "
-                    "recipe cannot say; run embed for both with --overwrite"
-                )
-        encoder = self._manifests["train"].encoder
-        if encoder is not None:
-            # What `auto` came to: on another machine it may come to something else.
-            train |= {name: encoder.get(name) for name in ("dtype", "device")}
-        paths: dict[str, Option] = {
-            side: [_path(name, self._folder) for name in recorded_inputs(rows)[0]]
-            for side, rows in self._rows.items()
-        }
-        out = _path(str(self._root.absolute()), self._folder)
-        return {**paths, "out": out, **_keys("embed", train)}
+def _embedded(sides: Sides, work: Path, folder: Path) -> dict[str, Option]:
+    train, test = (
+        {**store.manifest.config, **store.row_store.manifest.config}
+        for store in (sides.train, sides.test)
+    )
+    if test.get("on_bad_row") == "skip":
+        # Where no row is bad it may be another word on either side.
+        train["on_bad_row"] = "skip"
+    for name, value in test.items():
+        if name != "on_bad_row" and train.get(name) != value:
+            raise ArtifactError(
+                f"{work}: train and test were embedded with another {EmbedOptions.key_of(name)} "
+                f"({train.get(name)} against {value}), which one recipe cannot say; run embed for "
+                "both with --overwrite"
+            )
+    encoder = sides.train.manifest.encoder
+    if encoder is not None:
+        # What `auto` came to: on another machine it may come to something else.
+        train |= {name: encoder.get(name) for name in ("dtype", "device")}
+
+    def named(rows: RowStore) -> Option:
+        return [_path(name, folder) for name in recorded_inputs(rows)[0]]
+
+    return {
+        "train": named(sides.train.row_store),
+        "test": named(sides.test.row_store),
+        "out": _path(str(work.absolute()), folder),
+        **_keys("embed", train),
+    }
 
 
 def _arranged(
-    workspace: Workspace, inputs: Mapping[str, str], left_out: list[str]
+    workspace: Workspace, sides: Sides, left_out: list[str]
 ) -> Iterator[dict[str, Option]]:
     """One section for all orders that stand under their own names and were made alike."""
     orders: dict[str, list[str]] = {}
@@ -247,7 +229,7 @@ def _arranged(
         manifest = read_manifest(path, OrderManifest)
         if manifest is None:
             continue
-        if any(manifest.inputs.get(parent) != sha256 for parent, sha256 in inputs.items()):
+        if not made_from(manifest.inputs, sides):
             left_out.append(f"Left out: order {name}, made from other embeddings.")
             continue
         shards = read_manifest(workspace.shards(name) / MANIFEST, ShardsManifest)

@@ -41,10 +41,15 @@ def _command(name: str, function: Command) -> Iterator[str]:
 
 
 def _table(model: type[Options]) -> Iterator[str]:
+    fields = fields_of(model)
+    panels = {name: extra_of(field).get("panel") for name, field in fields.items()}
+    shown_panels = list(dict.fromkeys([None, *panels.values()]))
     panel = None
     yield "| option | default | what it does |\n| --- | --- | --- |"
-    for name, field in sorted(fields_of(model).items(), key=lambda each: _place(model, each[0])):
-        if panel != (panel := extra_of(field).get("panel")):
+    # Options without a panel first, then panel by panel as the help shows them.
+    for name in sorted(fields, key=lambda name: shown_panels.index(panels[name])):
+        field = fields[name]
+        if panel != (panel := panels[name]):
             yield f"| **{panel}** | | |"
         typed = model.typed_as(name)
         if field.default is True:
@@ -56,13 +61,6 @@ def _table(model: type[Options]) -> Iterator[str]:
         cells = f"`{f'{typed} {value}'.strip()}`", "" if given else f"`{shown}`", field.description
         yield "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
     yield ""
-
-
-def _place(model: type[Options], name: str) -> int:
-    """Options without a panel first, then panel by panel as the help shows them."""
-    panels = [extra_of(field).get("panel") for field in fields_of(model).values()]
-    panel = extra_of(fields_of(model)[name]).get("panel")
-    return -1 if panel is None else panels.index(panel)
 
 
 if __name__ == "__main__":

@@ -27,9 +27,9 @@ Artifact = Literal["ranking", "order", "shards"]
 
 def option(
     default: Any,  # noqa: ANN401
-    text: str,
-    *,
     panel: str | None = None,
+    *,
+    text: str | None = None,
     flag: str | None = None,
     metavar: str | None = None,
     argument: bool = False,
@@ -37,12 +37,12 @@ def option(
     of: Artifact | None = None,
     **limits: Any,  # noqa: ANN401
 ) -> Any:  # noqa: ANN401
-    """An option, as a field of the options of a command.
+    """An option, as a field of the options of a command; the docstring below it is its help.
 
     Args:
         default: Its default, `...` where it must be given.
-        text: Its help.
         panel: Heading that it stands under in the help.
+        text: Its help, where several have the same.
         flag: What is typed after the dashes, where that is not the name of the field.
         metavar: What stands for a value in the help.
         argument: Typed by its place, without a name.
@@ -50,9 +50,8 @@ def option(
         of: The artifact of `arrange` whose bytes hang on it, and whose manifest records it.
         limits: What `pydantic.Field` takes: `ge`, `le`, `min_length` and so on.
     """
-    told = {"panel": panel, "flag": flag, "metavar": metavar, "of": of}
-    extra: dict[str, Any] = {"argument": argument, "pair": pair}
-    extra |= {key: value for key, value in told.items() if value is not None}
+    extra: dict[str, Any] = {"panel": panel, "flag": flag, "metavar": metavar, "of": of}
+    extra |= {"argument": argument, "pair": pair}
     return Field(default, description=text, json_schema_extra=extra, **limits)
 
 
@@ -74,7 +73,13 @@ def alternatives(annotation: object) -> list[object]:
 class Options(BaseModel):
     """The options of a command, validated; unknown ones are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: object) -> None:
+        """Let every help be one line, for any width of a terminal."""
+        for field in cls.model_fields.values():
+            field.description = " ".join((field.description or "").split())
 
     def recorded(self, *left_out: str) -> "dict[str, Option]":
         """The options as a manifest records them.
@@ -113,12 +118,8 @@ class Options(BaseModel):
 class OptionsWithMemory(Options):
     """Options of a command that keeps to a budget of memory."""
 
-    memory_budget: "Size | None" = option(
-        None,
-        "Memory to use, such as 8GB; a quarter of the machine's by default.",
-        panel="Hardware",
-        metavar="SIZE",
-    )
+    memory_budget: "Size | None" = option(None, "Hardware", metavar="SIZE")
+    """Memory to use, such as 8GB; a quarter of the machine's by default."""
 
     @property
     def memory_bytes(self) -> int:

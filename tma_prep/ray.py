@@ -73,8 +73,7 @@ class Cluster:
         Args:
             function: Of a module, and the same wherever it runs.
             shared: Its first argument, sent once to a node.
-            items: Its second; taken only as far ahead as keeps the cluster busy, so that neither
-                they nor the results fill the memory.
+            items: Its second; taken only as far ahead as keeps the cluster busy.
             gpu: Each task has a GPU, see `gpu_here`; else a CPU core.
 
         Yields:
@@ -126,7 +125,7 @@ class Cluster:
         where: dict[str, Any] = {"address": "local", "include_dashboard": False}
         if self._address is not None:
             where = {"address": _answering(self._address)}
-        with _own_signals(), _no_stderr():
+        with _undisturbed():
             try:
                 ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **where)
             except ConnectionError:
@@ -193,30 +192,21 @@ def _no_cluster(address: str | None) -> DependencyError:
 
 
 @contextlib.contextmanager
-def _no_stderr() -> Iterator[None]:
-    """Ray's native part writes a line there when a log level is set, below what Python can turn."""
-    before = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+def _undisturbed() -> Iterator[None]:
+    """Keep stderr, and our answer to a polite kill, from `ray.init`.
+
+    Its native part writes a line to stderr when a log level is set, below what Python can turn.
+    """
+    answer, stderr = signal.getsignal(signal.SIGTERM), os.dup(2)
     try:
-        os.dup2(nowhere, 2)
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
         yield
     finally:
-        os.dup2(before, 2)
-        os.close(before)
-        os.close(nowhere)
-
-
-@contextlib.contextmanager
-def _own_signals() -> Iterator[None]:
-    """Keep our answer to a polite kill; `ray.init` puts its own in place."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, answer)
 
 
 def _in_a_line(error: BaseException) -> str:

@@ -36,11 +36,7 @@ _Some = TypeVar("_Some", bound=Options)
 
 @dataclass(frozen=True)
 class Recipe:
-    """The options of every command that is to run.
-
-    Attributes:
-        folder: Of the file; what paths in the options are relative to.
-    """
+    """The options of every command that is to run; paths in them are relative to `folder`."""
 
     folder: Path
     embed: EmbedOptions | None
@@ -50,11 +46,7 @@ class Recipe:
 
 @dataclass
 class RunResult:
-    """What every command did; one that the file does not name has left nothing.
-
-    Attributes:
-        folder: What the paths in the parts are relative to.
-    """
+    """What every command did, if the file names it; paths are relative to `folder`."""
 
     folder: str
     embed: EmbedResult | None = None
@@ -72,31 +64,25 @@ def keys_of(section: str) -> dict[str, str]:
 def read_recipe(options: RunOptions) -> Recipe:
     """Read a file and refuse whatever could fail later for its words alone.
 
-    Args:
-        options: The file, and what every command gets that has the option.
-
     Raises:
         OptionError: In one line: the file, the section, the key, and what is wrong.
     """
     sections = _sections(options.file)
-    place = _Place(options.file, {k: v for k, v in options.recorded("file").items() if v})
+
+    def read(
+        section: str, model: type[_Some], check: Callable[[_Some], None], work: Path | None
+    ) -> list[_Some]:
+        return [_read(options, section, model, check, each, work) for each in sections[section]]
+
     if len(sections["embed"]) > 1:
-        raise OptionError(f"{place.path}: there is one [embed] at most; use another file")
-    embedded = [place.options("embed", EmbedOptions, each, None) for each in sections["embed"]]
+        raise OptionError(f"{options.file}: there is one [embed] at most; use another file")
+    embedded = read("embed", EmbedOptions, check_embedding, None)
     work = embedded[0].out if embedded else None
-    arranged = [
-        place.options("arrange", ArrangeOptions, each, work) for each in sections["arrange"]
-    ]
+    arranged = read("arrange", ArrangeOptions, check_arranging, work)
     work = work or (arranged[0].work if arranged else None)
-    checked = [
-        place.options("train-check", TrainCheckOptions, each, work)
-        for each in sections["train-check"]
-    ]
-    place.check("embed", check_embedding, embedded)
-    place.check("arrange", check_arranging, arranged)
-    place.check("train-check", check_training, checked)
-    _check_names(place.path, arranged)
-    return Recipe(place.path.parent, embedded[0] if embedded else None, arranged, checked)
+    checked = read("train-check", TrainCheckOptions, check_training, work)
+    _check_names(options.file, arranged)
+    return Recipe(options.file.parent, embedded[0] if embedded else None, arranged, checked)
 
 
 def run_recipe(
@@ -107,12 +93,8 @@ def run_recipe(
     """Run embed, arrange and train-check, as far as the recipe names them; what is there is kept.
 
     The folder of the file is this process's working directory meanwhile, so that manifests hold
-    paths as the file has them, wherever it is run from.
-
-    Args:
-        recipe: What to do.
-        progress: Told of everything.
-        on_result: Told of every command that is done.
+    paths as the file has them, wherever it is run from. `on_result` is told of every command that
+    is done.
 
     Raises:
         TmaPrepError: In one line: what is wrong, and the remedy.
@@ -136,41 +118,34 @@ def run_recipe(
     return result
 
 
-@dataclass(frozen=True)
-class _Place:
-    """What every message begins with, and what was given beside the file."""
-
-    path: Path
-    given: Mapping[str, object]
-
-    def options(
-        self, section: str, model: type[_Some], values: Mapping[str, object], work: Path | None
-    ) -> _Some:
-        """The options of a section; `work` stands in for a workspace that it does not name."""
-        where = f"{self.path}: [{section}]"
-        fields = keys_of(section)
-        typed: dict[str, object] = {}
-        if work is not None and "work" in fields:
-            typed["work"] = work
+def _read(
+    run: RunOptions,
+    section: str,
+    model: type[_Some],
+    check: Callable[[_Some], None],
+    values: Mapping[str, object],
+    work: Path | None,
+) -> _Some:
+    """The options of a section; `work` stands in for a workspace that it does not name."""
+    fields = keys_of(section)
+    typed: dict[str, object] = {"work": work} if work is not None and "work" in fields else {}
+    try:
         for key, value in values.items():
             if key not in fields:
-                raise OptionError(f"{where} {_unknown(key, section)}")
+                raise OptionError(_unknown(key, section))
             typed[fields[key]] = _as_typed(model.model_fields[fields[key]].annotation, value)
-        typed |= {name: value for name, value in self.given.items() if name in model.model_fields}
-        try:
-            return model.model_validate(typed, strict=True)
-        except ValidationError as error:
-            name, problem = first_problem(error)
-            remedy = "; name the workspace, or add [embed]" if name == "work" else ""
-            raise OptionError(f"{where} {model.key_of(name)} {problem}{remedy}") from error
-
-    def check(self, section: str, check: Callable[[_Some], None], options: list[_Some]) -> None:
-        """What the command itself refuses, told with the section."""
-        for each in options:
-            try:
-                check(each)
-            except OptionError as error:
-                raise OptionError(f"{self.path}: [{section}] {error}") from error
+        given = {name: value for name, value in run.recorded("file").items() if value}
+        typed |= {name: value for name, value in given.items() if name in model.model_fields}
+        options = model.model_validate(typed, strict=True)
+        check(options)
+    except ValidationError as error:
+        name, problem = first_problem(error)
+        remedy = "; name the workspace, or add [embed]" if name == "work" else ""
+        wrong = f"{model.key_of(name)} {problem}{remedy}"
+        raise OptionError(f"{run.file}: [{section}] {wrong}") from error
+    except OptionError as error:
+        raise OptionError(f"{run.file}: [{section}] {error}") from error
+    return options
 
 
 def _sections(path: Path) -> dict[str, list[dict[str, object]]]:

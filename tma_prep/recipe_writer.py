@@ -3,7 +3,6 @@
 import json
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args, get_origin
 
@@ -11,21 +10,18 @@ import tomlkit
 from pydantic.fields import FieldInfo
 
 from tma_prep.artifact import MANIFEST, write_text
+from tma_prep.embeddings import Sides, open_sides
 from tma_prep.errors import ArtifactError, InputError, OptionError
 from tma_prep.files import any_path, is_remote
 from tma_prep.option_types import alternatives
 from tma_prep.options import EmbedOptions, InitOptions
 from tma_prep.orders import arrange_options
 from tma_prep.recipe import SECTIONS, TYPED_ALONE, keys_of
-from tma_prep.rows import open_rows, recorded_inputs
+from tma_prep.rows import RowStore, recorded_inputs
 from tma_prep.workspace import Workspace
-from tma_prep_schemas import (
-    EmbeddingsManifest,
-)
 from tma_prep_schemas.manifests import Option
 
 _WIDTH = 98
-_SIDES = ("train", "test")
 _STARTER = """\
 # What tma-prep is to do. Run it: tma-prep run tma.toml
 #
@@ -35,6 +31,13 @@ _STARTER = """\
 # to this file. Run it as often as you like: what is there and has not changed is kept. [[arrange]]
 # and [[train-check]], with two brackets, may stand here several times, with a name each.
 """
+_RECORDED = """\
+What made a workspace, read off its manifests. Run it: tma-prep run FILE
+Paths are relative to this file. `out` names the workspace itself, where everything is
+there and kept; name another folder to make it anew."""
+_UPDATED = """\
+Some embeddings were taken over by --update: embedded anew, they may differ in the
+last places."""
 _OUT = "work"
 _STARTED: dict[str, dict[str, Option]] = {
     "embed": {"train": ["train.jsonl"], "test": ["test.jsonl"], "out": _OUT},
@@ -105,15 +108,6 @@ def _toml(value: Option) -> str:
     return tomlkit.item(value).as_string()
 
 
-@dataclass(frozen=True)
-class _Order:
-    """A finished order: its name, and every key of the section that makes it."""
-
-    name: str
-    order: str
-    values: dict[str, Option]
-
-
 def recorded_recipe(work: Path, file: Path) -> str:
     """The text of a recipe that makes what a workspace holds, and says what it cannot make.
 
@@ -127,21 +121,23 @@ def recorded_recipe(work: Path, file: Path) -> str:
     """
     workspace = Workspace(work)
     workspace.check_there()
-    embedded = {side: workspace.embeddings(side).finished() for side in _SIDES}
+    sides = open_sides(workspace)
     left_out: list[str] = []
-    orders = list(_grouped(list(_orders(workspace, left_out))))
-    checks = list(_checks(workspace, left_out))
+    several = {
+        "arrange": list(_arranged(workspace, left_out)),
+        "train-check": list(_checked(workspace, left_out)),
+    }
     document = tomlkit.document()
-    _comment(document, _head(embedded, left_out))
-    document.add(tomlkit.nl())
-    _comment(document, _of_embed(workspace, embedded, file.parent))
-    document.add("embed", _table(_embed_values(workspace, file, embedded)))
-    for section, tables in (("arrange", orders), ("train-check", checks)):
+    for line in [*_head(sides, left_out), "", *_sources(sides, file.parent)]:
+        # What is no plain letter is shown as Python does.
+        plain = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
+        document.add(tomlkit.comment(plain) if plain else tomlkit.nl())
+    document.add("embed", _table(_embedded(sides, work, file.parent)))
+    for section, tables in several.items():
         if tables:
-            several = tomlkit.aot()
-            for values in tables:
-                several.append(_table(values))
-            document.add(section, several)
+            found = tomlkit.aot()
+            found.extend(_table(values) for values in tables)
+            document.add(section, found)
     text = document.as_string()
     try:
         text.encode("utf-8")
@@ -150,13 +146,6 @@ def recorded_recipe(work: Path, file: Path) -> str:
             f"{work}: a path in it is not UTF-8, and cannot stand in a TOML file"
         ) from error
     return text
-
-
-def _comment(document: tomlkit.TOMLDocument, lines: Iterable[str]) -> None:
-    """Lines of comment; what is no plain letter in them is shown as Python does."""
-    for line in lines:
-        plain = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
-        document.add(tomlkit.comment(plain))
 
 
 def _table(values: Mapping[str, Option]) -> tomlkit.items.Table:
@@ -172,64 +161,69 @@ def _table(values: Mapping[str, Option]) -> tomlkit.items.Table:
     return table
 
 
-def _head(embedded: Mapping[str, EmbeddingsManifest], left_out: list[str]) -> Iterator[str]:
-    train = embedded["train"]
+def _head(sides: Sides, left_out: Iterable[str]) -> Iterator[str]:
+    """What the recipe is, and what it does not say."""
+    train, test = sides.train.manifest, sides.test.manifest
     versions = ", ".join(f"{name} {version}" for name, version in train.libraries.items())
-    yield "What made a workspace, read off its manifests. Run it: tma-prep run FILE"
-    yield "Paths are relative to this file. `out` names the workspace itself, where everything is"
-    yield "there and kept; name another folder to make it anew."
+    yield from _RECORDED.splitlines()
     yield f"Made by tma-prep {train.tool_version} with {versions}."
     yield from left_out
-    if any(manifest.updated_from for manifest in embedded.values()):
-        yield "Some embeddings were taken over by --update: embedded anew, they may differ in the"
-        yield "last places."
+    if train.updated_from or test.updated_from:
+        yield from _UPDATED.splitlines()
     if any(train.config.get(name) for name in TYPED_ALONE):
         yield "The model's own code was run: give --trust-remote-code if you trust it."
 
 
-def _embed_values(
-    workspace: Workspace, file: Path, embedded: Mapping[str, EmbeddingsManifest]
-) -> dict[str, Option]:
-    train, test = (embedded[side] for side in _SIDES)
-    stores = {side: open_rows(workspace, side) for side in _SIDES}
-    rows, test_rows = (stores[side].manifest.config for side in _SIDES)
-    config = {**train.config, **rows}
-    if test_rows.get("on_bad_row") == "skip":
-        # Where no row is bad it may be another word on either side.
-        config["on_bad_row"] = "skip"
-    for name, value in {**test.config, **test_rows}.items():
-        if name != "on_bad_row" and config.get(name) != value:
-            raise ArtifactError(
-                f"{workspace.root}: train and test were embedded with another "
-                f"{EmbedOptions.key_of(name)} ({config.get(name)} against {value}), which one "
-                "recipe cannot say; run embed for both with --overwrite"
-            )
-    if train.encoder is not None:
-        # What `auto` came to: on another machine it may come to something else.
-        config |= {name: train.encoder.get(name) for name in ("dtype", "device")}
-    paths: dict[str, Option] = {
-        side: [_path(name, file.parent) for name in recorded_inputs(stores[side])[0]]
-        for side in _SIDES
-    }
-    out = _path(str(workspace.root.absolute()), file.parent)
-    return {**paths, "out": out, **_keys("embed", config)}
-
-
-def _of_embed(
-    workspace: Workspace, embedded: Mapping[str, EmbeddingsManifest], folder: Path
-) -> Iterator[str]:
+def _sources(sides: Sides, folder: Path) -> Iterator[str]:
     """What the inputs and the model must be, for a person to compare."""
-    for side in _SIDES:
-        store = open_rows(workspace, side)
-        paths = recorded_inputs(store)[1]
-        for path, found in zip(paths, store.manifest.input_files, strict=True):
-            yield f"{side}: {_path(path, folder)}: {found.rows:,} rows, SHA-256 {found.sha256}"
-    model = embedded["train"].config.get("model_sha256")
+    for side, rows in (("train", sides.train.row_store), ("test", sides.test.row_store)):
+        paths = recorded_inputs(rows)[1]
+        for path, found in zip(paths, rows.manifest.input_files, strict=True):
+            name = _path(path, folder)
+            yield f"{side}: {name}: {found.rows:,} rows, SHA-256 {found.sha256}"
+    model = sides.train.manifest.config.get("model_sha256")
     if model is not None:
         yield f"model: SHA-256 {model}"
 
 
-def _orders(workspace: Workspace, left_out: list[str]) -> Iterator[_Order]:
+def _embedded(sides: Sides, work: Path, folder: Path) -> dict[str, Option]:
+    train, test = (
+        {**store.manifest.config, **store.row_store.manifest.config}
+        for store in (sides.train, sides.test)
+    )
+    if test.get("on_bad_row") == "skip":
+        # Where no row is bad it may be another word on either side.
+        train["on_bad_row"] = "skip"
+    for name in ("format", "columns", "exchange"):
+        other = test.pop(name, None)
+        train[f"test_{name}"] = None if name == "exchange" and other == train[name] else other
+    for name, value in test.items():
+        if name not in ("on_bad_row", "answered") and train.get(name) != value:
+            raise ArtifactError(
+                f"{work}: train and test were embedded with another {EmbedOptions.key_of(name)} "
+                f"({train.get(name)} against {value}), which one recipe cannot say; run embed for "
+                "both with --overwrite"
+            )
+    encoder = sides.train.manifest.encoder
+    if encoder is not None:
+        # What `auto` came to: on another machine it may come to something else.
+        train |= {name: encoder.get(name) for name in ("dtype", "device")}
+
+    def named(rows: RowStore) -> Option:
+        return [_path(name, folder) for name in recorded_inputs(rows)[0]]
+
+    return {
+        "train": named(sides.train.row_store),
+        "test": named(sides.test.row_store),
+        "out": _path(str(work.absolute()), folder),
+        **_keys("embed", train),
+    }
+
+
+def _arranged(workspace: Workspace, left_out: list[str]) -> Iterator[dict[str, Option]]:
+    """One section for all orders that stand under their own names and were made alike."""
+    orders: dict[str, list[str]] = {}
+    sections: dict[str, dict[str, Option]] = {}
     for name in workspace.names("orders"):
         order, shards = workspace.order(name), workspace.shards(name).read()
         manifest = order.finished()
@@ -239,35 +233,27 @@ def _orders(workspace: Workspace, left_out: list[str]) -> Iterator[_Order]:
         config = dict(manifest.config)
         if shards is not None and shards.inputs.get(f"orders/{name}") == order.sha256:
             config |= shards.config
-        values = _keys("arrange", arrange_options(config)) | {"shards": shards is not None}
-        yield _Order(name, manifest.order, values)
-
-
-def _grouped(orders: list[_Order]) -> Iterator[dict[str, Option]]:
-    """One section for all orders that stand under their own names and were made alike."""
-    alike: dict[str, list[_Order]] = {}
-    for order in orders:
-        key = json.dumps(order.values) if order.name == order.order else f"name {order.name}"
-        alike.setdefault(key, []).append(order)
-    for group in alike.values():
-        first = group[0]
-        own_name = first.name == first.order
-        yield {
-            "order": [order.order for order in group],
-            "name": None if own_name else first.name,
-            **first.values,
+        values = {
+            "name": None if name == manifest.order else name,
+            **_keys("arrange", arrange_options(config)),
+            "shards": shards is not None,
         }
+        alike = json.dumps(values)
+        sections[alike] = values
+        orders.setdefault(alike, []).append(manifest.order)
+    for alike, values in sections.items():
+        yield {"order": orders[alike], **values}
 
 
-def _checks(workspace: Workspace, left_out: list[str]) -> Iterator[dict[str, Option]]:
+def _checked(workspace: Workspace, left_out: list[str]) -> Iterator[dict[str, Option]]:
     for name in workspace.names("checks"):
         check = workspace.check(name)
         manifest = check.finished()
         there = all((workspace.root / parent / MANIFEST).is_file() for parent in manifest.inputs)
-        if not there or check.stale(manifest) is not None:
+        if there and check.stale(manifest) is None:
+            yield {"name": name, **_keys("train-check", manifest.config)}
+        else:
             left_out.append(f"Left out: check {name}, made from other shards.")
-            continue
-        yield {"name": name, **_keys("train-check", manifest.config)}
 
 
 def _keys(section: str, config: Mapping[str, Option]) -> dict[str, Option]:

@@ -16,18 +16,8 @@ from tma_prep_cli.run import run
 from tma_prep_cli.train_check import train_check
 from tma_prep_cli.verify import verify
 
-COMMANDS: dict[str, Command] = {
-    "embed": embed,
-    "arrange": arrange,
-    "export": export,
-    "verify": verify,
-    "explain": explain,
-    "inspect": inspect,
-    "train-check": train_check,
-    "compare": compare,
-    "init": init,
-    "run": run,
-}
+_FUNCTIONS = (embed, arrange, export, verify, explain, inspect, train_check, compare, init, run)
+COMMANDS: dict[str, Command] = {each.__name__.replace("_", "-"): each for each in _FUNCTIONS}
 
 app = typer.Typer(
     name="tma-prep",

@@ -3,26 +3,17 @@
 from typing import TYPE_CHECKING
 
 from tma_prep.options import ArrangeOptions
-from tma_prep_cli.console import (
-    TerminalProgress,
-    print_json,
-    print_next,
-    print_table,
-    print_warning,
-    show_path,
-)
-from tma_prep_cli.from_model import Json, Plan
+from tma_prep_cli.console import TerminalProgress, print_next, print_table, print_warning, show_path
+from tma_prep_cli.from_model import Plan
 
 if TYPE_CHECKING:
     from tma_prep.arrange import ArrangePlan, ArrangeResult
     from tma_prep.orders import OrderComparison
 
 _HUBS_SHOWN = 3  # all ten are in --json and in the manifest
-_RANK, _STAY, _OUT = "Which rows, how near", "Which rows stay", "What is written"
-_LEAK = "Training rows that hold a test row"
 
 
-def arrange(options: ArrangeOptions, plan: Plan = False, json: Json = False) -> None:
+def arrange(options: ArrangeOptions, plan: Plan = False) -> object:
     """Order the training rows by how near they are to the test rows, and write Parquet shards.
 
     Four choices make an order: how near a row is (--ranking), what is ranked (--granularity),
@@ -48,13 +39,9 @@ def arrange(options: ArrangeOptions, plan: Plan = False, json: Json = False) -> 
     progress = TerminalProgress()
     if plan:
         planned = plan_arrange(options)
-        print_json(planned) if json else _print_plan(planned)
-        return
+        _print_plan(planned)
+        return planned
     result = run(options, progress)
-    warn_of_leaks(result)
-    if json:
-        print_json(result)
-        return
     print_result(result)
     if options.shards_to is not None:
         print_next("The shards are in:", *(show_path(str(found.folder)) for found in result.orders))
@@ -67,10 +54,10 @@ def arrange(options: ArrangeOptions, plan: Plan = False, json: Json = False) -> 
         )
     else:
         print_next("The orders alone are in:", show_path(options.work / "orders"))
+    return result
 
 
-def warn_of_leaks(result: "ArrangeResult") -> None:
-    """On stderr, if the pool holds test rows."""
+def _warn_of_leaks(result: "ArrangeResult") -> None:
     leakage = result.leakage
     if leakage is None or not leakage.rows:
         return
@@ -86,7 +73,6 @@ def warn_of_leaks(result: "ArrangeResult") -> None:
 def _print_plan(plan: "ArrangePlan") -> None:
     print_table(
         f"What --ranking {plan.ranking} over {plan.workspace} would take",
-        ["", ""],
         [
             ("training rows", plan.rows),
             ("distinct test rows", plan.tests),
@@ -102,7 +88,8 @@ def _print_plan(plan: "ArrangePlan") -> None:
 
 
 def print_result(result: "ArrangeResult") -> None:
-    """What the ranking found, and every order."""
+    """What the ranking found, and every order; on stderr, if the pool holds test rows."""
+    _warn_of_leaks(result)
     facts = result.facts
     rows: list[tuple[str, object]] = [
         ("training rows that are no test's nearest", facts.never_first_choice),
@@ -142,16 +129,16 @@ def print_result(result: "ArrangeResult") -> None:
     print_table(
         f"{result.train_rows:,} training rows, {result.test_rows:,} {result.target_role} rows"
         f"{held_out}, {result.ranking}",
-        ["what the ranking found", ""],
         rows,
+        *("what the ranking found", ""),
     )
     print_table(
         "Orders",
-        ["order", "rows", "shards", "where", "reused"],
         [
             (found.name, found.rows, found.shards, found.folder or "orders only", found.kept)
             for found in result.orders
         ],
+        *("order", "rows", "shards", "where", "reused"),
     )
     for order in result.orders:
         if order.change is not None:

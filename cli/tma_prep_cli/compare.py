@@ -3,8 +3,7 @@
 from typing import TYPE_CHECKING
 
 from tma_prep.options import CompareOptions
-from tma_prep_cli.console import TerminalProgress, print_json, print_line, print_table
-from tma_prep_cli.from_model import Json
+from tma_prep_cli.console import TerminalProgress, print_line, print_table
 
 if TYPE_CHECKING:
     from tma_prep.explain import CompareResult
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
 _TASKS_SHOWN = 10  # all of them are in --json
 
 
-def compare(options: CompareOptions, json: Json = False) -> None:
+def compare(options: CompareOptions) -> object:
     """How far are the orders of two workspaces from each other?
 
     Both hold the same pool, embedded in another way: with another model, --text or --dtype. Orders
@@ -31,10 +30,6 @@ def compare(options: CompareOptions, json: Json = False) -> None:
     from tma_prep.explain import compare as run
 
     result = run(options, TerminalProgress())
-    print_json(result) if json else _print_result(result)
-
-
-def _print_result(result: "CompareResult") -> None:
     by = {"tma_row": "row number (the training files are the same)", "tma_id": "text"}
     print_line(f"A is {result.work_a}, B is {result.work_b}")
     print_line(f"Rows are matched by their {by[result.matched_by]}")
@@ -45,20 +40,19 @@ def _print_result(result: "CompareResult") -> None:
         if order.different:
             print_line(f"{order.name} arranged {_told(order.different)}")
     print_line("")
-    print_table(
-        "Orders in A against B", ["", *(order.name for order in result.orders)], _rows(result)
-    )
+    print_table("Orders in A against B", _rows(result), "", *(each.name for each in result.orders))
     for order in result.orders:
         moved = [move for move in order.tasks if move.change][:_TASKS_SHOWN]
         if moved:
             print_table(
                 f"Tasks of {order.name} that moved most: mean share of the order before their rows",
-                ["task", "rows", "in A", "in B", "change"],
                 [
                     (move.task, move.rows, move.before, move.after, f"{move.change:+.3f}")
                     for move in moved
                 ],
+                *("task", "rows", "in A", "in B", "change"),
             )
+    return result
 
 
 def _rows(result: "CompareResult") -> list[tuple[object, ...]]:

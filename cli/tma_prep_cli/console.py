@@ -3,13 +3,16 @@
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+
+_SECONDS_A_LINE = 10
+"""Without a terminal, so that nothing long is silent."""
 
 
 def error_console() -> "Console":
@@ -38,10 +41,10 @@ def print_json(result: object) -> None:
     sys.stdout.write(json.dumps(values) + "\n")
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+def print_table(title: str, rows: Iterable[Sequence[object]], *columns: str) -> None:
     """A small table on stdout; the first column is text, the others are numbers.
 
-    Without a row of headings where no column has one.
+    Without headings, two columns: what it is, and its value.
     """
     from rich import box
     from rich.console import Console
@@ -50,9 +53,9 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     console = Console(highlight=False)
     # Not as the table's own title, which would be broken at the table's width.
     console.print(f"[bold]{_plain(title)}[/]", soft_wrap=True)
-    table = Table(box=box.SIMPLE_HEAD, show_header=any(columns))
-    for place, column in enumerate(columns):
-        table.add_column(column, justify="left" if place == 0 else "right", overflow="fold")
+    table = Table(box=box.SIMPLE_HEAD, show_header=bool(columns))
+    for place, column in enumerate(columns or ("", "")):
+        table.add_column(column, justify="right" if place else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_plain(_shown(value)) for value in row))
     console.print(table)
@@ -79,26 +82,39 @@ class TerminalProgress:
     @contextlib.contextmanager
     def stage(self, label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
         """Show one stage; `total` 0 where it is not known."""
-        if not self._console.is_terminal:
-            yield from self._lines(label, total, unit)
+        if self._console.is_terminal and self._table is None:
+            yield from self._bar(label, total, unit)
             return
-        if self._table is not None:
-            yield self._table.counter(label, total, unit)
-            return
-        from rich.progress import (
-            BarColumn,
-            Progress,
-            SpinnerColumn,
-            TextColumn,
-            TimeRemainingColumn,
-        )
+        import time
 
-        progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[done]}"),
-            TimeRemainingColumn(),
+        start = last = time.monotonic()
+        done = 0
+
+        def advance(more: int) -> None:
+            nonlocal last, done
+            done += more
+            now = time.monotonic()
+            rate = done / max(now - start, 1e-3)
+            left = f", {(total - done) / rate:,.0f} s left" if total and rate else ""
+            of_total = f" of {_count(total)}" if total else ""
+            text = f"{label}: {_count(done)}{of_total} {unit}, {_rate(rate)} {unit}/s{left}"
+            if self._table is not None:
+                self._table.caption = text
+            elif now - last >= _SECONDS_A_LINE:
+                last = now
+                self.note(text)
+
+        yield advance
+
+    def _bar(self, label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+        from rich import progress as bars
+
+        progress = bars.Progress(
+            bars.SpinnerColumn(),
+            bars.TextColumn("{task.description}"),
+            bars.BarColumn(),
+            bars.TextColumn("{task.fields[done]}"),
+            bars.TimeRemainingColumn(),
             console=self._console,
             transient=True,
         )
@@ -109,30 +125,10 @@ class TerminalProgress:
                 progress.advance(task, more)
                 state = progress.tasks[0]
                 rate = f" · {_rate(state.speed)} {unit}/s" if state.speed and unit else ""
-                done = f"{_count(state.completed)}" + (f"/{_count(total)}" if total else "")
-                progress.update(task, done=f"{done} {unit}{rate}")
+                of_total = f"/{_count(total)}" if total else ""
+                progress.update(task, done=f"{_count(state.completed)}{of_total} {unit}{rate}")
 
             yield advance
-
-    def _lines(self, label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
-        """For logs: one line every ten seconds, so that nothing long is silent."""
-        import time
-
-        start = last = time.monotonic()
-        done = 0
-
-        def advance(more: int) -> None:
-            nonlocal last, done
-            done += more
-            now = time.monotonic()
-            if now - last >= 10:
-                last = now
-                rate = done / (now - start)
-                left = f", {(total - done) / rate:,.0f} s left" if total and rate else ""
-                of_total = f" of {_count(total)}" if total else ""
-                self.note(f"{label}: {_count(done)}{of_total} {unit}, {_rate(rate)} {unit}/s{left}")
-
-        yield advance
 
     def note(self, text: str) -> None:
         """One line on stderr."""
@@ -144,7 +140,7 @@ class TerminalProgress:
     ) -> Iterator[Callable[[str, str, str], None]]:
         """A table that fills; without a terminal, a line for each row that is full.
 
-        A stage may run inside: its bar stands below the table.
+        A stage may run inside: how far it is stands below the table.
         """
         table = _FillingTable(title, rows, columns)
         if not self._console.is_terminal:
@@ -154,13 +150,7 @@ class TerminalProgress:
             return
         from rich.live import Live
 
-        live = Live(
-            console=self._console,
-            get_renderable=table.drawn,
-            refresh_per_second=4,
-            transient=True,
-        )
-        with live:
+        with Live(console=self._console, get_renderable=table.drawn, transient=True):
             self._table = table
             try:
                 yield table.show
@@ -169,32 +159,16 @@ class TerminalProgress:
 
 
 class _FillingTable:
-    """The cells of a table that fills, and how far the stage inside it is."""
+    """The cells of a table that fills, and below it how far the stage inside is."""
 
     def __init__(self, title: str, rows: Sequence[str], columns: Sequence[str]) -> None:
         self._title, self._rows, self._columns = title, rows, columns
         self._cells: dict[tuple[str, str], str] = {}
-        self._caption = ""
+        self.caption = ""
 
     def show(self, row: str, column: str, text: str) -> None:
         """Fill a cell."""
         self._cells[row, column] = text
-
-    def counter(self, label: str, total: int, unit: str) -> Callable[[int], None]:
-        """Counts a stage in the line below the table."""
-        import time
-
-        start, done = time.monotonic(), 0
-
-        def advance(more: int) -> None:
-            nonlocal done
-            done += more
-            rate = done / max(time.monotonic() - start, 1e-3)
-            left = f", {(total - done) / rate:,.0f} s left" if total and done else ""
-            self._caption = f"{label}: {_count(done)}/{_count(total)} {unit}{left}"
-
-        advance(0)
-        return advance
 
     def lines(self) -> Iterator[str]:
         """A line a row, for logs."""
@@ -207,12 +181,12 @@ class _FillingTable:
         from rich import box
         from rich.table import Table
 
-        table = Table(title=_plain(self._title), caption=_plain(self._caption), box=box.SIMPLE_HEAD)
+        table = Table(title=_plain(self._title), caption=_plain(self.caption), box=box.SIMPLE_HEAD)
         for column in ("", *self._columns):
             table.add_column(_plain(column), justify="right" if column else "left")
         for row in self._rows:
             shown = (self._cells.get((row, column), "…") for column in self._columns)
-            table.add_row(_plain(row), *(_plain(text) for text in shown))
+            table.add_row(*map(_plain, (row, *shown)))
         return table
 
 

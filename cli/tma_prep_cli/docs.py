@@ -26,7 +26,9 @@ def page() -> str:
 
 def _command(name: str, function: Command) -> Iterator[str]:
     model = model_of(function)
-    arguments = (field for field, about in fields_of(model).items() if extra_of(about)["argument"])
+    arguments = (
+        field for field, about in fields_of(model).items() if extra_of(about).get("argument")
+    )
     usage = " ".join(["tma-prep", name, *map(model.typed_as, arguments), "[OPTIONS]"])
     yield f"## tma-prep {name}\n"
     yield f"```\n{usage}\n```\n"
@@ -39,28 +41,26 @@ def _command(name: str, function: Command) -> Iterator[str]:
 
 
 def _table(model: type[Options]) -> Iterator[str]:
+    fields = fields_of(model)
+    panels = {name: extra_of(field).get("panel") for name, field in fields.items()}
+    shown_panels = list(dict.fromkeys([None, *panels.values()]))
     panel = None
     yield "| option | default | what it does |\n| --- | --- | --- |"
-    for name, field in sorted(fields_of(model).items(), key=lambda each: _place(model, each[0])):
-        if panel != (panel := extra_of(field).get("panel")):
+    # Options without a panel first, then panel by panel as the help shows them.
+    for name in sorted(fields, key=lambda name: shown_panels.index(panels[name])):
+        field = fields[name]
+        if panel != (panel := panels[name]):
             yield f"| **{panel}** | | |"
         typed = model.typed_as(name)
         if field.default is True:
             typed = f"--no-{typed[2:]}"
-        value = "" if extra_of(field)["argument"] else metavar_of(field)
+        value = "" if extra_of(field).get("argument") else metavar_of(field)
         default = field.default
         shown = ", ".join(default) if isinstance(default, list) else default
         given = field.is_required() or shown in (None, "") or isinstance(shown, bool)
         cells = f"`{f'{typed} {value}'.strip()}`", "" if given else f"`{shown}`", field.description
         yield "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
     yield ""
-
-
-def _place(model: type[Options], name: str) -> int:
-    """Options without a panel first, then panel by panel as the help shows them."""
-    panels = [extra_of(field).get("panel") for field in fields_of(model).values()]
-    panel = extra_of(fields_of(model)[name]).get("panel")
-    return -1 if panel is None else panels.index(panel)
 
 
 if __name__ == "__main__":

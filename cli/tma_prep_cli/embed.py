@@ -4,23 +4,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tma_prep.options import EmbedOptions
-from tma_prep_cli.console import (
-    TerminalProgress,
-    print_json,
-    print_line,
-    print_next,
-    print_table,
-    show_path,
-)
-from tma_prep_cli.from_model import Json, Plan
+from tma_prep_cli.console import TerminalProgress, print_line, print_next, print_table, show_path
+from tma_prep_cli.from_model import Plan
 
 if TYPE_CHECKING:
-    from tma_prep.embeddings import EmbedPlan, EmbedResult
-
-_WHERE = "Where and how the model runs"
+    from tma_prep.embeddings import EmbedResult
 
 
-def embed(options: EmbedOptions, plan: Plan = False, json: Json = False) -> None:
+def embed(options: EmbedOptions, plan: Plan = False) -> object:
     """Embed training and test rows into a workspace.
 
     Reads JSONL, JSON, Parquet, Arrow and Hugging Face `save_to_disk` folders, plain or .gz/.zst,
@@ -35,37 +26,33 @@ def embed(options: EmbedOptions, plan: Plan = False, json: Json = False) -> None
     from tma_prep.embeddings import embed as run
     from tma_prep.embeddings import plan_embedding
 
+    progress = TerminalProgress()
     if plan:
-        _show_plan(plan_embedding(options, TerminalProgress()), json=json)
-        return
-    result = run(options, TerminalProgress())
-    if json:
-        print_json(result)
-        return
+        planned = plan_embedding(options, progress)
+        for side, found in (("train", planned.train), ("test", planned.test)):
+            told = (
+                f"{side}: finished already" if found is None else found.told(side, planned.encoder)
+            )
+            print_line(told)
+        return planned
+    result = run(options, progress)
     print_result(result)
     print_next(
         "Next, put them in order:",
         f"tma-prep arrange {show_path(options.out)} --order nft --order rt",
     )
+    return result
 
 
 def print_result(result: "EmbedResult") -> None:
     """The table of both sides, and what is worth a line beside it."""
-    sides = (("train", result.train), ("test", result.test))
     print_table(
         f"Embeddings in {result.workspace}/embeddings",
-        ["side", "rows", "skipped", "texts embedded", "dimension", "reused"],
         [
-            (
-                side,
-                found.rows,
-                found.skipped_rows,
-                found.embedded_texts,
-                found.dimension,
-                found.kept,
-            )
-            for side, found in sides
+            (side, each.rows, each.skipped_rows, each.embedded_texts, each.dimension, each.kept)
+            for side, each in (("train", result.train), ("test", result.test))
         ],
+        *("side", "rows", "skipped", "texts embedded", "dimension", "reused"),
     )
     for line in _told(result):
         TerminalProgress().note(line)
@@ -98,12 +85,3 @@ def _told(result: "EmbedResult") -> Iterator[str]:
             )
     if result.train.response_cut_rows > result.train.rows // 100:
         yield "--truncate prompt shortens the prompt instead, so that every response is read"
-
-
-def _show_plan(plan: "EmbedPlan", *, json: bool) -> None:
-    if json:
-        print_json(plan)
-        return
-    for side, found in (("train", plan.train), ("test", plan.test)):
-        # On stdout: with --plan it is the result.
-        print_line(f"{side}: finished already" if found is None else found.told(side, plan.encoder))

@@ -3,9 +3,8 @@
 from typing import TYPE_CHECKING
 
 from tma_prep.options import ExplainOptions
-from tma_prep_cli.console import print_json, print_line, print_table
+from tma_prep_cli.console import print_line, print_table
 from tma_prep_cli.excerpts import print_excerpt
-from tma_prep_cli.from_model import Json
 
 if TYPE_CHECKING:
     from tma_prep.explain import RowExplanation, TargetExplanation
@@ -16,7 +15,7 @@ _MOST_NEIGHBOURS = 10
 _MOST_LEAKS = 5
 
 
-def explain(options: ExplainOptions, json: Json = False) -> None:
+def explain(options: ExplainOptions) -> object:
     """Say why a row stands where it stands, or where the neighbours of a test ended up.
 
     Of a row: its round, which tests named it there and how near it is to them, which rows they
@@ -36,12 +35,11 @@ def explain(options: ExplainOptions, json: Json = False) -> None:
     from tma_prep.explain import explain as run
 
     result = run(options)
-    if json:
-        print_json(result)
-    elif result.row is not None:
+    if result.row is not None:
         _print_row(result.row)
     elif result.test is not None:
         _print_test(result.test)
+    return result
 
 
 def _print_row(row: "RowExplanation") -> None:
@@ -63,8 +61,8 @@ def _print_row(row: "RowExplanation") -> None:
     if row.named_by:
         print_table(
             "The tests that named it in its round, and whom they would have named next",
-            ["test", "", "similarity", "round", "position"],
             _named_by(row),
+            *("test", "", "similarity", "round", "position"),
         )
         if len(row.named_by) > _MOST_NAMED_BY:
             more = len(row.named_by) - _MOST_NAMED_BY
@@ -72,8 +70,8 @@ def _print_row(row: "RowExplanation") -> None:
     else:
         print_table(
             "Its nearest tests",
-            ["test", "task", "similarity"],
             [(f"{test.test_row}", test.task, test.similarity) for test in row.nearest_tests],
+            *("test", "task", "similarity"),
         )
     _print_leaks(row.leaks, row.leakage_known, "holds no test row")
     print_excerpt(f"Text of row {row.tma_row}", row.text)
@@ -117,11 +115,6 @@ def _print_test(test: "TargetExplanation") -> None:
     print_table(
         "Its nearest rows",
         [
-            *("row", "similarity", "round", "position"),
-            *(["named by it"] if marks else []),
-            *(["ranked as"] if units else []),
-        ],
-        [
             (
                 *(f"{each.tma_row}", each.similarity, each.round, each.position),
                 *([each.named] if marks else []),
@@ -129,6 +122,9 @@ def _print_test(test: "TargetExplanation") -> None:
             )
             for each in near
         ],
+        *("row", "similarity", "round", "position"),
+        *(["named by it"] if marks else []),
+        *(["ranked as"] if units else []),
     )
     if len(test.neighbours) > len(near):
         print_line(f"{len(test.neighbours) - len(near)} rows more are known; --json tells them.")
@@ -147,11 +143,11 @@ def _print_leaks(leaks: "list[Leak]", known: bool, nothing: str) -> None:
     else:
         print_table(
             "Leakage: this text stands on both sides",
-            ["row", "test", "kind", "score"],
             [
                 (f"{leak.tma_row}", f"{leak.test_row}", leak.kind, leak.score)
                 for leak in leaks[:_MOST_LEAKS]
             ],
+            *("row", "test", "kind", "score"),
         )
         if len(leaks) > _MOST_LEAKS:
             print_line(f"{len(leaks) - _MOST_LEAKS} pairs more; --json tells them.")

@@ -1,16 +1,10 @@
 """`tma-prep export`."""
 
-from typing import TYPE_CHECKING
-
 from tma_prep.options import ExportOptions
-from tma_prep_cli.console import TerminalProgress, print_json, print_next, print_table, show_path
-from tma_prep_cli.from_model import Json
-
-if TYPE_CHECKING:
-    from tma_prep.trainers import ExportResult
+from tma_prep_cli.console import TerminalProgress, print_next, print_table, show_path
 
 
-def export(options: ExportOptions, json: Json = False) -> None:
+def export(options: ExportOptions) -> object:
     """Write ordered rows for a trainer, with exactly the settings that keep their order.
 
     For transformers and TRL: a script to run as it is, which also checks the order while it
@@ -33,16 +27,8 @@ def export(options: ExportOptions, json: Json = False) -> None:
     result = run(options, progress)
     for warning in result.warnings:
         progress.note(f"warning: {warning}")
-    if json:
-        print_json(result)
-        return
-    _print_result(result)
-
-
-def _print_result(result: "ExportResult") -> None:
     print_table(
         f"{result.order} for {result.trainer}",
-        ["", ""],
         [
             ("rows", result.rows),
             ("cut off at the end", result.cut_rows),
@@ -60,3 +46,4 @@ def _print_result(result: "ExportResult") -> None:
         )
     else:
         print_next("The settings, for you to add model and output to:", show_path(result.start))
+    return result

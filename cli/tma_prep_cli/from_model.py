@@ -2,14 +2,18 @@
 
 A command is a function of its options, then of what only a terminal has:
 
-    def arrange(options: ArrangeOptions, plan: Plan = False, json: Json = False) -> None:
+    def arrange(options: ArrangeOptions, plan: Plan = False) -> object:
 
-Its docstring is its help. Every value arrives as text and becomes what the model says, so that a
-wrong one is told in the same words as in `tma.toml`.
+Its docstring is its help. It prints its result for a person, and returns it for a program: with
+`--json` what is returned is printed instead. Every value arrives as text and becomes what the model
+says, so that a wrong one is told in the same words as in `tma.toml`.
 """
 
+import contextlib
 import inspect
+import io
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -21,8 +25,9 @@ from pydantic_core import PydanticUndefined
 
 from tma_prep.errors import OptionError
 from tma_prep.option_types import Options, alternatives, extra_of, first_problem
+from tma_prep_cli.console import print_json
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Plan = Annotated[
     bool,
     typer.Option(
@@ -30,7 +35,7 @@ Plan = Annotated[
     ),
 ]
 
-Command = Callable[..., None]
+Command = Callable[..., object]
 
 _WIDEST_CHOICES = 15
 """What names values in the help stands beside the option, and takes its room."""
@@ -50,14 +55,15 @@ def fields_of(model: type[Options]) -> dict[str, FieldInfo]:
 
 def metavar_of(field: FieldInfo) -> str:
     """What stands for a value in the help; nothing for a flag."""
+    if (given := extra_of(field).get("metavar")) is not None:
+        return str(given)
     kinds = alternatives(field.annotation)
     for kind in kinds:
         choices = "|".join(map(str, get_args(kind))) if get_origin(kind) is Literal else ""
-        if "metavar" not in extra_of(field) and 0 < len(choices) <= _WIDEST_CHOICES:
+        if 0 < len(choices) <= _WIDEST_CHOICES:
             return choices
     names = {bool: "", int: "N", float: "X", Path: "PATH"}
-    default = next((name for kind, name in names.items() if kind in kinds), "TEXT")
-    return str(extra_of(field).get("metavar", default))
+    return next((name for kind, name in names.items() if kind in kinds), "TEXT")
 
 
 def help_of(function: Command) -> str:
@@ -72,13 +78,19 @@ def command(function: Command) -> Command:
     """A command as Typer reads it: a parameter for every option of the model."""
     model, (_, *others) = model_of(function), _parameters(function)
 
-    def typed(**given: Any) -> None:  # noqa: ANN401
+    def typed(*, json: bool, **given: Any) -> int:  # noqa: ANN401
         of_terminal = {other.name: given.pop(other.name) for other in others}
-        function(validated(model, given), **of_terminal)
+        with contextlib.redirect_stdout(io.StringIO() if json else sys.stdout):
+            result = function(validated(model, given), **of_terminal)
+        if json:
+            print_json(result)
+        # What is not proven is a failure.
+        return int(not getattr(result, "proven", True))
 
-    own = [other.replace(kind=inspect.Parameter.KEYWORD_ONLY) for other in others]
-    signature = inspect.Signature([*_typed(model), *own])
-    typed.__signature__ = signature  # type: ignore[attr-defined]
+    by_name = inspect.Parameter.KEYWORD_ONLY
+    own = [other.replace(kind=by_name) for other in others]
+    own.append(inspect.Parameter("json", by_name, default=False, annotation=_Json))
+    typed.__signature__ = inspect.Signature([*_typed(model), *own])  # type: ignore[attr-defined]
     typed.__doc__ = function.__doc__
     return typed
 
@@ -104,7 +116,7 @@ def _typed(model: type[Options]) -> Iterator[inspect.Parameter]:
     for name, field in fields_of(model).items():
         extra, told = extra_of(field), str(field.description)
         about: Any
-        if extra["argument"]:
+        if extra.get("argument"):
             about = typer.Argument(help=told, metavar=model.typed_as(name))
         else:
             flag = model.typed_as(name)
@@ -128,7 +140,7 @@ def _kind(field: FieldInfo) -> Any:  # noqa: ANN401
     kinds = {get_origin(kind) or kind for kind in alternatives(field.annotation)}
     if bool in kinds:
         return bool
-    if extra_of(field)["pair"]:
+    if extra_of(field).get("pair"):
         return tuple[str, str] | None
     if list in kinds:
         return list[str] if field.is_required() or field.default else list[str] | None

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from tma_prep.options import InitOptions
-from tma_prep_cli.console import print_json, print_next, show_path
-from tma_prep_cli.from_model import Json
+from tma_prep_cli.console import print_next, show_path
 
 
 @dataclass(frozen=True)
@@ -15,7 +14,7 @@ class InitResult:
     workspace: str | None
 
 
-def init(options: InitOptions, json: Json = False) -> None:
+def init(options: InitOptions) -> object:
     """Write tma.toml: one file that says what embed, arrange and train-check are to do.
 
     Every option of the three commands stands in it, with its help and its default, commented out.
@@ -33,8 +32,6 @@ def init(options: InitOptions, json: Json = False) -> None:
 
     write_recipe(options)
     file, work = show_path(options.file), options.work
-    if json:
-        print_json(InitResult(str(options.file), None if work is None else str(work)))
-        return
     what = "Name your files in it, then" if work is None else "It makes the same again"
     print_next(f"{file} is written. {what}:", f"tma-prep run {file}")
+    return InitResult(str(options.file), None if work is None else str(work))

@@ -3,8 +3,7 @@
 from typing import TYPE_CHECKING
 
 from tma_prep.options import InspectOptions
-from tma_prep_cli.console import print_json, print_line, print_next, print_table, show_path
-from tma_prep_cli.from_model import Json
+from tma_prep_cli.console import print_line, print_next, print_table, show_path
 
 if TYPE_CHECKING:
     from tma_prep.report import OrderDetails, OrderFacts, Overview, Stretch
@@ -14,7 +13,7 @@ _MOST_HUBS = 5
 _MOST_TESTS = 5
 
 
-def inspect(options: InspectOptions, json: Json = False) -> None:
+def inspect(options: InspectOptions) -> object:
     """Look at a workspace: rows, tests, orders, and what an order holds from first to last.
 
     In the terminal: similarity by position and by round, tasks by position, rows that many tests
@@ -30,20 +29,18 @@ def inspect(options: InspectOptions, json: Json = False) -> None:
     from tma_prep.explain import inspect as run
 
     found = run(options)
-    if json:
-        print_json(found)
-        return
     _print_sides(found)
     if found.order is None:
         print_next(
             "There is no order of these embeddings. Next:",
             f"tma-prep arrange {show_path(found.workspace)}",
         )
-        return
+        return found
     _print_order(found.order)
     _print_leakage(found)
     if found.page is not None:
         print_next("Open in a browser:", show_path(found.page))
+    return found
 
 
 def _print_sides(found: "Overview") -> None:
@@ -52,7 +49,6 @@ def _print_sides(found: "Overview") -> None:
     print_line(f"{found.workspace}: embedded by {by}, {found.dimension} dimensions")
     print_table(
         "",
-        ["", "training", "tests"],
         [
             ("rows", train.rows, test.rows),
             ("bad rows left out", train.skipped_rows, test.skipped_rows),
@@ -61,12 +57,13 @@ def _print_sides(found: "Overview") -> None:
             ("rows cut by the model", train.truncated_rows, test.truncated_rows),
             ("of them without response", train.response_cut_rows, test.response_cut_rows),
         ],
+        *("", "training", "tests"),
     )
     if found.orders:
         print_table(
             "Orders",
-            ["name", "rows", "made by"],
             [(order.name, order.rows, _made_by(order)) for order in found.orders],
+            *("name", "rows", "made by"),
         )
 
 
@@ -74,7 +71,6 @@ def _print_order(order: "OrderDetails") -> None:
     name = order.facts.name
     print_table(
         f"{name} by position",
-        ["from", *(["rounds"] if order.rounds else []), "similarity", "leaks"],
         [
             (
                 f"{part.first:,}",
@@ -84,11 +80,11 @@ def _print_order(order: "OrderDetails") -> None:
             )
             for part in order.stretches
         ],
+        *("from", *(["rounds"] if order.rounds else []), "similarity", "leaks"),
     )
     if order.rounds:
         print_table(
             f"{name} by round",
-            ["rounds", "rows", "similarity"],
             [
                 (
                     f"{part.first}" if part.first == part.last else f"{part.first} to {part.last}",
@@ -97,6 +93,7 @@ def _print_order(order: "OrderDetails") -> None:
                 )
                 for part in order.rounds
             ],
+            *("rounds", "rows", "similarity"),
         )
     if order.task_names:
         print_line(f"Tasks of {name} by position, the most frequent first")
@@ -105,14 +102,14 @@ def _print_order(order: "OrderDetails") -> None:
         print_line("")
     print_table(
         "Rows that most tests list among their nearest",
-        ["row", "tests", "position"],
         [(f"{hub.tma_row}", hub.tests, hub.position) for hub in order.hubs[:_MOST_HUBS]],
+        *("row", "tests", "position"),
     )
     coverage = order.coverage
     print_table(
         f"Tests covered least (mean similarity of the ten nearest rows; all: {coverage.mean:.3f})",
-        ["test", "coverage"],
         [(f"{row}", coverage.by_test[row]) for row in coverage.least[:_MOST_TESTS]],
+        *("test", "coverage"),
     )
 
 

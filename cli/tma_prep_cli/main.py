@@ -6,6 +6,9 @@ import signal
 import sys
 import traceback
 
+from tma_prep.errors import OptionError, TmaPrepError, VerdictError
+from tma_prep_cli.console import print_error
+
 DONE, FAILED, USAGE, VERDICT, INTERRUPTED = 0, 1, 2, 3, 130
 
 
@@ -33,7 +36,9 @@ def run(arguments: list[str]) -> int:
         return FAILED
     except Exception as error:  # noqa: BLE001 - the boundary: whatever is left becomes a line
         print_error(_one_line(error))
-        return _code(error)
+        if isinstance(error, VerdictError):
+            return VERDICT
+        return USAGE if isinstance(error, OptionError) else FAILED
     if code == INTERRUPTED:
         print_error(
             "interrupted; what was finished is kept and what was under way starts again: "
@@ -61,38 +66,18 @@ def _called(arguments: list[str]) -> int:
         return USAGE
 
 
-def print_error(text: str) -> None:
-    """One line on stderr."""
-    from tma_prep_cli.console import print_error as print_line
-
-    print_line(text)
-
-
-def _code(error: Exception) -> int:
-    from tma_prep.errors import OptionError, VerdictError
-
-    if isinstance(error, VerdictError):
-        return VERDICT
-    return USAGE if isinstance(error, OptionError) else FAILED
-
-
 def _one_line(error: Exception) -> str:
-    from tma_prep.errors import TmaPrepError
-
     if isinstance(error, TmaPrepError):
         return str(error)
     if os.environ.get("TMA_PREP_DEBUG"):
         traceback.print_exception(error)
     if isinstance(error, MemoryError):
         return "out of memory; use a machine with more, or smaller batches"
-    # Arrow tells a full disk in words alone.
-    if isinstance(error, OSError) and (
-        error.errno == errno.ENOSPC or "No space left on device" in str(error)
-    ):
-        where = f"{error.filename}: " if error.filename else ""
-        return f"{where}the disk is full; make room and run the same command again"
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
+        # Arrow tells a full disk in words alone.
+        if error.errno == errno.ENOSPC or "No space left on device" in str(error):
+            return f"{where}the disk is full; make room and run the same command again"
         return f"{where}{error.strerror or error}; check the path, its rights and the disk space"
     return (
         f"defect in tma-prep ({type(error).__name__}: {error}); please report it with what "

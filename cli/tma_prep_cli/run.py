@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING
 
 from tma_prep.options import RunOptions
 from tma_prep_cli import arrange, embed, train_check
-from tma_prep_cli.console import TerminalProgress, print_json, print_line, print_next, show_path
-from tma_prep_cli.from_model import Json
+from tma_prep_cli.console import TerminalProgress, print_line, print_next, show_path
 
 if TYPE_CHECKING:
     from tma_prep.recipe import RunResult, StepResult
 
 
-def run(options: RunOptions, json: Json = False) -> None:
+def run(options: RunOptions) -> object:
     """Do what one file says: embed, arrange and train-check, with the options that stand in it.
 
     A section of the file is a command, a key of it an option: [bold]tma-prep init[/] writes one
@@ -29,13 +28,11 @@ def run(options: RunOptions, json: Json = False) -> None:
     from tma_prep.recipe import read_recipe, run_recipe
 
     recipe = read_recipe(options)
-    progress = TerminalProgress()
-    if json:
-        print_json(run_recipe(recipe, progress, _warn_step))
-        return
     if recipe.folder.absolute() != Path.cwd():
         print_line(f"Paths are relative to {recipe.folder}")
-    _print_end(run_recipe(recipe, progress, _print_step))
+    result = run_recipe(recipe, TerminalProgress(), _print_step)
+    _print_end(result)
+    return result
 
 
 def _print_step(result: "StepResult") -> None:
@@ -46,18 +43,9 @@ def _print_step(result: "StepResult") -> None:
     if isinstance(result, EmbedResult):
         embed.print_result(result)
     elif isinstance(result, ArrangeResult):
-        _warn_step(result)
         arrange.print_result(result)
     else:
         train_check.print_summary(result.summary)
-
-
-def _warn_step(result: "StepResult") -> None:
-    """What it warns of."""
-    from tma_prep.arrange import ArrangeResult
-
-    if isinstance(result, ArrangeResult):
-        arrange.warn_of_leaks(result)
 
 
 def _print_end(result: "RunResult") -> None:

@@ -3,8 +3,7 @@
 from typing import TYPE_CHECKING
 
 from tma_prep.options import TrainCheckOptions
-from tma_prep_cli.console import TerminalProgress, print_json, print_next, print_table, show_path
-from tma_prep_cli.from_model import Json
+from tma_prep_cli.console import TerminalProgress, print_line, print_next, print_table, show_path
 
 if TYPE_CHECKING:
     from tma_prep_schemas import CheckSummary
@@ -15,7 +14,7 @@ _ROLES = {
 }
 
 
-def train_check(options: TrainCheckOptions, json: Json = False) -> None:
+def train_check(options: TrainCheckOptions) -> object:
     """Does this order help? Train a small model on each order and compare the test loss.
 
     Every order of a seed starts from the same weights and takes the same number of rows; orders
@@ -41,17 +40,13 @@ def train_check(options: TrainCheckOptions, json: Json = False) -> None:
     from tma_prep.checks import train_check as run
 
     result = run(options, TerminalProgress())
-    if json:
-        print_json(result)
-        return
     print_summary(result.summary)
     print_next("The report:", show_path(result.report))
+    return result
 
 
 def print_summary(summary: "CheckSummary") -> None:
     """The headline, then what it rests on."""
-    from tma_prep_cli.console import print_line
-
     print_line(summary.headline)
     print_line(_ROLES[summary.target_role])
     print_line("")
@@ -59,7 +54,6 @@ def print_summary(summary: "CheckSummary") -> None:
     print_table(
         f"Test loss in nats a response token, {summary.train_rows:,} rows in {summary.steps} steps,"
         f" {seeds} (lower is better)",
-        ["order", "control", "start", "mean over steps", "early", "end"],
         [
             (
                 *(found.order, found.control, found.start_loss),
@@ -67,12 +61,12 @@ def print_summary(summary: "CheckSummary") -> None:
             )
             for found in summary.orders
         ],
+        *("order", "control", "start", "mean over steps", "early", "end"),
     )
     if not summary.differences:
         return
     print_table(
         "Differences of the mean over steps, with 95 % intervals",
-        ["orders", "control", "difference", "from", "to", "verdict", "could have seen"],
         [
             (
                 *(f"{found.a} − {found.b}", found.control, found.mean, found.low, found.high),
@@ -81,4 +75,5 @@ def print_summary(summary: "CheckSummary") -> None:
             for found in summary.differences
             if found.measure == "auc_steps"
         ],
+        *("orders", "control", "difference", "from", "to", "verdict", "could have seen"),
     )

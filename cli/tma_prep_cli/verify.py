@@ -3,18 +3,14 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import typer
-
 from tma_prep.options import VerifyOptions
 from tma_prep_cli.console import (
     TerminalProgress,
     print_error,
-    print_json,
     print_line,
     print_table,
     print_warning,
 )
-from tma_prep_cli.from_model import Json
 
 if TYPE_CHECKING:
     from tma_prep.verify import Proof, VerifyResult
@@ -30,7 +26,7 @@ _LABELS = {
 _STATES = ("proven", "not proven")
 
 
-def verify(options: VerifyOptions, json: Json = False) -> None:
+def verify(options: VerifyOptions) -> object:
     """Prove that shards are what arrange wrote, and that a training consumed them in order.
 
     In a workspace, shards must be their order joined with the training rows: every file by its
@@ -50,7 +46,7 @@ def verify(options: VerifyOptions, json: Json = False) -> None:
     from tma_prep.verify import verify as run
 
     result = run(options, TerminalProgress())
-    print_json(result) if json else _print_result(result)
+    _print_result(result)
     for proof in result.shards:
         for line in proof.findings:
             print_error(line)
@@ -61,20 +57,18 @@ def verify(options: VerifyOptions, json: Json = False) -> None:
             print_warning(line)
         for line in result.consumed.findings:
             print_error(line)
-    if not result.proven:
-        raise typer.Exit(1)
+    return result
 
 
 def _print_result(result: "VerifyResult") -> None:
     shards = result.shards
     print_table(
         f"Shards of {result.work}",
-        ["order", "rows", "shards"],
         [(proof.name, proof.rows, proof.shards) for proof in shards],
+        *("order", "rows", "shards"),
     )
     print_table(
         "What was proven of them",
-        ["", ""],
         [(label, _states(shards, check)) for check, label in _LABELS.items()],
     )
     for proof in shards:
@@ -88,7 +82,6 @@ def _print_result(result: "VerifyResult") -> None:
         facts = result.consumed.facts
         print_table(
             f"Consumed by the training that wrote {result.consumed.log}",
-            ["", ""],
             [
                 ("rows", facts.rows),
                 ("of them in order, from the first", facts.rows_in_order),

@@ -42,9 +42,8 @@ class Leakage(Strict):
     leaking_rows: int = Field(ge=0)
     equal_rows: int = Field(ge=0, description="of those, equal to a test row once normalised")
     ngram_rows: int = Field(ge=0, description="of those, leaking by n-grams alone")
-    share_of_first: dict[str, float] = Field(
-        description="by order: share of the rows it was trained on that leak"
-    )
+    share_of_first: dict[str, float]
+    """by order: share of the rows it was trained on that leak"""
 
 
 class OrderSummary(Strict):
@@ -57,13 +56,11 @@ class OrderSummary(Strict):
     best_loss: float = Field(description="lowest of the mean curve")
     early_loss: float = Field(description="after a tenth of the steps, between evaluations")
     auc_steps: float = Field(description="mean of the loss curve over steps, by trapezoids")
-    auc_tokens: float = Field(
-        description="the same over response tokens, up to what every run of the control has seen"
-    )
-    steps_to_reach_random: float | None = Field(
-        description="first step, between evaluations, with the random order's final loss; null "
-        "where it never comes so low or no random order was compared"
-    )
+    auc_tokens: float
+    """the same over response tokens, up to what every run of the control has seen"""
+    steps_to_reach_random: float | None
+    """first step, between evaluations, with the random order's final loss; null where it never
+    comes so low or no random order was compared"""
     rows_seen: int
     response_tokens_seen: int = Field(description="mean over seeds, rounded")
     steps: list[int]
@@ -84,14 +81,12 @@ class Difference(Strict):
     low: float = Field(description="lower end of the 95 % interval, crossed bootstrap")
     high: float = Field(description="upper end of the 95 % interval")
     verdict: Verdict
-    envelope: float | None = Field(
-        description="largest mean difference that random orders showed among themselves, however "
-        "those of different seeds are paired; null where none were trained"
-    )
-    smallest_effect: float = Field(
-        description="smallest effect this run could have called: the envelope or half the "
-        "interval's width, whichever is larger"
-    )
+    envelope: float | None
+    """largest mean difference that random orders showed among themselves, however those of
+    different seeds are paired; null where none were trained"""
+    smallest_effect: float
+    """smallest effect this run could have called: the envelope or half the interval's width,
+    whichever is larger"""
 
 
 class Milestone(Strict):
@@ -123,9 +118,8 @@ class Fall(Strict):
     from_step: int
     to_step: int
     fall: float = Field(gt=0, description="of the mean loss of the task's tests")
-    rows: list[FallRow] = Field(
-        description="of the rows consumed in between, those nearest to a test of the task"
-    )
+    rows: list[FallRow]
+    """of the rows consumed in between, those nearest to a test of the task"""
 
 
 class CheckSummary(Strict):
@@ -133,14 +127,11 @@ class CheckSummary(Strict):
 
     format_version: Literal[2] = 2
     headline: str = Field(description="one sentence: what survives, or that no effect was found")
-    evaluated: Evaluated = Field(
-        default="all",
-        description="test rows the loss is of: all, those that the orders were arranged for, or "
-        "those that `target_fraction` held out of them",
-    )
-    target_role: TargetRole = Field(
-        default="test", description="`validation` only where every order was arranged with it"
-    )
+    evaluated: Evaluated = "all"
+    """test rows the loss is of: all, those that the orders were arranged for, or those that
+    `target_fraction` held out of them"""
+    target_role: TargetRole = "test"
+    """`validation` only where every order was arranged with it"""
     model: str
     parameters: int = Field(description="trainable weights of the model")
     seeds: list[int]

@@ -25,12 +25,10 @@ class ConsumedStart(Strict):
     rows: int = Field(ge=1, description="of the shards")
     shards: Sha256 = Field(description="SHA-256 of the shards' manifest")
     first_batch: int = Field(ge=0, description="micro-batches of this process before this run")
-    rows_per_batch: int | None = Field(
-        ge=1, description="rows of a micro-batch of one process; null where they vary"
-    )
-    batches_per_step: int | None = Field(
-        ge=1, description="micro-batches that one process accumulates; null where not known"
-    )
+    rows_per_batch: int | None = Field(ge=1)
+    """rows of a micro-batch of one process; null where they vary"""
+    batches_per_step: int | None = Field(ge=1)
+    """micro-batches that one process accumulates; null where not known"""
 
     @model_validator(mode="after")
     def _rank_is_one_of_them(self) -> Self:

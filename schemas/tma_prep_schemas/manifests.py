@@ -44,10 +44,8 @@ class Manifest(Strict):
     tool_version: str
     libraries: dict[str, str] = Field(description="versions of the libraries that matter")
     config: dict[str, Option] = Field(description="every option, resolved")
-    inputs: dict[str, Sha256] = Field(
-        default_factory=dict,
-        description="SHA-256 of the manifests of what this was made from directly, by artifact",
-    )
+    inputs: dict[str, Sha256] = Field(default_factory=dict)
+    """SHA-256 of the manifests of what this was made from directly, by artifact"""
     rows: int = Field(ge=1)
     files: list[FileEntry] = Field(min_length=1)
 
@@ -69,32 +67,37 @@ class Manifest(Strict):
 class RowLayout(Strict):
     """How the rows of a side are read, from one row to that of the next."""
 
-    first_row: int = Field(default=0, ge=0, description="`tma_row` from which on it holds")
-    format: str = Field(description="name of the layout, `columns` where `columns` says all")
-    columns: dict[str, str] = Field(
-        default_factory=dict, description="columns in place of the layout's own, by role"
-    )
-    task_column: str | None = Field(default=None, description="the column that names the task")
-    answered: bool = Field(default=True, description="whether every row has a response")
-    examples: int = Field(
-        default=0, ge=0, description="positive examples of Natural Instructions in prompts"
-    )
-    ids: bool = Field(
-        default=True, description="whether rows go by their own ids, and not by row numbers alone"
-    )
+    first_row: int = Field(default=0, ge=0)
+    """`tma_row` from which on it holds"""
+    format: str
+    """name of the layout, `columns` where `columns` says all"""
+    columns: dict[str, str] = Field(default_factory=dict)
+    """columns in place of the layout's own, by role"""
+    task_column: str | None = None
+    """the column that names the task"""
+    answered: bool = True
+    """whether every row has a response"""
+    examples: int = Field(default=0, ge=0)
+    """positive examples of Natural Instructions in prompts"""
+    ids: bool = True
+    """whether rows go by their own ids, and not by row numbers alone"""
 
 
 class Traits(Strict):
     """What some row of a side is, so that an export knows its form."""
 
-    conversation: bool = Field(default=False, description="more than a user's text and its answer")
-    tools: bool = Field(default=False, description="with tools, calls of tools or their answers")
-    masked: bool = Field(default=False, description="with an answer that is not trained")
-    extras: bool = Field(
-        default=False, description="with messages that say more than role, text and calls"
-    )
-    whole: bool = Field(default=False, description="running text, trained whole")
-    unanswered: bool = Field(default=False, description="without anything to be trained")
+    conversation: bool = False
+    """more than a user's text and its answer"""
+    tools: bool = False
+    """with tools, calls of tools or their answers"""
+    masked: bool = False
+    """with an answer that is not trained"""
+    extras: bool = False
+    """with messages that say more than role, text and calls"""
+    whole: bool = False
+    """running text, trained whole"""
+    unanswered: bool = False
+    """without anything to be trained"""
 
 
 class RowsManifest(Manifest):
@@ -117,23 +120,18 @@ class EmbeddingsManifest(Manifest):
     side: Literal["train", "test"]
     dimension: int = Field(ge=1)
     instances: FileEntry = Field(description="id, task and tokens of every row")
-    encoder: dict[str, Option] | None = Field(
-        description="how texts were encoded, with no `auto` left; null where vectors were given"
-    )
-    unique_texts: int | None = Field(
-        ge=1, description="texts that differ, each embedded once; null where vectors were given"
-    )
+    encoder: dict[str, Option] | None
+    """how texts were encoded, with no `auto` left; null where vectors were given"""
+    unique_texts: int | None = Field(ge=1)
+    """texts that differ, each embedded once; null where vectors were given"""
     tokens: int = Field(ge=0, description="of all rows, as `instances` counts them")
     tokens_lost: int = Field(ge=0, description="of those, not read for the encoder's length")
     truncated_rows: int = Field(ge=0, description="rows longer than the encoder reads")
-    response_cut_rows: int = Field(
-        ge=0, description="of those, rows whose response was cut away entirely"
-    )
-    updated_from: list[Sha256] = Field(
-        default_factory=list,
-        description="SHA-256 of the manifests that this one took vectors over from by --update, "
-        "the latest first",
-    )
+    response_cut_rows: int = Field(ge=0)
+    """of those, rows whose response was cut away entirely"""
+    updated_from: list[Sha256] = Field(default_factory=list)
+    """SHA-256 of the manifests that this one took vectors over from by --update, the latest first
+    """
 
 
 class NeighborsManifest(Manifest):
@@ -158,22 +156,19 @@ class Facts(Strict):
     largest_round: int | None = Field(description="rows, or units, of the largest round")
     median_round: float | None = Field(description="the same of the median round")
     smallest_round: int | None = Field(description="the same of the smallest round")
-    shared_winners: float | None = Field(
-        description="share of the nominations that named a row another test named in that round"
-    )
+    shared_winners: float | None
+    """share of the nominations that named a row another test named in that round"""
     never_first_choice: int = Field(description="rows that are no test's nearest row")
     never_listed: int = Field(description="rows that no test lists")
     hubs: list[Hub] = Field(description="the ten rows that most tests list")
-    coverage: float = Field(
-        description="mean over tests of the mean similarity of their ten nearest rows"
-    )
+    coverage: float
+    """mean over tests of the mean similarity of their ten nearest rows"""
     least_covered: dict[str, float] = Field(description="the ten test rows with the lowest")
     coverage_by_test: dict[str, float] = Field(description="by the number of the test row")
     coverage_by_task: dict[str, float]
     units: int | None = Field(description="tasks or k-means cells ranked, null for instances")
-    transport: dict[str, float | bool | None] | None = Field(
-        description="how optimal transport ended: exact, marginal_error, iterations, regularisation"
-    )
+    transport: dict[str, float | bool | None] | None
+    """how optimal transport ended: exact, marginal_error, iterations, regularisation"""
 
 
 class LeakCounts(Strict):
@@ -205,10 +200,9 @@ class Targets(Strict):
     """Test rows that an order was arranged for, and what it never saw, by their numbers."""
 
     rows: list[int] = Field(min_length=1, description="those that were used, ascending")
-    unseen: list[int] = Field(
-        description="those held out by `target_fraction`, ascending, but for rows whose text is "
-        "also that of a row in the other part"
-    )
+    unseen: list[int]
+    """those held out by `target_fraction`, ascending, but for rows whose text is also that of a row
+    in the other part"""
 
 
 _TARGETS = Field(default=None, description="null where the order was arranged for every test row")
@@ -228,11 +222,9 @@ class OrderManifest(Manifest):
     kind: Literal["order"] = "order"
     order: str
     targets: Targets | None = _TARGETS
-    leakage: LeakCounts | None = Field(
-        default=None,
-        description="what of the whole pool holds a test row, left out where `leakage` in `config` "
-        "is exclude; null where it was not looked for",
-    )
+    leakage: LeakCounts | None = None
+    """what of the whole pool holds a test row, left out where `leakage` in `config` is exclude;
+    null where it was not looked for"""
 
 
 class ScheduleStage(Strict):
@@ -253,9 +245,8 @@ class Schedule(Strict):
 
     format_version: Literal[2] = 2
     order: str
-    tokens_counted_by: str = Field(
-        description="encoder, words (where vectors were given), or the tokenizer file"
-    )
+    tokens_counted_by: str
+    """encoder, words (where vectors were given), or the tokenizer file"""
     stages: list[ScheduleStage]
 
 
@@ -266,12 +257,11 @@ class ShardsManifest(Manifest):
     schedule: FileEntry
     order: str
     targets: Targets | None = _TARGETS
-    leakage: LeakCounts | None = Field(
-        default=None,
-        description="what of the whole pool holds a test row, left out where `leakage` in `config` "
-        "is exclude; null where it was not looked for",
-    )
-    layouts: list[RowLayout] = Field(min_length=1, description="how the user's columns are read")
+    leakage: LeakCounts | None = None
+    """what of the whole pool holds a test row, left out where `leakage` in `config` is exclude;
+    null where it was not looked for"""
+    layouts: list[RowLayout] = Field(min_length=1)
+    """how the user's columns are read"""
     traits: Traits
 
 
@@ -288,9 +278,8 @@ class ExportManifest(Manifest):
     kind: Literal["export"] = "export"
     order: str
     trainer: str
-    form: Literal["exchange", "conversation", "whole"] = Field(
-        description="prompt and response, messages, or the user's columns as they are"
-    )
+    form: Literal["exchange", "conversation", "whole"]
+    """prompt and response, messages, or the user's columns as they are"""
     total_rows: int = Field(ge=1, description="of the shards")
     cut_rows: int = Field(ge=0, description="left out at the end for the global batch")
     skipped_rows: int = Field(ge=0, description="left out because the trainer cannot take them")
@@ -300,16 +289,7 @@ class ExportManifest(Manifest):
 
 def manifest_models() -> dict[str, type[BaseModel]]:
     """Every model that stands as a JSON file in a workspace, by the name of its schema file."""
-    return {
-        "rows": RowsManifest,
-        "embeddings": EmbeddingsManifest,
-        "neighbors": NeighborsManifest,
-        "leakage": LeakageManifest,
-        "ranking": RankingManifest,
-        "order": OrderManifest,
-        "shards": ShardsManifest,
-        "schedule": Schedule,
-        "export": ExportManifest,
-        "check": CheckManifest,
-        "check-summary": CheckSummary,
+    manifests = {
+        str(model.model_fields["kind"].default): model for model in Manifest.__subclasses__()
     }
+    return {**manifests, "schedule": Schedule, "check-summary": CheckSummary}

@@ -40,6 +40,6 @@ def test_a_terminal_shows_the_latest_and_how_far_it_is() -> None:
         shown.print(table)
     text = capture.get()
     assert "4.25" in text and "4.5 " not in text
-    assert "Training: 4/10 steps" in text
+    assert "Training: 4 of 10 steps" in text
     assert "\x1b[2J" not in text and "a\\x1b[2J" in text
     assert "\x1b[2J" not in screen.getvalue()

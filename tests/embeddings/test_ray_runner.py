@@ -10,7 +10,7 @@ from tma_prep import ray as cluster
 from tma_prep.artifact import sha256_of
 from tma_prep.embeddings.encoder import EncoderSettings
 from tma_prep.embeddings.model import ResolvedModel
-from tma_prep.embeddings.runners import RayRunner, _Job, _loaded, _model_here, _versions
+from tma_prep.embeddings.runners import _Job, _loaded, _model_here, _versions, open_runner
 from tma_prep.errors import DependencyError, OptionError
 from tma_prep.ray import Cluster, gpu_here
 
@@ -65,8 +65,12 @@ def test_an_address_without_a_cluster(
 
 def test_a_particular_device_is_refused() -> None:
     """Ray numbers them itself."""
-    with pytest.raises(OptionError, match="--device cuda:1: Ray chooses"):
-        RayRunner(EncoderSettings(HUB_MODEL, device="cuda:1"))
+    settings = EncoderSettings(HUB_MODEL, device="cuda:1")
+    with (
+        pytest.raises(OptionError, match="--device cuda:1: Ray chooses"),
+        open_runner(settings, engine="ray"),
+    ):
+        pass
 
 
 def test_a_worker_with_other_libraries_is_refused() -> None:

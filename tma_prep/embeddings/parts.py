@@ -60,48 +60,33 @@ class PartsFolder:
         Raises:
             ArtifactError: A run with another recipe was interrupted; the text says what differs.
         """
-        self._final = final
-        self.folder = beside(final, "partial")
-        self._progress = beside(final, "progress")
-        self._rows_per_part = rows_per_part
-        self.dropped = False
-        path = self._progress / _RECIPE
+        self._final, self._rows_per_part = final, rows_per_part
+        self.folder, self._progress = beside(final, "partial"), beside(final, "progress")
         # Without the folder the parts took their final place already, or somebody removed them.
-        found = _read_recipe(path) if self.folder.is_dir() else None
-        if found is not None and found != dict(recipe):
+        found = _read_recipe(final) if self.folder.is_dir() else None
+        self.dropped = found is not None and found != recipe
+        if found is not None and self.dropped and not start_anew:
             names = [name for name in {**found, **recipe} if found.get(name) != recipe.get(name)]
-            if not start_anew:
-                what = "; ".join(
-                    _difference(name, found.get(name), recipe.get(name)) for name in names[:3]
-                )
-                raise ArtifactError(
-                    f"{final}: an interrupted run was made differently ({what}); give its options "
-                    "to go on with it, or --overwrite to start anew"
-                )
-            found = None
-            self.dropped = True
-        if found is None or not recipe:
-            for folder in (self.folder, self._progress):
-                remove_folder(folder)
-                folder.mkdir(parents=True)
-            write_text(path, json.dumps(dict(recipe), indent=2) + "\n")
+            what = (_difference(name, found.get(name), recipe.get(name)) for name in names[:3])
+            raise ArtifactError(
+                f"{final}: an interrupted run was made differently ({'; '.join(what)}); give its "
+                "options to go on with it, or --overwrite to start anew"
+            )
+        if found is None or self.dropped or not recipe:
+            remove_folder(self.folder)
+            self.folder.mkdir(parents=True)
+            _begin(self._progress, recipe)
 
     @classmethod
     def look(cls, final: Path, recipe: Mapping[str, str]) -> "PartsFolder | None":
         """What an interrupted run with this recipe left, None where there is none."""
-        found = _read_recipe(beside(final, "progress") / _RECIPE)
-        if found != dict(recipe) or not beside(final, "partial").is_dir():
+        if _read_recipe(final) != recipe or not beside(final, "partial").is_dir():
             return None
         return cls(final, recipe, rows_per_part=1, start_anew=False)
 
     @staticmethod
     def reopen(final: Path, manifest: EmbeddingsManifest, recipe: Mapping[str, str]) -> bool:
         """Take a damaged store apart into parts again, so that those that are whole are kept.
-
-        Args:
-            final: Its folder.
-            manifest: What it should hold.
-            recipe: How it was made.
 
         Returns:
             Whether that was possible: the file that holds the rest of the columns must be whole.
@@ -111,15 +96,13 @@ class PartsFolder:
         if not path.is_file() or sha256_of(path) != listed.sha256:
             return False
         partial, progress = beside(final, "partial"), beside(final, "progress")
-        for folder in (partial, progress):
-            remove_folder(folder)
-        progress.mkdir(parents=True)
+        remove_folder(partial)
+        _begin(progress, recipe)
         instances = pq.read_table(path, schema=INSTANCES)
         first = 0
         for number, entry in enumerate(manifest.files):
             _write_sidecar(progress, number, instances.slice(first, entry.rows), entry)
             first += entry.rows
-        write_text(progress / _RECIPE, json.dumps(dict(recipe), indent=2) + "\n")
         # Until here the store is what it was; from here on it is one in the making.
         final.rename(partial)
         sync(final.parent)
@@ -146,17 +129,11 @@ class PartsFolder:
         if entry is None:
             return False
         path = self.folder / entry.file
-        if (
-            path.is_file()
-            and path.stat().st_size == entry.bytes
-            and sha256_of(path) == entry.sha256
-        ):
+        if path.is_file() and file_entry(path, entry.rows) == entry:
             table = pa.Table.from_batches(map_part(path)[1])
-            if (
-                np.array_equal(table[ROW].to_numpy(), rows)
-                and np.array_equal(halves_of_column(table[ROW_ID]), ids)
-                and self._sidecar_is_whole(number)
-            ):
+            same_rows = np.array_equal(table[ROW].to_numpy(), rows)
+            same_ids = np.array_equal(halves_of_column(table[ROW_ID]), ids)
+            if same_rows and same_ids and self._sidecar_is_whole(number):
                 return True
         on_damage(f"{path}: is damaged; it is made again")
         return False
@@ -169,8 +146,8 @@ class PartsFolder:
             partial = final.with_name(f".{final.name}.partial")
             write_part(partial, piece)
             partial.replace(final)
-            entry = file_entry(final, len(piece.rows))
             sync(self.folder)
+            entry = file_entry(final, len(piece.rows))
             _write_sidecar(self._progress, number, piece.instances, entry)
 
     @property
@@ -194,11 +171,8 @@ class PartsFolder:
         self, parts: int, manifest: Callable[[list[FileEntry], FileEntry], EmbeddingsManifest]
     ) -> EmbeddingsManifest:
         """Join what stands beside the parts, write the manifest, and take the final place."""
-        entries = []
-        for number in range(parts):
-            entry = self._entry(number)
-            assert entry is not None, "every part was written or found"
-            entries.append(entry)
+        entries = [entry for number in range(parts) if (entry := self._entry(number)) is not None]
+        assert len(entries) == parts, "every part was written or found"
         path = self.folder / _INSTANCES_FILE
         held: list[pa.Table] = []
         with pq.ParquetWriter(path, INSTANCES, compression="zstd") as writer:
@@ -254,9 +228,15 @@ def _difference(name: str, before: str | None, now: str | None) -> str:
     return f"{name} was {before or 'unset'}, now {now or 'unset'}"
 
 
-def _read_recipe(path: Path) -> dict[str, str] | None:
+def _begin(progress: Path, recipe: Mapping[str, str]) -> None:
+    remove_folder(progress)
+    progress.mkdir(parents=True)
+    write_text(progress / _RECIPE, json.dumps(dict(recipe), indent=2) + "\n")
+
+
+def _read_recipe(final: Path) -> dict[str, str] | None:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads((beside(final, "progress") / _RECIPE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None

@@ -15,7 +15,7 @@ _BYTES_A_ROW = 8 + 32 + 4 + 60
 """`tma_row`, `tma_id` with its offset, and what `instances.parquet` holds, beside the vector."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SideResult:
     """What became of one side.
 
@@ -39,10 +39,10 @@ class SideResult:
     skipped_rows: int
     kept: bool
     unique_texts: int | None
-    embedded_texts: int
-    resumed_rows: int
-    stayed_texts: int
-    gone_texts: int
+    embedded_texts: int = 0
+    resumed_rows: int = 0
+    stayed_texts: int = 0
+    gone_texts: int = 0
     tokens: int
     tokens_lost: int
     truncated_rows: int
@@ -110,53 +110,34 @@ class EmbedPlan:
     encoder: dict[str, Option]
 
 
-@dataclass(frozen=True)
-class Rate:
-    """How fast the model is, by a sample of the texts.
-
-    Attributes:
-        tokens_a_text: That it reads.
-        seconds_a_text: None where it was not tried.
-    """
-
-    tokens_a_text: float
-    seconds_a_text: float | None
-
-
-def rate_of(
-    encoder: "Encoder", runner: "Runner", sample: list[tuple[str, str]], *, timed: bool
-) -> Rate:
-    """Tokenise a sample of the texts and, to be timed, embed some of it."""
-    whole = encoder.tokenised(sample)
-    tokens = float(whole.ids.lengths.mean())
-    some = encoder.tokenised(sample[:_TIMED_TEXTS])
-    if not timed or not len(some.tokens):
-        return Rate(tokens, None)
-    list(runner.run([some.ids], lambda _: None))  # whoever is new at it is slow at first
-    start = time.perf_counter()
-    list(runner.run([some.ids], lambda _: None))
-    spent = time.perf_counter() - start
-    share = tokens / float(some.ids.lengths.mean())
-    return Rate(tokens, spent / len(some.tokens) * share / runner.workers)
-
-
 def plan_of(
+    encoder: "Encoder",
+    runner: "Runner",
+    sample: list[tuple[str, str]],
     *,
+    timed: bool,
     rows: int,
     unique_texts: int,
     new_texts: int,
     resumed_rows: int,
-    dimension: int,
-    rate: Rate,
 ) -> SidePlan:
-    """The plan of one side."""
-    per_text = rate.seconds_a_text
+    """The plan of one side, judged by a sample of its texts; to be timed, some are embedded."""
+    tokens = float(encoder.tokenised(sample).ids.lengths.mean())
+    some = encoder.tokenised(sample[:_TIMED_TEXTS])
+    seconds = None
+    if timed and len(some.tokens):
+        list(runner.run([some.ids], lambda _: None))  # whoever is new at it is slow at first
+        start = time.perf_counter()
+        list(runner.run([some.ids], lambda _: None))
+        spent = time.perf_counter() - start
+        share = tokens / float(some.ids.lengths.mean())
+        seconds = round(new_texts * spent / len(some.tokens) * share / runner.workers, 1)
     return SidePlan(
         rows=rows,
         unique_texts=unique_texts,
         new_texts=new_texts,
         resumed_rows=resumed_rows,
-        tokens=round(new_texts * rate.tokens_a_text),
-        seconds=None if per_text is None else round(new_texts * per_text, 1),
-        disk_bytes=rows * (4 * dimension + _BYTES_A_ROW),
+        tokens=round(new_texts * tokens),
+        seconds=seconds,
+        disk_bytes=rows * (4 * encoder.dimension + _BYTES_A_ROW),
     )

@@ -15,7 +15,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ from tma_prep.ray import Cluster, gpu_here
 from tma_prep_schemas.manifests import Option
 
 Vectors = NDArray[np.float32]
+OnDone = Callable[[int], None]
 
 _LIBRARIES = ("tma-prep", "numpy", "torch", "transformers", "sentence-transformers")
 """Those that bear on a vector; the tokenizer works here."""
@@ -37,75 +38,70 @@ _MOST_KEPT = 8
 """Encoders of a worker, one for each GPU of a machine: Ray gives a process now one, now another."""
 
 
+@dataclasses.dataclass(frozen=True)
 class Runner:
-    """Embeds windows in this process; a context that holds what it starts.
+    """Embeds windows of tokenised texts.
 
     Attributes:
         encoder: One here, for its tokenizer.
-        workers: How many windows are worked on at once.
         described: How texts are encoded, for a manifest.
+        run: Takes windows, a few ahead of what it returns, and a function that is told how many
+            more texts are embedded; yields of each window, in order, float32 unit vectors, shape
+            (texts, d).
+        workers: How many windows are worked on at once.
     """
 
     encoder: Encoder
-    workers: int
     described: dict[str, Option]
-
-    def __init__(self, encoder: Encoder, workers: int = 1) -> None:
-        """Take a loaded encoder."""
-        self.encoder, self.workers, self.described = encoder, workers, encoder.described
-
-    def __enter__(self) -> Self:
-        """Start what is needed."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop it; what it was at is dropped."""
-
-    def run(
-        self, windows: Iterable[TokenLists], on_done: Callable[[int], None]
-    ) -> Iterator[Vectors]:
-        """Embed windows of tokenised texts.
-
-        Args:
-            windows: Taken a few ahead of what is returned.
-            on_done: Told how many more texts are embedded.
-
-        Yields:
-            Of each window, in order, float32 unit vectors, shape (texts, d).
-        """
-        for window in windows:
-            yield self.encoder.vectors(window, on_done)
+    run: Callable[[Iterable[TokenLists], OnDone], Iterator[Vectors]]
+    workers: int = 1
 
 
-class ProcessRunner(Runner):
+@contextlib.contextmanager
+def open_runner(settings: EncoderSettings, *, engine: str) -> Iterator[Runner]:
+    """The runner that the options ask for; what it starts is stopped on leaving.
+
+    Args:
+        settings: What every encoder is made of; its device may be several, see `resolve_devices`.
+        engine: `local` or `ray`.
+
+    Raises:
+        DependencyError: The model cannot be loaded, Ray is not installed or no cluster answers.
+        OptionError: A device is not there.
+    """
+    if engine == "ray":
+        with _on_ray(settings) as runner:
+            yield runner
+        return
+    devices = resolve_devices(settings.device)
+    threads = max(1, (os.cpu_count() or 1) // len(devices))
+    each = [dataclasses.replace(settings, device=name, threads=threads) for name in devices]
+    encoder = Encoder(each[0])
+    if len(each) > 1:
+        with _in_processes(encoder, each) as runner:
+            yield runner
+        return
+
+    def run(windows: Iterable[TokenLists], on_done: OnDone) -> Iterator[Vectors]:
+        return (encoder.vectors(window, on_done) for window in windows)
+
+    yield Runner(encoder, encoder.described, run)
+
+
+@contextlib.contextmanager
+def _in_processes(encoder: Encoder, settings: Sequence[EncoderSettings]) -> Iterator[Runner]:
     """One process a device."""
+    context = multiprocessing.get_context("spawn")
+    waiting = context.Queue()
+    for each in settings:
+        waiting.put(each)
+    pool = concurrent.futures.ProcessPoolExecutor(
+        len(settings), context, initializer=_load_here, initargs=(waiting,)
+    )
 
-    def __init__(self, settings: Sequence[EncoderSettings]) -> None:
-        """Name what each process runs; they start when entered."""
-        super().__init__(Encoder(settings[0]), len(settings))
-        self._settings = settings
-
-    def __enter__(self) -> Self:
-        """Start the processes."""
-        context = multiprocessing.get_context("spawn")
-        waiting = context.Queue()
-        for settings in self._settings:
-            waiting.put(settings)
-        self._pool = concurrent.futures.ProcessPoolExecutor(
-            self.workers, context, initializer=_load_here, initargs=(waiting,)
-        )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop them."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
-
-    def run(
-        self, windows: Iterable[TokenLists], on_done: Callable[[int], None]
-    ) -> Iterator[Vectors]:
-        """See `Runner.run`."""
+    def run(windows: Iterable[TokenLists], on_done: OnDone) -> Iterator[Vectors]:
         try:
-            for vectors in in_turn(self._pool, _vectors_here, windows, 2 * self.workers):
+            for vectors in in_turn(pool, _vectors_here, windows, 2 * len(settings)):
                 on_done(len(vectors))
                 yield vectors
         except BrokenProcessPool as error:
@@ -113,6 +109,11 @@ class ProcessRunner(Runner):
                 "a process of --device ended unasked, perhaps for want of memory; run the same "
                 "command again to go on, with fewer devices if it happens again"
             ) from error
+
+    try:
+        yield Runner(encoder, encoder.described, run, len(settings))
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 _here: list[Encoder] = []
@@ -128,7 +129,8 @@ def _vectors_here(texts: TokenLists) -> Vectors:
     return _here[0].vectors(texts)
 
 
-class RayRunner(Runner):
+@contextlib.contextmanager
+def _on_ray(settings: EncoderSettings) -> Iterator[Runner]:
     """One task a GPU where the cluster has GPUs, one a CPU core elsewhere.
 
     A worker keeps its encoder for the next task. It reads the model from the folder that the model
@@ -136,57 +138,27 @@ class RayRunner(Runner):
     and libraries of another version: they would make other bytes than the manifest says. The dtype
     `auto` is resolved by the worker that is asked first, and is the same for all.
     """
+    if settings.device not in ("auto", "cpu", "cuda"):
+        raise OptionError(
+            f"--device {settings.device}: Ray chooses among the devices of a cluster; use "
+            "auto, cpu or cuda"
+        )
+    with Cluster() as cluster:
+        gpu = settings.device != "cpu" and cluster.slots(gpu=True) > 0
+        if settings.device == "cuda" and not gpu:
+            raise OptionError("--device cuda: the Ray cluster has no GPU; use auto or cpu")
+        asked = _Job(settings, "cuda" if gpu else "cpu", _versions())
+        (described,) = cluster.in_order(_describe, asked, [None], gpu=gpu)
+        dtype: Any = described["dtype"]
+        job = asked._replace(settings=dataclasses.replace(settings, dtype=dtype))
 
-    def __init__(self, settings: EncoderSettings) -> None:
-        """Take the model; the cluster is connected when entered.
+        def run(windows: Iterable[TokenLists], on_done: OnDone) -> Iterator[Vectors]:
+            for vectors in cluster.in_order(_vectors, job, windows, gpu=gpu):
+                on_done(len(vectors))
+                yield vectors
 
-        Raises:
-            OptionError: The device is a particular one.
-        """
-        if settings.device not in ("auto", "cpu", "cuda"):
-            raise OptionError(
-                f"--device {settings.device}: Ray chooses among the devices of a cluster; use "
-                "auto, cpu or cuda"
-            )
-        self._settings = settings
-        self._cluster = Cluster()
-
-    def __enter__(self) -> Self:
-        """Connect, and let one worker load the model.
-
-        Raises:
-            DependencyError: No cluster answers, or a worker cannot load the model.
-            OptionError: The cluster has no such device.
-        """
-        with contextlib.ExitStack() as stack:
-            cluster = stack.enter_context(self._cluster)
-            self._gpu = self._settings.device != "cpu" and cluster.slots(gpu=True) > 0
-            if self._settings.device == "cuda" and not self._gpu:
-                raise OptionError("--device cuda: the Ray cluster has no GPU; use auto or cpu")
-            self.workers = max(1, cluster.slots(gpu=self._gpu))
-            job = _Job(self._settings, "cuda" if self._gpu else "cpu")
-            (self.described,) = cluster.in_order(_describe, job, [None], gpu=self._gpu)
-            dtype: Any = self.described["dtype"]
-            self._job = dataclasses.replace(
-                job, settings=dataclasses.replace(self._settings, dtype=dtype)
-            )
-            self.encoder = Encoder(
-                dataclasses.replace(self._settings, device="cpu", dtype="float32")
-            )
-            self._entered = stack.pop_all()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Disconnect."""
-        self._entered.close()
-
-    def run(
-        self, windows: Iterable[TokenLists], on_done: Callable[[int], None]
-    ) -> Iterator[Vectors]:
-        """See `Runner.run`."""
-        for vectors in self._cluster.in_order(_vectors, self._job, windows, gpu=self._gpu):
-            on_done(len(vectors))
-            yield vectors
+        encoder = Encoder(dataclasses.replace(settings, device="cpu", dtype="float32"))
+        yield Runner(encoder, described, run, max(1, cluster.slots(gpu=gpu)))
 
 
 def _versions() -> tuple[str, ...]:
@@ -194,8 +166,7 @@ def _versions() -> tuple[str, ...]:
     return tuple(importlib.metadata.version(name).partition("+")[0] for name in _LIBRARIES)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Job:
+class _Job(NamedTuple):
     """What a worker of the cluster needs to make its encoder.
 
     Attributes:
@@ -206,7 +177,7 @@ class _Job:
 
     settings: EncoderSettings
     kind: str
-    versions: tuple[str, ...] = dataclasses.field(default_factory=_versions)
+    versions: tuple[str, ...]
 
 
 def _describe(job: _Job, _: None) -> dict[str, Option]:
@@ -253,22 +224,3 @@ def _model_here(model: ResolvedModel) -> ResolvedModel:
             f"{found.sha256[:12] or 'unknown'}, not {model.sha256[:12]}); put the same folder there"
         )
     return dataclasses.replace(found, name=model.name)
-
-
-def open_runner(settings: EncoderSettings, *, engine: str) -> Runner:
-    """The runner that the options ask for; it starts when entered.
-
-    Args:
-        settings: What every encoder is made of; its device may be several, see `resolve_devices`.
-        engine: `local` or `ray`.
-
-    Raises:
-        DependencyError: The model cannot be loaded, or Ray is not installed.
-        OptionError: A device is not there.
-    """
-    if engine == "ray":
-        return RayRunner(settings)
-    devices = resolve_devices(settings.device)
-    threads = max(1, (os.cpu_count() or 1) // len(devices))
-    each = [dataclasses.replace(settings, device=name, threads=threads) for name in devices]
-    return ProcessRunner(each) if len(each) > 1 else Runner(Encoder(each[0]))

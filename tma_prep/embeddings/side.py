@@ -58,15 +58,22 @@ def open_side(
     inputs = {f"rows/{side}": rows.sha256}
     config = side_config(side, options, model)
     artifact = workspace.embeddings(side)
+    update = (
+        "give --update to embed only the texts that are new, --overwrite to replace it, or use "
+        "another workspace"
+    )
+
+    def same_dtype(option: str, existing: EmbeddingsManifest) -> bool:
+        # What `auto` came to may be asked for by its name.
+        encoder = existing.encoder
+        return option == "dtype" and encoder is not None and encoder.get(option) == options.dtype
+
     finished = artifact.reused(
         config,
         inputs,
         overwrite=options.overwrite or options.update,
-        same=lambda option, existing: _same_embeddings(option, options, existing),
-        if_stale=None
-        if model is None
-        else "give --update to embed only the texts that are new, --overwrite to replace it, or "
-        "use another workspace",
+        same=same_dtype,
+        if_stale=None if model is None else update,
     )
     return EmbedSide(side, artifact.folder, rows, config, inputs, finished)
 
@@ -85,13 +92,6 @@ def view_of(side: Side, options: EmbedOptions) -> TextView:
     """What of the samples of a side is embedded."""
     exchange = options.test_exchange if side == "test" else None
     return TextView(exchange or options.exchange, options.text)
-
-
-def _same_embeddings(option: str, options: EmbedOptions, existing: EmbeddingsManifest) -> bool:
-    """Whether the store is the one wanted, however this option was given."""
-    if option == "dtype" and existing.encoder is not None:
-        return existing.encoder.get("dtype") == options.dtype
-    return False
 
 
 def finish_side(
@@ -132,16 +132,8 @@ def finish_side(
     return parts.finish(count, manifest)
 
 
-def side_result(
-    manifest: EmbeddingsManifest,
-    side: EmbedSide,
-    *,
-    embedded_texts: int = 0,
-    resumed_rows: int = 0,
-    stayed_texts: int = 0,
-    gone_texts: int = 0,
-) -> SideResult:
-    """What is told of one side."""
+def side_result(manifest: EmbeddingsManifest, side: EmbedSide, **counts: int) -> SideResult:
+    """What is told of one side; `counts` are of what this run did."""
     rows = side.rows.store.manifest
     return SideResult(
         rows=manifest.rows,
@@ -151,12 +143,9 @@ def side_result(
         skipped_rows=rows.skipped_rows,
         kept=side.finished is not None,
         unique_texts=manifest.unique_texts,
-        embedded_texts=embedded_texts,
-        resumed_rows=resumed_rows,
-        stayed_texts=stayed_texts,
-        gone_texts=gone_texts,
         tokens=manifest.tokens,
         tokens_lost=manifest.tokens_lost,
         truncated_rows=manifest.truncated_rows,
         response_cut_rows=manifest.response_cut_rows,
+        **counts,
     )

@@ -143,12 +143,7 @@ def embed_vectors(
     side: EmbedSide, options: EmbedOptions, dimension: int | None, progress: Progress
 ) -> SideResult:
     """One side whose rows bring their vectors."""
-    parts = PartsFolder(
-        side.folder,
-        {},
-        rows_per_part=options.rows_per_part,
-        start_anew=True,
-    )
+    parts = PartsFolder(side.folder, {}, rows_per_part=options.rows_per_part, start_anew=True)
     with progress.stage(f"Embedding {side.side}", 0, "rows") as advance:
         count = write_given_vectors(
             side.rows.store,
@@ -167,19 +162,19 @@ def embed_vectors(
 def _open_model(
     options: EmbedOptions, model: ResolvedModel, progress: Progress
 ) -> Iterator[LoadedModel]:
-    with progress.stage("Loading the model", 0, ""):
-        from tma_prep.embeddings.encoder import EncoderSettings
-        from tma_prep.embeddings.runners import open_runner
+    with contextlib.ExitStack() as stack:
+        with progress.stage("Loading the model", 0, ""):
+            from tma_prep.embeddings.encoder import EncoderSettings
+            from tma_prep.embeddings.runners import open_runner
 
-        settings = EncoderSettings(
-            model,
-            device=options.device,
-            dtype=options.dtype,
-            batch_tokens=options.batch_tokens,
-            max_length=options.max_length,
-            prefix=options.prefix,
-            truncate=options.truncate,
-        )
-        runner = open_runner(settings, engine=options.engine)
-    with runner:
+            settings = EncoderSettings(
+                model,
+                device=options.device,
+                dtype=options.dtype,
+                batch_tokens=options.batch_tokens,
+                max_length=options.max_length,
+                prefix=options.prefix,
+                truncate=options.truncate,
+            )
+            runner = stack.enter_context(open_runner(settings, engine=options.engine))
         yield LoadedModel(runner.encoder, runner)

@@ -9,7 +9,7 @@ import numpy as np
 from tma_prep.artifact import MANIFEST, library_versions, read_manifest, tool_version
 from tma_prep.embeddings.known import KnownTexts, halves_of_column, known_texts
 from tma_prep.embeddings.parts import PartsFolder
-from tma_prep.embeddings.results import SidePlan, SideResult, plan_of, rate_of
+from tma_prep.embeddings.results import SidePlan, SideResult, plan_of
 from tma_prep.embeddings.side import (
     LIBRARIES,
     EmbedSide,
@@ -176,14 +176,15 @@ class TextsOfSide:
         return np.repeat(windows, size)[: len(self._catalogue.rows)]
 
     def _plan(self, finished: np.ndarray, *, timed: bool) -> SidePlan:
-        encoder, runner = self._model.encoder, self._model.runner
         return plan_of(
+            self._model.encoder,
+            self._model.runner,
+            self._catalogue.sample,
+            timed=timed,
             rows=len(self._catalogue.rows),
             unique_texts=self._unique_texts,
             new_texts=self._new(finished),
             resumed_rows=self._resumed_rows(finished),
-            dimension=encoder.dimension,
-            rate=rate_of(encoder, runner, self._catalogue.sample, timed=timed),
         )
 
     def _taken_over(self) -> Earlier | None:

@@ -1,7 +1,8 @@
 """Which training rows hold a test row."""
 
+from tma_prep.leakage.held import NGRAM
 from tma_prep.leakage.marks import LEAK_KINDS, Leak, LeakMarks, leak_marks
-from tma_prep.leakage.rule import NGRAM, Leaks
+from tma_prep.leakage.rule import Leaks
 from tma_prep.leakage.search import leaks_by_words
 from tma_prep.leakage.stage import (
     Leakage,

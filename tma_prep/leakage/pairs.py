@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from tma_prep.tables import ranges
 
-Rows = NDArray[np.int64]
+Numbers = NDArray[np.int64]
+"""Of rows, tests or n-grams."""
 _Key = TypeVar("_Key", bound=Hashable)
 
 KINDS = ("equal", "normalised", "ngram", "similarity")
@@ -32,17 +33,17 @@ class Pairs:
         held: int64, ascending: every test that some training row holds, listed or not.
     """
 
-    rows: Rows
-    tests: Rows
+    rows: Numbers
+    tests: Numbers
     kinds: NDArray[np.int8]
     scores: NDArray[np.float64]
-    held: Rows
+    held: Numbers
 
     def __len__(self) -> int:
         """How many pairs are listed."""
         return len(self.rows)
 
-    def at(self, places: Rows) -> "Pairs":
+    def at(self, places: Numbers) -> "Pairs":
         """Some of them."""
         return Pairs(
             self.rows[places],
@@ -85,7 +86,7 @@ def join_pairs(found: Sequence[Pairs]) -> Pairs:
     return both.at(ranges(begins, np.minimum(lengths, MOST_TESTS)))
 
 
-def _firsts(*sorted_columns: Rows) -> Rows:
+def _firsts(*sorted_columns: Numbers) -> Numbers:
     """Places at which any of the columns differs from the entry before."""
     changes = np.zeros(len(sorted_columns[0]), dtype=np.bool_)
     changes[:1] = True
@@ -97,13 +98,15 @@ def _firsts(*sorted_columns: Rows) -> Rows:
 class Groups:
     """Tests that are alike in some way, so that each way is looked up once."""
 
-    def __init__(self, tests: Rows, group_of: Rows) -> None:
+    def __init__(self, tests: Numbers, group_of: Numbers) -> None:
         """Take the tests, ascending, and the group of each, numbered from 0."""
         by_group = np.argsort(group_of, kind="stable")
         self._members = tests[by_group]
         self._starts = np.searchsorted(group_of[by_group], np.arange(group_of.max(initial=-1) + 2))
 
-    def pairs(self, rows: Rows, groups: Rows, kind: str, scores: NDArray[np.float64]) -> Pairs:
+    def pairs(
+        self, rows: Numbers, groups: Numbers, kind: str, scores: NDArray[np.float64]
+    ) -> Pairs:
         """Pairs of rows and groups as pairs of rows and tests."""
         begins = self._starts[groups]
         sizes = np.minimum(self._starts[groups + 1] - begins, MOST_TESTS)
@@ -121,7 +124,7 @@ class Groups:
         )
 
 
-def numbered(keys: Sequence[_Key]) -> tuple[dict[_Key, int], Rows]:
+def numbered(keys: Sequence[_Key]) -> tuple[dict[_Key, int], Numbers]:
     """Distinct keys numbered as they first occur, and the number of each."""
     numbers: dict[_Key, int] = {}
     of_each = [numbers.setdefault(key, len(numbers)) for key in keys]

@@ -4,8 +4,8 @@ A row leaks a test if both are equal but for case, spacing and punctuation (`nor
 holds at least half of the test's distinct word 8-grams (`ngram`). 8-grams found in over 1 % of the
 pool's rows are template wording and count on neither side, but never those of two rows or fewer: a
 small pool would lose everything. Under `any` one shared 8-gram is enough. A test of fewer than 8
-words is leaked by a row that holds all its words, one after the other. Two characters of a script
-without spaces count as a word: 16 of them are an 8-gram.
+words is leaked by a row that holds all its words, one after the other. In scripts without
+spaces a word is two or three characters, see `words`: an 8-gram is 16 or 24 of them.
 """
 
 import itertools

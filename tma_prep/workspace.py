@@ -52,13 +52,8 @@ class Workspace:
 
     @property
     def leakage(self) -> Path:
-        """File of the training rows that hold a test row; its manifest is `leakage_manifest`."""
+        """File of the training rows that hold a test row."""
         return self.root / "leakage" / "leakage.parquet"
-
-    @property
-    def leakage_manifest(self) -> Path:
-        """Manifest of those rows."""
-        return self.leakage.with_name(MANIFEST)
 
     def ranking(self, name: str) -> Path:
         """Folder of a finished ranking."""

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tma_prep.leakage import held
-from tma_prep.leakage.pairs import KINDS, MOST_TESTS
+from tma_prep.leakage.pairs import LEAK_KINDS, MOST_TESTS
 from tma_prep.leakage.rule import Leaks, find_leaks
 from tma_prep.leakage.words import words_of
 from tma_prep.options import LeakNgrams
@@ -108,12 +108,13 @@ def _check(pool: Numbered, tests: Numbered, rule: LeakNgrams) -> None:
     expected, touching, sharing = brute_force(pool, tests, rule)
     pairs = found.pairs
     keys = list(zip(pairs.rows.tolist(), pairs.tests.tolist(), strict=True))
-    kinds = [KINDS[kind] for kind in pairs.kinds]
+    kinds = [LEAK_KINDS[kind] for kind in pairs.kinds]
     assert dict(zip(keys, kinds, strict=True)) == {key: kind for key, (kind, _) in expected.items()}
     scores = dict(zip(keys, pairs.scores.tolist(), strict=True))
     assert scores == pytest.approx({key: score for key, (_, score) in expected.items()})
     strongest_first = sorted(
-        (row, KINDS.index(kind), -score, test) for (row, test), (kind, score) in expected.items()
+        (row, LEAK_KINDS.index(kind), -score, test)
+        for (row, test), (kind, score) in expected.items()
     )
     assert keys == [(row, test) for row, _, _, test in strongest_first]
     assert pairs.held.tolist() == sorted({test for _, test in expected})

@@ -1,10 +1,11 @@
 """Which training rows hold a test row."""
 
 from tma_prep.leakage.held import NGRAM
-from tma_prep.leakage.marks import LEAK_KINDS, Leak, LeakMarks, leak_marks
+from tma_prep.leakage.pairs import LEAK_KINDS
 from tma_prep.leakage.rule import Leaks
 from tma_prep.leakage.search import leaks_by_words
 from tma_prep.leakage.stage import (
+    Leak,
     Leakage,
     kept_leakage,
     leakage_line,
@@ -15,12 +16,10 @@ from tma_prep.leakage.stage import (
 __all__ = [
     "LEAK_KINDS",
     "Leak",
-    "LeakMarks",
     "Leakage",
     "Leaks",
     "NGRAM",
     "kept_leakage",
-    "leak_marks",
     "leakage_line",
     "leaks_by_words",
     "look_for_leaks",

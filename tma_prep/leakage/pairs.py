@@ -13,7 +13,7 @@ Numbers = NDArray[np.int64]
 """Of rows, tests or n-grams."""
 _Key = TypeVar("_Key", bound=Hashable)
 
-KINDS = ("equal", "normalised", "ngram", "similarity")
+LEAK_KINDS = ("equal", "normalised", "ngram", "similarity")
 """How a training row can hold a test, the strongest first."""
 
 MOST_TESTS = 16
@@ -28,7 +28,7 @@ class Pairs:
     Attributes:
         rows: int64, number of the training row.
         tests: int64, number of the test row.
-        kinds: int8, place in `KINDS`.
+        kinds: int8, place in `LEAK_KINDS`.
         scores: float64.
         held: int64, ascending: every test that some training row holds, listed or not.
     """
@@ -53,9 +53,12 @@ class Pairs:
             self.held,
         )
 
-    def first_of_rows(self) -> "Pairs":
-        """The strongest pair of each row, of pairs as `join_pairs` returns them."""
-        return self.at(np.unique(self.rows, return_index=True)[1])
+    @property
+    def row_counts(self) -> dict[str, int]:
+        """How many rows, by their strongest kind, of pairs as `join_pairs` returns them."""
+        kinds = self.kinds[np.unique(self.rows, return_index=True)[1]]
+        counts = np.bincount(kinds, minlength=len(LEAK_KINDS)).tolist()
+        return dict(zip(LEAK_KINDS, counts, strict=True))
 
 
 def no_pairs() -> Pairs:
@@ -114,7 +117,7 @@ class Groups:
         return Pairs(
             np.repeat(rows, sizes),
             self._members[ranges(begins, sizes)],
-            np.full(int(sizes.sum()), KINDS.index(kind), dtype=np.int8),
+            np.full(int(sizes.sum()), LEAK_KINDS.index(kind), dtype=np.int8),
             np.repeat(scores, sizes),
             np.sort(
                 self._members[

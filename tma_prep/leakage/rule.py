@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from tma_prep.leakage.grams import Held
 from tma_prep.leakage.held import TestGrams
-from tma_prep.leakage.pairs import KINDS, Groups, Numbers, Pairs, join_pairs, numbered
+from tma_prep.leakage.pairs import Groups, Numbers, Pairs, join_pairs, numbered
 from tma_prep.leakage.words import text_key, words_of
 from tma_prep.options import LeakNgrams
 
@@ -58,7 +58,7 @@ class Leaks:
     @property
     def equal_rows(self) -> int:
         """How many of them equal a test row once normalised."""
-        return int(np.count_nonzero(self.pairs.first_of_rows().kinds == KINDS.index("normalised")))
+        return self.pairs.row_counts["normalised"]
 
 
 def find_leaks(

@@ -81,21 +81,11 @@ def join_pairs(found: Sequence[Pairs]) -> Pairs:
         np.concatenate([pairs.scores for pairs in found]),
         np.unique(np.concatenate([pairs.held for pairs in found])),
     )
-    both = both.at(np.lexsort((-both.scores, both.kinds, both.tests, both.rows)))
-    both = both.at(_firsts(both.rows, both.tests))
     both = both.at(np.lexsort((both.tests, -both.scores, both.kinds, both.rows)))
-    begins = _firsts(both.rows)
-    lengths = np.diff(np.append(begins, len(both)))
+    pairs = both.rows * (both.tests.max(initial=0) + 1) + both.tests
+    both = both.at(np.sort(np.unique(pairs, return_index=True)[1]))
+    _, begins, lengths = np.unique(both.rows, return_index=True, return_counts=True)
     return both.at(ranges(begins, np.minimum(lengths, MOST_TESTS)))
-
-
-def _firsts(*sorted_columns: Numbers) -> Numbers:
-    """Places at which any of the columns differs from the entry before."""
-    changes = np.zeros(len(sorted_columns[0]), dtype=np.bool_)
-    changes[:1] = True
-    for column in sorted_columns:
-        changes[1:] |= column[1:] != column[:-1]
-    return np.flatnonzero(changes)
 
 
 class Groups:

@@ -9,11 +9,11 @@ spaces a word is two or three characters, see `words`: an 8-gram is 16 or 24 of 
 """
 
 import itertools
+import pickle
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,14 +84,15 @@ def find_leaks(
     certain: list[Pairs] = []
     touching: list[Numbers] = []
     with tempfile.TemporaryFile(dir=scratch) as file:
-        spilled = _Spilled(file)
         for numbers, texts in _chunks(pool):
-            leaking, touched, grams = scorer.read(numbers, texts)
+            leaking, touched, held = scorer.read(numbers, texts)
             certain.append(leaking)
             touching.append(touched)
-            spilled.add(grams)
+            # On disk until it is known which n-grams are template wording.
+            pickle.dump(held, file)
             on_rows(len(numbers))
-        by_share = [scorer.score(grams) for grams in spilled.blocks()]
+        file.seek(0)
+        by_share = [scorer.score(pickle.load(file)) for _ in certain]
     sharing = [*(pairs.rows for pairs in certain), *(shared for _, shared in by_share)]
     return Leaks(
         join_pairs([*certain, *(pairs for pairs, _ in by_share)]),
@@ -104,26 +105,6 @@ def _chunks(pool: Iterable[NumberedText]) -> Iterator[tuple[Numbers, list[str]]]
     rest = iter(pool)
     while chunk := list(itertools.islice(rest, _ROWS_AT_ONCE)):
         yield np.array([number for number, _ in chunk], dtype=np.int64), [text for _, text in chunk]
-
-
-class _Spilled:
-    """What rows hold, on disk until it is known which n-grams are template wording."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._lengths: list[int] = []
-
-    def add(self, held: Held) -> None:
-        # Not `tofile`, which loses what a full disk does not take without a word.
-        self._file.write(np.stack([held.rows, held.grams]).data)
-        self._lengths.append(len(held.rows))
-
-    def blocks(self) -> Iterator[Held]:
-        self._file.seek(0)
-        for length in self._lengths:
-            held = np.frombuffer(self._file.read(2 * length * 8), dtype=np.int64)
-            rows, grams = held.reshape(2, length)
-            yield Held(rows, grams)
 
 
 class _Scorer:

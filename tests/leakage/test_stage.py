@@ -15,11 +15,10 @@ from tests.leakage.made_leaks import (
     made_sides,
     pairs_by_definition,
 )
-from tma_prep.artifact import Making
 from tma_prep.checks.stage import target_role_of
 from tma_prep.errors import ArtifactError, OptionError, VerdictError
 from tma_prep.leakage import stage as guard
-from tma_prep.leakage.pairs import KINDS, MOST_TESTS
+from tma_prep.leakage.pairs import LEAK_KINDS, MOST_TESTS
 from tma_prep.leakage.stage import TEXT_START
 from tma_prep.options import ArrangeOptions, VerifyOptions
 from tma_prep.verify.stage import verify
@@ -71,7 +70,7 @@ def test_every_pair_is_found_by_definition(
     work = embedded(tmp_path, train, test)
     result = arranged(work, leak_ngrams=rule, leak_similarity=threshold, shards=False)
     expected = pairs_by_definition(train, test, rule, threshold)
-    assert {kind for kind, _ in expected.values()} == set(KINDS)
+    assert {kind for kind, _ in expected.values()} == set(LEAK_KINDS)
     assert max(np.bincount([row for row, _ in expected])) <= MOST_TESTS
     found = _pairs(work)
     assert {pair: kind for pair, (kind, _) in found.items()} == {
@@ -90,7 +89,7 @@ def test_every_pair_is_found_by_definition(
         assert table[column].to_list() == wanted
     strongest: dict[int, int] = {}
     for (row, _), (kind, _) in expected.items():
-        strongest[row] = min(strongest.get(row, 9), KINDS.index(kind))
+        strongest[row] = min(strongest.get(row, 9), LEAK_KINDS.index(kind))
     assert result.leakage is not None
     counts = result.leakage.counts
     by_kind = [counts.equal, counts.normalised, counts.ngram, counts.similarity]
@@ -278,15 +277,9 @@ def test_a_run_that_dies_leaves_nothing_that_looks_whole(
     work: Path, warned: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between any two of its writes; the next run makes the same bytes."""
-    real = guard._write
-
-    def die(*arguments: object) -> None:
-        real(*arguments)  # type: ignore[arg-type]
-        raise KeyboardInterrupt
-
-    for place, name in ((guard, "_write"), (Making, "finish")):
+    for write in ("tma_prep.leakage.stage.sync", "tma_prep.artifact.Making.finish"):
         with monkeypatch.context() as patch:
-            patch.setattr(place, name, die if name == "_write" else _interrupted)
+            patch.setattr(write, _interrupted)
             with pytest.raises(KeyboardInterrupt):
                 arranged(work)
         assert not (work / "leakage" / "manifest.json").exists()

@@ -12,7 +12,7 @@ from tma_prep.embeddings import EmbeddingStore, Sides, open_sides
 from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.explain.series import Along, listed_positions, rounds_of, stretches
 from tma_prep.explain.texts import train_texts
-from tma_prep.leakage import LEAK_KINDS, LeakMarks, leak_marks
+from tma_prep.leakage import LEAK_KINDS, Leakage, kept_leakage
 from tma_prep.options import InspectOptions
 from tma_prep.orders import Arranged, limits_of, open_order, read_order
 from tma_prep.progress import Stopwatch
@@ -48,7 +48,7 @@ def inspect(options: InspectOptions) -> Overview:
     workspace = Workspace(options.work)
     with clock("open"):
         sides = open_sides(workspace)
-        marks = leak_marks(workspace, sides)
+        marks = kept_leakage(workspace, sides)
         orders = list(_orders(workspace, sides))
         name = _chosen(workspace, orders, options.name)
         arranged = None if name is None else open_order(workspace, sides, name)
@@ -85,7 +85,7 @@ class Seen:
     """One order, and what is known of leakage."""
 
     arranged: Arranged
-    marks: LeakMarks | None
+    marks: Leakage | None
 
     def details(self, facts: OrderFacts) -> OrderDetails:
         """What is told of it."""
@@ -216,11 +216,11 @@ def _side(store: EmbeddingStore) -> SideFacts:
     )
 
 
-def _leaks(marks: LeakMarks | None) -> LeakFacts | None:
+def _leaks(marks: Leakage | None) -> LeakFacts | None:
     if marks is None:
         return None
-    kinds = {kind: int(getattr(marks.counts, kind)) for kind in LEAK_KINDS}
-    return LeakFacts(kinds, marks.counts.rows, marks.counts.tests)
+    kinds = {kind: int(getattr(marks.manifest.counts, kind)) for kind in LEAK_KINDS}
+    return LeakFacts(kinds, marks.manifest.counts.rows, marks.manifest.counts.tests)
 
 
 def _write(path: Path, html: str) -> None:

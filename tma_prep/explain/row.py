@@ -9,7 +9,7 @@ from tma_prep.explain.ranked_items import RankedItems
 from tma_prep.explain.reasons import RowFacts, why
 from tma_prep.explain.texts import test_texts, train_texts
 from tma_prep.explain.told import Competitor, Excerpt, Nomination, SeenTest
-from tma_prep.leakage import Leak, LeakMarks
+from tma_prep.leakage import Leak, Leakage
 from tma_prep.orders import Arranged, rows_before_shuffle
 from tma_prep.rankings import exact_neighbors, exact_similarities, naming_tests, similarities_of
 
@@ -66,7 +66,7 @@ class RowExplanation:
 class RowExplainer:
     """Explains rows of one order, one after the other."""
 
-    def __init__(self, arranged: Arranged, items: RankedItems, leaks: LeakMarks | None) -> None:
+    def __init__(self, arranged: Arranged, items: RankedItems, leaks: Leakage | None) -> None:
         """Take the order, what was ranked for it, and what is known of leakage."""
         self._arranged = arranged
         self._items = items

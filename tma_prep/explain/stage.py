@@ -11,7 +11,7 @@ from tma_prep.errors import InputError, OptionError
 from tma_prep.explain.ranked_items import RankedItems
 from tma_prep.explain.row import RowExplainer, RowExplanation
 from tma_prep.explain.target import TargetExplainer, TargetExplanation
-from tma_prep.leakage import leak_marks
+from tma_prep.leakage import kept_leakage
 from tma_prep.options import ExplainOptions
 from tma_prep.orders import chosen_order, open_order
 from tma_prep.progress import Stopwatch
@@ -39,7 +39,7 @@ class Explainer:
         workspace = Workspace(work)
         self._sides = open_sides(workspace)
         self._arranged = open_order(workspace, self._sides, chosen_order(workspace, name))
-        items, leaks = RankedItems(self._arranged), leak_marks(workspace, self._sides)
+        items, leaks = RankedItems(self._arranged), kept_leakage(workspace, self._sides)
         self._rows = RowExplainer(self._arranged, items, leaks)
         self._tests = TargetExplainer(self._arranged, items, leaks)
 

@@ -12,7 +12,7 @@ from tma_prep.explain.ranked_items import RankedItems
 from tma_prep.explain.reasons import ended_up
 from tma_prep.explain.texts import test_texts, train_texts
 from tma_prep.explain.told import Excerpt, Neighbour
-from tma_prep.leakage import Leak, LeakMarks
+from tma_prep.leakage import Leak, Leakage
 from tma_prep.orders import Arranged
 from tma_prep.rankings import exact_neighbors, exact_similarities
 from tma_prep.tables import read_table
@@ -67,7 +67,7 @@ class TargetExplanation:
 class TargetExplainer:
     """Explains tests of one order, one after the other."""
 
-    def __init__(self, arranged: Arranged, items: RankedItems, leaks: LeakMarks | None) -> None:
+    def __init__(self, arranged: Arranged, items: RankedItems, leaks: Leakage | None) -> None:
         """Take the order, what was ranked for it, and what is known of leakage."""
         self._arranged = arranged
         self._items = items

@@ -1,10 +1,12 @@
 """Which training rows hold a test row."""
 
-from tma_prep.leakage.marks import LEAK_KINDS, Leak, LeakMarks, leak_marks
-from tma_prep.leakage.rule import NGRAM, Leaks
+from tma_prep.leakage.held import NGRAM
+from tma_prep.leakage.pairs import LEAK_KINDS
+from tma_prep.leakage.rule import Leaks
 from tma_prep.leakage.search import leaks_by_words
 from tma_prep.leakage.stage import (
     LEAKAGE_FILE,
+    Leak,
     Leakage,
     kept_leakage,
     leakage_line,
@@ -16,12 +18,10 @@ __all__ = [
     "LEAKAGE_FILE",
     "LEAK_KINDS",
     "Leak",
-    "LeakMarks",
     "Leakage",
     "Leaks",
     "NGRAM",
     "kept_leakage",
-    "leak_marks",
     "leakage_line",
     "leaks_by_words",
     "look_for_leaks",

@@ -10,29 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Places = NDArray[np.int64]
+from tma_prep.leakage.pairs import Numbers
 
 _ABSENT = -1
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd, its bits mixed: 2**64 over the golden ratio
 _LEAST_BITS, _MOST_BITS = 16, 24  # of the table of hashes: 64 kB to 16 MB
-
-
-@dataclass(frozen=True)
-class _Level:
-    """One more word: sorted keys `node before * vocabulary + word`, whose rank is the new node."""
-
-    keys: Places
-
-    def step(self, nodes: Places, words: Places, vocabulary: int) -> Places:
-        """The node after each pair, `_ABSENT` where no test goes on so."""
-        wanted = nodes * vocabulary + words
-        if not len(wanted):
-            return wanted
-        found = np.searchsorted(self.keys, wanted)
-        found[found == len(self.keys)] = 0
-        return np.where(self.keys[found] == wanted, found, _ABSENT)
 
 
 @dataclass(frozen=True)
@@ -44,16 +27,16 @@ class TextBatch:
         text: int64; which text each word stands in.
     """
 
-    words: Places
-    text: Places
+    words: Numbers
+    text: Numbers
 
 
 @dataclass(frozen=True)
-class Found:
-    """Which text holds which n-gram, each pair once, sorted by text, then n-gram."""
+class Held:
+    """Which row or text holds which n-gram, each pair once, by ascending row."""
 
-    text: Places
-    gram: Places
+    rows: Numbers
+    grams: Numbers
 
 
 class Vocabulary:
@@ -83,42 +66,54 @@ class Vocabulary:
 
 
 class Grams:
-    """The distinct n-grams of one length of some texts, numbered from 0."""
+    """The distinct n-grams of one length of some texts, at least one, numbered from 0."""
 
     def __init__(self, texts: TextBatch, length: int, vocabulary: int) -> None:
         """Build the tree."""
-        self._levels: list[_Level] = []
+        # Of each word more, sorted keys `node before * vocabulary + word`; a rank is the new node.
+        self._levels: list[Numbers] = []
         self._length = length
         self._vocabulary = vocabulary
         start = np.arange(len(texts.words))
         node = np.zeros_like(start)
         for depth in range(length):
-            start, node, word = _followed(texts, start, node, depth)
-            level = _Level(np.unique(node * vocabulary + word))
-            node = level.step(node, word, vocabulary)
+            start, keys = self._step(texts, start, node, depth)
+            level, node = np.unique(keys, return_inverse=True)
             self._levels.append(level)
-        self.count = len(self._levels[-1].keys)
+        self.count = len(self._levels[-1])
         bits = max(_LEAST_BITS, min(_MOST_BITS, (16 * self.count).bit_length()))
         self._shift = np.uint64(64 - bits)
         self._hashes_there = np.zeros(1 << bits, dtype=np.bool_)
         self._hashes_there[self._hashes(texts.words)[start]] = True
 
-    def find(self, texts: TextBatch) -> Found:
+    def find(self, texts: TextBatch) -> Held:
         """Which of the texts hold which of the n-grams."""
-        there = self._hashes_there[self._hashes(texts.words)]
-        start = np.flatnonzero(there) if self.count else np.empty(0, dtype=np.int64)
+        start = np.flatnonzero(self._hashes_there[self._hashes(texts.words)])
         node = np.zeros_like(start)
         for depth, level in enumerate(self._levels):
-            start, node, word = _followed(texts, start, node, depth)
-            node = level.step(node, word, self._vocabulary)
-            known = node != _ABSENT
+            start, keys = self._step(texts, start, node, depth)
+            node = np.minimum(np.searchsorted(level, keys), len(level) - 1)
+            known = level[node] == keys
             start, node = start[known], node[known]
         # Sorted almost already, which NumPy's sort is quick at and its `unique` is not.
-        pairs = np.sort(texts.text[start] * max(1, self.count) + node, kind="stable")
+        pairs = np.sort(texts.text[start] * self.count + node, kind="stable")
         distinct = pairs[np.append(True, pairs[1:] != pairs[:-1])[: len(pairs)]]
-        return Found(*np.divmod(distinct, max(1, self.count)))
+        return Held(*np.divmod(distinct, self.count))
 
-    def _hashes(self, words: Places) -> Places:
+    def _step(
+        self, texts: TextBatch, start: Numbers, node: Numbers, depth: int
+    ) -> tuple[Numbers, Numbers]:
+        """Those places that have one more known word `depth` words on, and the keys of it.
+
+        Between texts stands `_ABSENT`, and a walk ends there: none reaches into the next text.
+        """
+        inside = start + depth < len(texts.words)
+        start, node = start[inside], node[inside]
+        word = texts.words[start + depth]
+        known = word != _ABSENT
+        return start[known], node[known] * self._vocabulary + word[known]
+
+    def _hashes(self, words: Numbers) -> Numbers:
         """Place in the table of the words from each place on; none where the texts end before."""
         places = max(0, len(words) - self._length + 1)
         found = np.zeros(places, dtype=np.uint64)
@@ -126,17 +121,3 @@ class Grams:
             found += words[depth : depth + places].view(np.uint64)
             found *= _MULTIPLIER
         return (found >> self._shift).view(np.int64)
-
-
-def _followed(
-    texts: TextBatch, start: Places, node: Places, depth: int
-) -> tuple[Places, Places, Places]:
-    """Those places that have one more known word `depth` words on, and that word.
-
-    Between texts stands `_ABSENT`, and a walk ends there: none reaches into the next text.
-    """
-    inside = start + depth < len(texts.words)
-    start, node = start[inside], node[inside]
-    word = texts.words[start + depth]
-    known = word != _ABSENT
-    return start[known], node[known], word[known]

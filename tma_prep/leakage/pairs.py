@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from tma_prep.tables import ranges
 
-Rows = NDArray[np.int64]
+Numbers = NDArray[np.int64]
+"""Of rows, tests or n-grams."""
 _Key = TypeVar("_Key", bound=Hashable)
 
-KINDS = ("equal", "normalised", "ngram", "similarity")
+LEAK_KINDS = ("equal", "normalised", "ngram", "similarity")
 """How a training row can hold a test, the strongest first."""
 
 MOST_TESTS = 16
@@ -27,22 +28,22 @@ class Pairs:
     Attributes:
         rows: int64, number of the training row.
         tests: int64, number of the test row.
-        kinds: int8, place in `KINDS`.
+        kinds: int8, place in `LEAK_KINDS`.
         scores: float64.
         held: int64, ascending: every test that some training row holds, listed or not.
     """
 
-    rows: Rows
-    tests: Rows
+    rows: Numbers
+    tests: Numbers
     kinds: NDArray[np.int8]
     scores: NDArray[np.float64]
-    held: Rows
+    held: Numbers
 
     def __len__(self) -> int:
         """How many pairs are listed."""
         return len(self.rows)
 
-    def at(self, places: Rows) -> "Pairs":
+    def at(self, places: Numbers) -> "Pairs":
         """Some of them."""
         return Pairs(
             self.rows[places],
@@ -52,9 +53,12 @@ class Pairs:
             self.held,
         )
 
-    def first_of_rows(self) -> "Pairs":
-        """The strongest pair of each row, of pairs as `join_pairs` returns them."""
-        return self.at(np.unique(self.rows, return_index=True)[1])
+    @property
+    def row_counts(self) -> dict[str, int]:
+        """How many rows, by their strongest kind, of pairs as `join_pairs` returns them."""
+        kinds = self.kinds[np.unique(self.rows, return_index=True)[1]]
+        counts = np.bincount(kinds, minlength=len(LEAK_KINDS)).tolist()
+        return dict(zip(LEAK_KINDS, counts, strict=True))
 
 
 def no_pairs() -> Pairs:
@@ -77,33 +81,25 @@ def join_pairs(found: Sequence[Pairs]) -> Pairs:
         np.concatenate([pairs.scores for pairs in found]),
         np.unique(np.concatenate([pairs.held for pairs in found])),
     )
-    both = both.at(np.lexsort((-both.scores, both.kinds, both.tests, both.rows)))
-    both = both.at(_firsts(both.rows, both.tests))
     both = both.at(np.lexsort((both.tests, -both.scores, both.kinds, both.rows)))
-    begins = _firsts(both.rows)
-    lengths = np.diff(np.append(begins, len(both)))
+    pairs = both.rows * (both.tests.max(initial=0) + 1) + both.tests
+    both = both.at(np.sort(np.unique(pairs, return_index=True)[1]))
+    _, begins, lengths = np.unique(both.rows, return_index=True, return_counts=True)
     return both.at(ranges(begins, np.minimum(lengths, MOST_TESTS)))
-
-
-def _firsts(*sorted_columns: Rows) -> Rows:
-    """Places at which any of the columns differs from the entry before."""
-    changes = np.zeros(len(sorted_columns[0]), dtype=np.bool_)
-    changes[:1] = True
-    for column in sorted_columns:
-        changes[1:] |= column[1:] != column[:-1]
-    return np.flatnonzero(changes)
 
 
 class Groups:
     """Tests that are alike in some way, so that each way is looked up once."""
 
-    def __init__(self, tests: Rows, group_of: Rows) -> None:
+    def __init__(self, tests: Numbers, group_of: Numbers) -> None:
         """Take the tests, ascending, and the group of each, numbered from 0."""
         by_group = np.argsort(group_of, kind="stable")
         self._members = tests[by_group]
         self._starts = np.searchsorted(group_of[by_group], np.arange(group_of.max(initial=-1) + 2))
 
-    def pairs(self, rows: Rows, groups: Rows, kind: str, scores: NDArray[np.float64]) -> Pairs:
+    def pairs(
+        self, rows: Numbers, groups: Numbers, kind: str, scores: NDArray[np.float64]
+    ) -> Pairs:
         """Pairs of rows and groups as pairs of rows and tests."""
         begins = self._starts[groups]
         sizes = np.minimum(self._starts[groups + 1] - begins, MOST_TESTS)
@@ -111,7 +107,7 @@ class Groups:
         return Pairs(
             np.repeat(rows, sizes),
             self._members[ranges(begins, sizes)],
-            np.full(int(sizes.sum()), KINDS.index(kind), dtype=np.int8),
+            np.full(int(sizes.sum()), LEAK_KINDS.index(kind), dtype=np.int8),
             np.repeat(scores, sizes),
             np.sort(
                 self._members[
@@ -121,7 +117,7 @@ class Groups:
         )
 
 
-def numbered(keys: Sequence[_Key]) -> tuple[dict[_Key, int], Rows]:
+def numbered(keys: Sequence[_Key]) -> tuple[dict[_Key, int], Numbers]:
     """Distinct keys numbered as they first occur, and the number of each."""
     numbers: dict[_Key, int] = {}
     of_each = [numbers.setdefault(key, len(numbers)) for key in keys]

@@ -4,27 +4,26 @@ A row leaks a test if both are equal but for case, spacing and punctuation (`nor
 holds at least half of the test's distinct word 8-grams (`ngram`). 8-grams found in over 1 % of the
 pool's rows are template wording and count on neither side, but never those of two rows or fewer: a
 small pool would lose everything. Under `any` one shared 8-gram is enough. A test of fewer than 8
-words is leaked by a row that holds all its words, one after the other.
+words is leaked by a row that holds all its words, one after the other. In scripts without
+spaces a word is two or three characters, see `words`: an 8-gram is 16 or 24 of them.
 """
 
 import itertools
+import pickle
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tma_prep.leakage.grams import Vocabulary
+from tma_prep.leakage.grams import Held
 from tma_prep.leakage.held import TestGrams
-from tma_prep.leakage.pairs import KINDS, Groups, Pairs, Rows, join_pairs, numbered
+from tma_prep.leakage.pairs import Groups, Numbers, Pairs, join_pairs, numbered
 from tma_prep.leakage.words import text_key, words_of
+from tma_prep.options import LeakNgrams
 
-LeakNgrams = Literal["half", "any"]
-LEAK_NGRAMS: tuple[LeakNgrams, ...] = ("half", "any")
-
-NGRAM = 8
 TEMPLATE_SHARE = 0.01
 FEWEST_TEMPLATE_ROWS = 3
 """An n-gram in fewer rows is never template wording, however small the pool."""
@@ -48,18 +47,18 @@ class Leaks:
     """
 
     pairs: Pairs
-    touching: Rows
-    sharing: Rows
+    touching: Numbers
+    sharing: Numbers
 
     @property
-    def rows(self) -> Rows:
+    def rows(self) -> Numbers:
         """Leaking rows, ascending."""
         return np.unique(self.pairs.rows)
 
     @property
     def equal_rows(self) -> int:
         """How many of them equal a test row once normalised."""
-        return int(np.count_nonzero(self.pairs.first_of_rows().kinds == KINDS.index("normalised")))
+        return self.pairs.row_counts["normalised"]
 
 
 def find_leaks(
@@ -83,16 +82,17 @@ def find_leaks(
     """
     scorer = _Scorer(tests, rule, most_rows=max(FEWEST_TEMPLATE_ROWS - 1, TEMPLATE_SHARE * rows))
     certain: list[Pairs] = []
-    touching: list[Rows] = []
+    touching: list[Numbers] = []
     with tempfile.TemporaryFile(dir=scratch) as file:
-        spilled = _Spilled(file)
         for numbers, texts in _chunks(pool):
-            leaking, touched, grams = scorer.read(numbers, texts)
+            leaking, touched, held = scorer.read(numbers, texts)
             certain.append(leaking)
             touching.append(touched)
-            spilled.add(grams)
+            # On disk until it is known which n-grams are template wording.
+            pickle.dump(held, file)
             on_rows(len(numbers))
-        by_share = [scorer.score(grams) for grams in spilled.blocks()]
+        file.seek(0)
+        by_share = [scorer.score(pickle.load(file)) for _ in certain]
     sharing = [*(pairs.rows for pairs in certain), *(shared for _, shared in by_share)]
     return Leaks(
         join_pairs([*certain, *(pairs for pairs, _ in by_share)]),
@@ -101,38 +101,10 @@ def find_leaks(
     )
 
 
-def _chunks(pool: Iterable[NumberedText]) -> Iterator[tuple[Rows, list[str]]]:
+def _chunks(pool: Iterable[NumberedText]) -> Iterator[tuple[Numbers, list[str]]]:
     rest = iter(pool)
     while chunk := list(itertools.islice(rest, _ROWS_AT_ONCE)):
         yield np.array([number for number, _ in chunk], dtype=np.int64), [text for _, text in chunk]
-
-
-@dataclass(frozen=True)
-class _RowGrams:
-    """Row numbers, ascending, and n-grams that they hold; one entry a pair."""
-
-    rows: Rows
-    grams: Rows
-
-
-class _Spilled:
-    """What rows hold, on disk until it is known which n-grams are template wording."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._lengths: list[int] = []
-
-    def add(self, held: _RowGrams) -> None:
-        # Not `tofile`, which loses what a full disk does not take without a word.
-        self._file.write(np.stack([held.rows, held.grams]).data)
-        self._lengths.append(len(held.rows))
-
-    def blocks(self) -> Iterator[_RowGrams]:
-        self._file.seek(0)
-        for length in self._lengths:
-            held = np.frombuffer(self._file.read(2 * length * 8), dtype=np.int64)
-            rows, grams = held.reshape(2, length)
-            yield _RowGrams(rows, grams)
 
 
 class _Scorer:
@@ -150,29 +122,19 @@ class _Scorer:
         self._by_key = Groups(rows, of_test)
         distinct, of_test = numbered([tuple(text) for text in words])
         self._by_words = Groups(rows, of_test)
-        texts = list(distinct)
-        self._vocabulary = Vocabulary(texts)
-        lengths = sorted({len(text) for text in texts} & set(range(1, NGRAM)))
-        self._short = [
-            TestGrams(
-                self._vocabulary,
-                {place: text for place, text in enumerate(texts) if len(text) == length},
-                length,
-            )
-            for length in lengths
-        ]
-        self._long = TestGrams(
-            self._vocabulary,
-            {place: text for place, text in enumerate(texts) if len(text) >= NGRAM},
-            NGRAM,
-        )
-        self._rows_of_gram = np.zeros(self._long.grams.count, dtype=np.int64)
+        self._grams = TestGrams(list(distinct))
+        self._rows_of_gram = np.zeros(len(self._grams.whole), dtype=np.int64)
 
-    def read(self, numbers: Rows, texts: Sequence[str]) -> tuple[Pairs, Rows, _RowGrams]:
-        """Judge by what needs no other row, and count in how many rows each n-gram is.
+    @property
+    def _counts(self) -> NDArray[np.bool_]:
+        """Which n-grams are no template wording, by the rows read so far."""
+        return self._grams.whole | (self._rows_of_gram <= self._most_rows)
+
+    def read(self, numbers: Numbers, texts: Sequence[str]) -> tuple[Pairs, Numbers, Held]:
+        """Find rows that equal a test, and count in how many rows each n-gram is.
 
         Returns:
-            Equal texts and short tests; rows that share anything; what is judged by `score` later.
+            Equal texts; rows that share anything; what is judged by `score` later.
         """
         words = [words_of(text) for text in texts]
         keys = [
@@ -180,29 +142,23 @@ class _Scorer:
         ]
         equal = np.flatnonzero(np.array(keys) >= 0)
         group = np.array(keys, dtype=np.int64)[equal]
-        leaking = [self._by_key.pairs(numbers[equal], group, "normalised", np.ones(len(equal)))]
-        batch = self._vocabulary.batch(words)
-        for short in self._short:
-            found = short.grams.find(batch)
-            for text, held, _ in short.shared(found.text, found.gram):
-                row = numbers[text]
-                leaking.append(self._by_words.pairs(row, held, "ngram", np.ones(len(row))))
-        found = self._long.grams.find(batch)
-        self._rows_of_gram += np.bincount(found.gram, minlength=len(self._rows_of_gram))
-        pairs = join_pairs(leaking)
-        touching = np.union1d(pairs.rows, numbers[found.text])
+        pairs = self._by_key.pairs(numbers[equal], group, "normalised", np.ones(len(equal)))
+        held = self._grams.find(words)
+        self._rows_of_gram += np.bincount(held.grams, minlength=len(self._rows_of_gram))
+        touching = np.union1d(pairs.rows, numbers[held.rows])
         # What is template wording by now stays so.
-        later = self._rows_of_gram[found.gram] <= self._most_rows
-        return pairs, touching, _RowGrams(numbers[found.text[later]], found.gram[later])
+        later = self._counts[held.grams]
+        return pairs, touching, Held(numbers[held.rows[later]], held.grams[later])
 
-    def score(self, held: _RowGrams) -> tuple[Pairs, Rows]:
+    def score(self, held: Held) -> tuple[Pairs, Numbers]:
         """When all rows are read: which of them leak by n-grams, and which share any that count."""
-        counts = self._rows_of_gram <= self._most_rows
-        sizes = self._long.sizes(counts)
+        counts = self._counts
+        sizes = self._grams.sizes(counts)
         kept = counts[held.grams]
+        held = Held(held.rows[kept], held.grams[kept])
         leaking = []
-        for row, test, shared in self._long.shared(held.rows[kept], held.grams[kept]):
+        for row, test, shared in self._grams.shared(held):
             share = shared / sizes[test]
             leaks = share >= 0.5 if self._rule == "half" else share > 0
             leaking.append(self._by_words.pairs(row[leaks], test[leaks], "ngram", share[leaks]))
-        return join_pairs(leaking), np.unique(held.rows[kept])
+        return join_pairs(leaking), np.unique(held.rows)

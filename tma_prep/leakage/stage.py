@@ -1,9 +1,8 @@
 """The leakage guard: training rows that hold a test row, looked for once and kept."""
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -12,14 +11,14 @@ from numpy.typing import NDArray
 
 from tma_prep.artifact import (
     ARRANGE_AGAIN,
-    differences,
+    check_files,
     file_entry,
     made,
     sync,
 )
 from tma_prep.embeddings import Sides, StoreSubset
 from tma_prep.errors import ArtifactError, OptionError
-from tma_prep.leakage.pairs import KINDS, Pairs
+from tma_prep.leakage.pairs import LEAK_KINDS, Pairs
 from tma_prep.leakage.search import leaking_pairs
 from tma_prep.options import ArrangeOptions
 from tma_prep.progress import Advance, Progress
@@ -30,6 +29,7 @@ from tma_prep_schemas import LEAKAGE, ROW, LeakageManifest, LeakCounts
 from tma_prep_schemas.manifests import Option
 
 LEAKAGE_FILE = "leakage.parquet"
+
 TEXT_START = 200
 """Characters of both texts that stand beside a pair."""
 
@@ -38,19 +38,54 @@ _ROWS_AT_ONCE = 1024
 
 
 @dataclass(frozen=True)
+class Leak:
+    """How a training row holds a test row; see `LEAKAGE`."""
+
+    tma_row: int
+    test_row: int
+    kind: str
+    score: float
+
+
+@dataclass(frozen=True)
 class Leakage:
     """A finished answer.
 
     Attributes:
-        rows: `tma_row` of every training row that holds a test row, ascending.
+        pairs: Columns of `LEAKAGE`, those of `Leak`.
     """
 
     manifest: LeakageManifest
-    rows: NDArray[np.int64]
+    pairs: pa.Table
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """`tma_row` of every training row that holds a test row, ascending."""
+        return np.unique(self.pairs[ROW].to_numpy())
+
+    def of(self, column: str, number: int) -> list[Leak]:
+        """The pairs of one training row (`tma_row`) or one test row (`test_row`)."""
+        places = np.flatnonzero(self.pairs[column].to_numpy() == number)
+        return [Leak(**row) for row in self.pairs.take(pa.array(places)).to_pylist()]
+
+    def kind_of_each(self, stored: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The strongest kind of each stored row, as a place in `LEAK_KINDS`; -1 for none."""
+        rows, first = np.unique(self.pairs[ROW].to_numpy(), return_index=True)
+        names = self.pairs["kind"].take(pa.array(first)).to_pylist()
+        kinds = np.full(len(stored), -1, dtype=np.int64)
+        kinds[np.searchsorted(stored, rows)] = [LEAK_KINDS.index(name) for name in names]
+        return kinds
 
 
-def kept_leakage(workspace: Workspace, sides: Sides, options: ArrangeOptions) -> Leakage | None:
-    """The answer of an earlier run to this very question, None where there is none.
+def kept_leakage(
+    workspace: Workspace, sides: Sides, options: ArrangeOptions | None = None
+) -> Leakage | None:
+    """The answer of an earlier run about these embeddings, None where there is none.
+
+    Args:
+        workspace: Where it is.
+        sides: Both stores, whole.
+        options: How rows are to be judged; None takes an answer by any.
 
     Raises:
         ArtifactError: It is damaged, and `overwrite` is off.
@@ -58,17 +93,16 @@ def kept_leakage(workspace: Workspace, sides: Sides, options: ArrangeOptions) ->
     artifact = workspace.leakage
     try:
         manifest = artifact.read()
-        if manifest is None or differences(
-            manifest.config | _config(options), _inputs(sides), manifest
-        ):
+        if manifest is None or manifest.inputs != _inputs(sides):
             return None
-        path = artifact.folder / artifact.open().files[0].file
-        rows = read_table(path, LEAKAGE, ROW, remedy=ARRANGE_AGAIN)[ROW].to_numpy()
+        if options is not None and manifest.config != _config(options):
+            return None
+        check_files(artifact.folder, manifest, ARRANGE_AGAIN)
+        return _opened(workspace, manifest)
     except ArtifactError:
-        if options.overwrite:
+        if options is not None and options.overwrite:
             return None
         raise
-    return Leakage(manifest, np.unique(rows))
 
 
 def look_for_leaks(
@@ -86,9 +120,6 @@ def look_for_leaks(
         engine: Searches among all rows for all tests.
         options: How rows are judged.
         progress: Told of the stages.
-
-    Raises:
-        InputError: The rows cannot be read again, or have changed.
     """
     pairs = leaking_pairs(sides, engine, options, workspace.root, progress)
     rows = np.unique(pairs.rows)
@@ -97,17 +128,20 @@ def look_for_leaks(
         progress.stage("Writing the rows that leak", len(rows), "rows") as advance,
     ):
         path = making.folder / LEAKAGE_FILE
-        _write(path, LEAKAGE, _pair_tables(sides, pairs, rows, advance))
+        with pq.ParquetWriter(path, LEAKAGE, compression="zstd") as writer:
+            for table in _pair_tables(sides, pairs, rows, advance):
+                writer.write_table(table)
+        sync(path)
         manifest = LeakageManifest(
             **made(_config(options), _inputs(sides), _LIBRARIES),
             rows=len(pairs),
             files=[file_entry(path, len(pairs))],
             train_rows=sides.train.shape[0],
             test_rows=sides.test.shape[0],
-            counts=_counts(pairs),
+            counts=LeakCounts(**pairs.row_counts, tests=len(pairs.held)),
         )
         making.finish(manifest)
-    return Leakage(manifest, rows)
+    return _opened(workspace, manifest)
 
 
 def without_leaks(workspace: Workspace, sides: Sides, leakage: Leakage) -> Sides:
@@ -154,9 +188,10 @@ def _config(options: ArrangeOptions) -> dict[str, Option]:
     return {"leak_ngrams": options.leak_ngrams, "leak_similarity": options.leak_similarity}
 
 
-def _counts(pairs: Pairs) -> LeakCounts:
-    kinds = np.bincount(pairs.first_of_rows().kinds, minlength=len(KINDS)).tolist()
-    return LeakCounts(**dict(zip(KINDS, kinds, strict=True)), tests=len(pairs.held))
+def _opened(workspace: Workspace, manifest: LeakageManifest) -> Leakage:
+    columns = (ROW, "test_row", "kind", "score")
+    path = workspace.leakage.folder / manifest.files[0].file
+    return Leakage(manifest, read_table(path, LEAKAGE, *columns, remedy=ARRANGE_AGAIN))
 
 
 def _pair_tables(
@@ -183,7 +218,7 @@ def _pair_tables(
             [
                 here.tests,
                 here.rows,
-                [KINDS[kind] for kind in here.kinds],
+                [LEAK_KINDS[kind] for kind in here.kinds],
                 here.scores,
                 [test_starts[test] for test in here.tests.tolist()],
                 [starts[row] for row in here.rows.tolist()],
@@ -191,10 +226,3 @@ def _pair_tables(
             schema=LEAKAGE,
         )
         advance(len(some))
-
-
-def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for table in tables:
-            writer.write_table(table)
-    sync(path)

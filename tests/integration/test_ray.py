@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 pytest.importorskip("ray", reason="the extra ray is not installed")
 
-TRAIN_ROWS, TEST_ROWS, ROWS_PER_PART = 800, 60, 100
+TRAIN_ROWS, TEST_ROWS, ROWS_PER_PART = 400, 30, 50
 _NOTICED_SOON = {
     "health_check_initial_delay_ms": 0,
     "health_check_period_ms": 300,
@@ -68,6 +68,7 @@ def options(sample_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
         "train": [str(folder / "train.jsonl")],
         "test": [str(folder / "test.json")],
         "rows_per_part": ROWS_PER_PART,
+        "max_length": 32,
     }
 
 
@@ -76,7 +77,7 @@ def local(options: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> 
     """Everything that the local engine writes."""
     work = tmp_path_factory.mktemp("local") / "work"
     embed(EmbedOptions(out=work, **options))
-    arrange(ArrangeOptions(work=work, orders=["nft", "rt"], rows_per_shard=300))
+    arrange(ArrangeOptions(work=work, orders=["nft", "rt"], rows_per_shard=150))
     return contents(work)
 
 
@@ -130,7 +131,7 @@ def test_the_same_workspace(
 ) -> None:
     """Store, manifests, rankings, orders and shards, byte for byte; and Ray says nothing."""
     embed(EmbedOptions(out=tmp_path, engine="ray", **options))
-    arrange(ArrangeOptions(work=tmp_path, orders=["nft", "rt"], rows_per_shard=300, engine="ray"))
+    arrange(ArrangeOptions(work=tmp_path, orders=["nft", "rt"], rows_per_shard=150, engine="ray"))
     assert contents(tmp_path) == local
     assert capfd.readouterr() == ("", "")
 

@@ -33,7 +33,7 @@ audit:  ## known faults of the versions in constraints.txt, where their database
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 
 quick: $(READY)  ## the inner loop: no model is loaded, nothing is trained
 	$(BIN)/python -m pytest -q -x -m 'not slow'

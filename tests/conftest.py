@@ -1,4 +1,4 @@
-"""What holds for all tests: no network, and where the sample data is."""
+"""What holds for all tests: no network, one thread, and where the sample data is."""
 
 import os
 from collections.abc import Iterator
@@ -10,6 +10,8 @@ import pytest
 from tests.faults.amounts import TORTURE, Tally, lines_of
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+# A process a core is at work: threads of small models would only wait for each other.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

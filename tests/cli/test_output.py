@@ -104,7 +104,7 @@ def _big(path: Path, rows: int) -> None:
 def test_interrupted(embed: Run, tmp_path: Path, stop: signal.Signals) -> None:
     """Exit code 130, how to go on, and nothing that looks finished; then it does go on."""
     embed("--json", out=tmp_path / "unused")
-    _big(tmp_path / "train.jsonl", 40_000)
+    _big(tmp_path / "train.jsonl", 15_000)
     work = tmp_path / "work"
     command = [
         *(sys.executable, "-m", "tma_prep_cli", "embed", "--train", f"{tmp_path}/train.jsonl"),
@@ -125,7 +125,7 @@ def test_interrupted(embed: Run, tmp_path: Path, stop: signal.Signals) -> None:
     assert "run the same command to go on" in result.error
     assert not (work / "embeddings" / "train").exists()
     again = embed("--json").json
-    assert again["train"]["rows"] == 40_000
+    assert again["train"]["rows"] == 15_000
     assert again["test"]["kept"] is True
     assert sorted(path.name for path in (work / "embeddings").iterdir()) == ["test", "train"]
 

@@ -1,6 +1,7 @@
 """What the tests of the contracts share: the sources, parsed."""
 
 import ast
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ def repository() -> Path:
 def trees(repository: Path) -> Callable[[str], Trees]:
     """The syntax trees of a package, by module name."""
 
+    @functools.cache
     def parse(package: str) -> Trees:
         folder = repository / package
         found = {}

@@ -105,10 +105,9 @@ def test_batches_hardly_change_vectors(
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_threads_do_not_change_a_byte(sample: list[tuple[str, str]], dtype: Dtype) -> None:
-    """One, two or three, and as many as there are cores."""
+    """One, two or three."""
     made = [
-        vectors(encoder(dtype, threads=threads), sample[30:80]).tobytes()
-        for threads in (1, 2, 3, None)
+        vectors(encoder(dtype, threads=threads), sample[40:70]).tobytes() for threads in (1, 2, 3)
     ]
     assert len(set(made)) == 1
 

@@ -8,7 +8,6 @@ import ctypes
 import errno
 import importlib
 import io
-import multiprocessing
 import os
 import resource
 import shutil
@@ -22,6 +21,7 @@ from typing import Literal
 from tests.cli.terminal import Finished
 from tests.faults.amounts import TORTURE
 from tests.faults.place import Place
+from tests.forked import forkserver
 from tma_prep_cli.main import run
 
 _LOADED = [
@@ -59,13 +59,11 @@ class Child:
 
     def __init__(self, place: Place, words: list[str], fate: Fate) -> None:
         """Start it."""
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["tests.faults.child"])
         self._told = place.root.with_name("told")
         shutil.rmtree(self._told, ignore_errors=True)
         self._told.mkdir()
         self._told.chmod(0o777)
-        self.process: BaseProcess = context.Process(
+        self.process: BaseProcess = forkserver().Process(
             target=_run, args=(place.root, words, fate, self._told)
         )
         self.process.start()

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tests.cli.terminal import Finished
+from tests.forked import forked_workers
 from tma_prep.artifact import sha256_of
 from tma_prep_cli.main import run as run_command
 
@@ -90,6 +91,7 @@ class Place:
             contextlib.chdir(self.root),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
+            forked_workers(),
         ):
             code = run_command(list(arguments))
         signal.signal(signal.SIGTERM, before)

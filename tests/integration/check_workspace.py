@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.forked import forked_workers
 from tma_prep_cli.main import run
 
 ROWS, TESTS = 240, 12
@@ -20,7 +21,11 @@ Finished = subprocess.CompletedProcess[str]
 def tma_prep(*arguments: object) -> Finished:
     """Run the command line here, which saves loading every library again."""
     out, error = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
+    with (
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(error),
+        forked_workers(),
+    ):
         code = run([str(argument) for argument in arguments])
     return Finished([*map(str, arguments)], code, out.getvalue(), error.getvalue())
 
@@ -74,5 +79,5 @@ def make_workspace(root: Path, orders: Sequence[str] = ("nft", "rt", "fft")) -> 
     return work
 
 
-SMALL = ("--vocabulary", 320, "--max-tokens", 48, "--batch-size", 8)
+SMALL = ("--vocabulary", 320, "--max-tokens", 48, "--batch-size", 8, "--workers", 1)
 """Options of a check that takes seconds."""

@@ -133,7 +133,7 @@ def test_an_update_in_another_way_is_refused(
     shutil.copytree(folder / "before", work)
     before = contents(work)
     for more, what in (
-        ({"max_length": 64}, "max-length was 256, now 64"),
+        ({"max_length": 64}, "max-length was 32, now 64"),
         ({"text": "prompt"}, "text was both, now prompt"),
         ({"prefix": "query: "}, "prefix was , now query: "),
     ):

@@ -1,19 +1,23 @@
 """train-check from the command line on a small workspace: controls, kills, verdicts, windows."""
 
+import contextlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from tests.forked import forked_workers
 from tests.integration.check_workspace import SMALL, TESTS, command, make_workspace, tma_prep
 from tma_prep.checks.stage import train_check
 from tma_prep.options import RunOptions, TrainCheckOptions
+from tma_prep.progress import Show, Silent
 from tma_prep.recipe import read_recipe
 from tma_prep.recipe_writer import recorded_recipe
 from tma_prep.workspace import Workspace
@@ -88,52 +92,79 @@ def test_its_options_are_read_off_its_manifest(checked: Path, tmp_path: Path) ->
     assert train_check(options).kept
 
 
-def test_one_process_leaves_the_same_bytes(arranged: Path, checked: Path, tmp_path: Path) -> None:
-    """What is measured does not hang on how many work at it."""
-    work = copy_of(arranged, tmp_path)
-    done = tma_prep("train-check", work, *CHECK, "--workers", 1)
-    assert done.returncode == 0, done.stderr
-    assert results(work) == results(checked)
-
-
-def test_a_killed_check_goes_on(arranged: Path, checked: Path, tmp_path: Path) -> None:
-    """Killed outright when some runs are done: those are kept, and the bytes are the same."""
-    work = copy_of(arranged, tmp_path)
+def start(work: Path) -> subprocess.Popen[str]:
+    """The whole check in processes of its own, until some more of its runs are done."""
     underway = work / "checks" / ".x.progress"
     started = subprocess.Popen(
-        command("train-check", work, *CHECK), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command("train-check", work, *CHECK, "--workers", 2),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
+    before = len(list(underway.glob("run-*.parquet")))
     deadline = time.monotonic() + 240
-    while len(list(underway.glob("run-*.parquet"))) < 2 and time.monotonic() < deadline:
+    while len(list(underway.glob("run-*.parquet"))) <= before and time.monotonic() < deadline:
         assert started.poll() is None
         time.sleep(0.02)
-    started.send_signal(signal.SIGKILL)
-    started.wait()
+    return started
+
+
+class _Watched(Silent):
+    """Sees, whenever a run is told of, which of some files were written again."""
+
+    def __init__(self, files: Iterable[Path]) -> None:
+        self._before = {path: path.stat().st_mtime_ns for path in files}
+        self.repeated: set[Path] = set()
+
+    @contextlib.contextmanager
+    def table(self, title: str, rows: Sequence[str], columns: Sequence[str]) -> Iterator[Show]:
+        def show(row: str, column: str, text: str) -> None:
+            for path, time_of_change in self._before.items():
+                if path.stat().st_mtime_ns != time_of_change:
+                    self.repeated.add(path)
+
+        yield show
+
+
+def test_a_stopped_check_goes_on(arranged: Path, checked: Path, tmp_path: Path) -> None:
+    """After Ctrl-C and `kill -9`: what was finished stays, and one process ends it alike."""
+    work = copy_of(arranged, tmp_path)
+    underway = work / "checks" / ".x.progress"
+    asked = start(work)
+    os.killpg(asked.pid, signal.SIGINT)
+    _, told = asked.communicate(timeout=60)
+    assert asked.returncode == 130
+    assert told.splitlines()[-1].startswith("error: interrupted; what was finished is kept")
+    assert "Traceback" not in told
+    with Workspace(work).locked():
+        assert list(underway.glob("run-*.parquet"))
+
+    killed = start(work)
+    killed.kill()
+    killed.communicate()
     time.sleep(0.5)
-    before = {path: path.stat().st_mtime_ns for path in underway.glob("*-*.parquet")}
-    assert len(before) >= 2 and not (work / "checks" / "x").exists()
-    damaged = sorted(path for path in before if path.name.startswith("run-"))[0]
-    damaged.write_bytes(damaged.read_bytes()[:-9])
-    times: dict[Path, int] = {}
-    again = subprocess.Popen(
-        command("train-check", work, *CHECK), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    kept = sorted(underway.glob("run-*.parquet"))
+    assert len(kept) >= 2 and not (work / "checks" / "x").exists()
+    kept[0].write_bytes(kept[0].read_bytes()[:-9])
+    options = TrainCheckOptions(
+        work=work,
+        name="x",
+        orders=["nft", "rt", "fft"],
+        seeds=2,
+        base_steps=3,
+        steps=4,
+        vocabulary=320,
+        max_tokens=48,
+        batch_size=8,
+        workers=1,
     )
-    while again.poll() is None:
-        times |= {path: mtime(path) for path in before if path.exists()}
-        time.sleep(0.02)
-    assert again.returncode == 0
+    watched = _Watched(underway.glob("*-*.parquet"))
+    with forked_workers():
+        train_check(options, watched)
+    assert watched.repeated == {kept[0]}
     assert results(work) == results(checked)
-    repeated = {path for path, seen in times.items() if path != damaged and seen != before[path]}
-    assert not repeated
     assert not underway.exists()
-
-
-def mtime(path: Path) -> int:
-    """0 where the file is gone by now."""
-    try:
-        return path.stat().st_mtime_ns
-    except FileNotFoundError:
-        return 0
 
 
 def test_a_required_verdict_is_a_gate(checked: Path) -> None:
@@ -169,26 +200,3 @@ def test_windows_of_rounds_are_compared(arranged: Path, tmp_path: Path) -> None:
     assert [order["order"] for order in summary["orders"]] == ["rounds-0:3", "rounds-3:6"]
     assert summary["train_rows"] == 20 and summary["steps"] == 3
     assert summary["seeds"] == [0] and summary["base"] is None
-
-
-def test_ctrl_c_keeps_what_is_finished(arranged: Path, tmp_path: Path) -> None:
-    """One sentence, exit 130, no traceback of any process, and finished runs stay."""
-    work = copy_of(arranged, tmp_path)
-    underway = work / "checks" / ".x.progress"
-    started = subprocess.Popen(
-        command("train-check", work, *CHECK),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + 240
-    while not list(underway.glob("run-*.parquet")) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    os.killpg(started.pid, signal.SIGINT)
-    _, told = started.communicate(timeout=60)
-    assert started.returncode == 130
-    assert told.splitlines()[-1].startswith("error: interrupted; what was finished is kept")
-    assert "Traceback" not in told
-    with Workspace(work).locked():
-        assert list(underway.glob("run-*.parquet"))

@@ -81,12 +81,12 @@ def test_tasks_that_moved() -> None:
     assert (b.before, b.after, b.change) == (2.5 / 4, 0.5 / 4, -0.5)
 
 
-def test_a_million_rows_take_seconds() -> None:
-    """O(n log n): counting pairs would take days."""
+def test_many_rows_take_seconds() -> None:
+    """O(n log n): counting pairs would take hours."""
     draw = np.random.default_rng(0)
-    first, second = (pl.Series(draw.permutation(1_000_000)) for _ in range(2))
+    first, second = (pl.Series(draw.permutation(300_000)) for _ in range(2))
     start = time.perf_counter()
     found = compare_orders(first, second)
-    assert time.perf_counter() - start < 30
+    assert time.perf_counter() - start < 10
     assert found.kendall_tau == pytest.approx(0, abs=0.01)
     assert found.overlap["25%"] == pytest.approx(0.25, abs=0.01)

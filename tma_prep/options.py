@@ -80,7 +80,36 @@ class EmbedOptions(OptionsWithMemory):
         None, "Maximum number of tokens; the model's own by default.", panel=_TEXT, ge=8
     )
     prefix: str = option(
-        "", "Instruction put before every text, for models that expect one.", panel=_TEXT
+        "",
+        "Instruction put before every text, instead of a prompt saved with the model.",
+        panel=_TEXT,
+    )
+    prompt_name: str | None = option(
+        None,
+        "Name of a prompt saved with the model, such as query; the model's default prompt by "
+        "default.",
+        panel=_TEXT,
+        metavar="NAME",
+    )
+    pooling: Literal["mean", "weighted-mean", "cls", "last"] | None = option(
+        None,
+        "How token embeddings become one vector, for a model that was not saved to embed texts: "
+        "mean, weighted-mean (by position, as in RDS+), cls (first token) or last (token). By "
+        "default weighted-mean for a causal language model, mean for any other.",
+        panel=_TEXT,
+        metavar="MODE",
+    )
+    layer: int | None = option(
+        None,
+        "Layer of such a model whose hidden states are pooled: 0 is the input of the first layer, "
+        "-1 the last layer (default).",
+        panel=_TEXT,
+    )
+    chat_template: bool = option(
+        False,
+        "Apply the model's chat template: the prompt is the user's message, the response the "
+        "assistant's.",
+        panel=_TEXT,
     )
     truncate: Literal["text", "prompt"] = option(
         "text",

@@ -24,6 +24,7 @@ from tma_prep.option_types import (
 
 LeakageMode = Literal["warn", "exclude", "fail", "off"]
 LeakNgrams = Literal["half", "any"]
+Pooling = Literal["mean", "weighted-mean", "cls", "last"]
 
 _INPUT, _TEXT, _HARDWARE, _STORE = "Input", "Text and model", "Hardware", "Embeddings"
 _RANK, _SELECT, _SEQUENCE = "Ranking: how near is a row?", "Selection: which rows stay?", "Order"
@@ -91,7 +92,7 @@ class EmbedOptions(OptionsWithMemory):
         panel=_TEXT,
         metavar="NAME",
     )
-    pooling: Literal["mean", "weighted-mean", "cls", "last"] | None = option(
+    pooling: Pooling | None = option(
         None,
         "How token embeddings become one vector, for a model that was not saved to embed texts: "
         "mean, weighted-mean (by position, as in RDS+), cls (first token) or last (token). By "

@@ -237,6 +237,8 @@ def test_prompts_by_name_and_by_text(bert: Path, tmp_path: Path) -> None:
     assert all(some != others for some, others in zip(found, found[1:], strict=False))
     with pytest.raises(OptionError, match=r"--prompt-name answer: the model has query, document, "):
         encoder(folder, prompt_name="answer")
+    with pytest.raises(OptionError, match=r"--prompt-name query: the model has no prompts; give"):
+        encoder(bert, prompt_name="query")
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)

@@ -6,16 +6,15 @@ The only import of sentence-transformers, whose own modules do all that they are
 import logging
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from tma_prep.embeddings.model import ResolvedModel
 from tma_prep.errors import DependencyError, OptionError
 from tma_prep.model_files import loading
+from tma_prep.options import Pooling
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
-
-Pooling = Literal["mean", "weighted-mean", "cls", "last"]
 
 _OURS = {"weightedmean": "weighted-mean", "lasttoken": "last"}
 """Poolings that sentence-transformers calls by another word."""
@@ -158,13 +157,16 @@ class SavedModel:
         tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
 
     def _saved_prompt(self) -> str:
-        name = self._reading.prompt_name or self.model.default_prompt_name
-        if name is not None and name not in self.model.prompts:
+        prompts = {name: text or "" for name, text in self.model.prompts.items()}
+        asked = self._reading.prompt_name
+        # The library adds prompts that are empty.
+        known = list(prompts) if any(prompts.values()) else []
+        if asked is not None and asked not in known:
             raise OptionError(
-                f"--prompt-name {name}: the model has {', '.join(self.model.prompts)}; name one of "
-                "them, or give its text by --prefix"
+                f"--prompt-name {asked}: the model has {', '.join(known) or 'no prompts'}; give "
+                "the text of one by --prefix"
             )
-        return str(self.model.prompts[name]) if name is not None else ""
+        return prompts.get(asked or self.model.default_prompt_name or "", "")
 
 
 def _load(model: ResolvedModel, device: str, dtype: str) -> "tuple[SentenceTransformer, bool]":

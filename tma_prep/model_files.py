@@ -10,12 +10,16 @@ from tma_prep.errors import DependencyError
 SAFE = ("*.safetensors",)
 RISKY = ("pytorch_model*.bin", "adapter_model.bin", "*.py")
 """Weights that are unpickled, under the names that the libraries look for, and code."""
+WORDS = ("*.json", "*.model", "*.txt", "*.jinja")
+"""Configuration and tokenizer."""
 
 _TRUST = "--trust-remote-code, if you trust whoever made the model"
 
 
-def weight_files(model: str, folder: Path, *, trusted: bool) -> list[Path]:
-    """The files that decide what a model computes, sorted: weights, and code where it is trusted.
+def deciding_files(model: str, folder: Path, *, trusted: bool) -> list[Path]:
+    """The files that decide what a model computes, sorted.
+
+    They are weights, configuration and tokenizer, and code where it is trusted.
 
     Args:
         model: What the user called it.
@@ -27,8 +31,9 @@ def weight_files(model: str, folder: Path, *, trusted: bool) -> list[Path]:
     """
     safe = _files(folder, SAFE)
     risky = _files(folder, RISKY)
+    words = _files(folder, WORDS)
     if trusted:
-        return sorted([*safe, *risky])
+        return sorted([*safe, *risky, *words])
     beside_safe = {path.parent for path in safe}
     pickled = [p for p in risky if p.suffix == ".bin" and p.parent not in beside_safe]
     if pickled or not safe:
@@ -37,7 +42,7 @@ def weight_files(model: str, folder: Path, *, trusted: bool) -> list[Path]:
             f"--model {model}: weights must be .safetensors, and {what}; save it again with "
             f"safe_serialization=True, or give {_TRUST}"
         )
-    return safe
+    return sorted([*safe, *words])
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ from tma_prep.option_types import (
 
 LeakageMode = Literal["warn", "exclude", "fail", "off"]
 LeakNgrams = Literal["half", "any"]
+Pooling = Literal["mean", "weighted-mean", "cls", "last"]
 
 _INPUT, _TEXT, _HARDWARE, _STORE = "Input", "Text and model", "Hardware", "Embeddings"
 _RANK, _SELECT, _SEQUENCE = "Ranking: how near is a row?", "Selection: which rows stay?", "Order"
@@ -77,7 +78,20 @@ class EmbedOptions(OptionsWithMemory):
     max_length: int | None = option(None, _TEXT, ge=8)
     """Maximum number of tokens; the model's own by default."""
     prefix: str = option("", _TEXT)
-    """Instruction put before every text, for models that expect one."""
+    """Instruction put before every text, instead of a prompt saved with the model."""
+    prompt_name: str | None = option(None, _TEXT, metavar="NAME")
+    """Name of a prompt saved with the model, such as query; the model's default prompt by
+    default."""
+    pooling: Pooling | None = option(None, _TEXT, metavar="MODE")
+    """How token embeddings become one vector, for a model that was not saved to embed texts: mean,
+    weighted-mean (by position, as in RDS+), cls (first token) or last (token). By default
+    weighted-mean for a causal language model, mean for any other."""
+    layer: int | None = option(None, _TEXT)
+    """Layer of such a model whose hidden states are pooled: 0 is the input of the first layer, -1
+    the last layer (default)."""
+    chat_template: bool = option(False, _TEXT)
+    """Apply the model's chat template: the prompt is the user's message, the response the
+    assistant's."""
     truncate: Literal["text", "prompt"] = option("text", _TEXT, metavar="PART")
     """What is cut from a text that is too long: its end (text), or the end of its prompt, so that
     the response is read (prompt)."""

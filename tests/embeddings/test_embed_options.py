@@ -24,6 +24,12 @@ def test_a_budget_that_the_model_alone_exceeds_is_refused() -> None:
     check_options(options(memory_budget="500MB", vectors_column="v"))
 
 
+def test_two_prompts_are_refused() -> None:
+    """A text has one."""
+    with pytest.raises(OptionError, match="--prefix is a prompt, and --prompt-name names another"):
+        check_options(options(prefix="query: ", prompt_name="query"))
+
+
 def test_more_processes_than_a_machine_has_use_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """They would take its memory and wait for each other."""
     monkeypatch.setattr("os.cpu_count", lambda: 12)

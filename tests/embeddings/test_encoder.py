@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tma_prep.device import Dtype
 from tma_prep.embeddings.encoder import Encoder, EncoderSettings
 from tma_prep.embeddings.model import resolve_model
+from tma_prep.embeddings.saved import Reading
 from tma_prep.embeddings.tokens import Truncate
 from tma_prep.errors import DependencyError, OptionError
 
@@ -33,7 +34,7 @@ def encoder(
             dtype=dtype,
             batch_tokens=batch_tokens,
             max_length=max_length,
-            prefix=prefix,
+            reading=Reading(prefix),
             truncate=truncate,
             threads=threads,
         )

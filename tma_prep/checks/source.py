@@ -6,13 +6,10 @@ from pathlib import Path
 
 from tma_prep.artifact import sha256_of
 from tma_prep.errors import DependencyError
-from tma_prep.model_files import RISKY, SAFE, weight_files
+from tma_prep.model_files import RISKY, SAFE, WORDS, deciding_files
 
 TINY = "tiny"
 """The model that needs no download: a small Llama made from a config."""
-
-_WORDS = ("*.json", "*.model", "*.txt", "*.jinja")
-"""Configuration and tokenizer."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +50,8 @@ def find_model(name: str, *, trusted: bool = False) -> ModelSource:
     if not path.is_dir():
         if name.startswith((".", "/", "~")) or name.count("/") > 1:
             raise DependencyError(f"--model {name}: no such folder; check the path")
-        path = _downloaded(name, [*_WORDS, *SAFE, *(RISKY if trusted else ())])
-    weights = weight_files(name, path, trusted=trusted)
-    files = sorted({*weights, *(file for pattern in _WORDS for file in path.glob(pattern))})
+        path = _downloaded(name, [*WORDS, *SAFE, *(RISKY if trusted else ())])
+    files = deciding_files(name, path, trusted=trusted)
     return ModelSource(name, path.absolute(), sha256_of(*files), trusted)
 
 

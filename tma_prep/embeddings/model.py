@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tma_prep.artifact import sha256_of
 from tma_prep.errors import DependencyError
-from tma_prep.model_files import weight_files
+from tma_prep.model_files import deciding_files
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
 _HUB_DEFAULT = "sentence-transformers/all-MiniLM-L6-v2"
@@ -23,7 +23,8 @@ class ResolvedModel:
     Attributes:
         name: What the user called it.
         location: A folder, or a hub name.
-        sha256: Of its weights, where they are a local file; "" for a hub name.
+        sha256: Of the files of a folder, of the weights alone where it is the packaged model; ""
+            for a hub name.
         trusted: Whether pickled weights and code of its own may be loaded.
     """
 
@@ -60,8 +61,8 @@ def resolve_model(name: str, *, trusted: bool = False) -> ResolvedModel:
         if name.startswith((".", "/", "~")) or name.count("/") > 1:
             raise DependencyError(f"--model {name}: no such folder; check the path")
         return ResolvedModel(name, name, "", trusted)
-    weights = weight_files(name, folder, trusted=trusted)
-    return ResolvedModel(name, str(folder.absolute()), sha256_of(*weights), trusted)
+    files = deciding_files(name, folder, trusted=trusted)
+    return ResolvedModel(name, str(folder.absolute()), sha256_of(*files), trusted)
 
 
 def _packaged_folder() -> Path | None:

@@ -31,7 +31,8 @@ class PackedBert:
     def fits(model: "SentenceTransformer") -> bool:
         """Whether the model is what this class computes, and nothing else."""
         names = [type(module).__name__ for module in model]
-        bert: Any = getattr(model[0], "auto_model", None)
+        transformer: Any = model[0]
+        bert: Any = getattr(transformer, "auto_model", None)
         config: Any = getattr(bert, "config", None)
         return bool(
             names[:2] == ["Transformer", "Pooling"]
@@ -40,6 +41,9 @@ class PackedBert:
             and config is not None
             and not config.is_decoder
             and getattr(config, "position_embedding_type", "absolute") == "absolute"
+            # Its last layer is what is pooled, and no adapter is in it.
+            and transformer.modality_config["text"]["method_output_name"] == "last_hidden_state"
+            and not getattr(bert, "_hf_peft_config_loaded", False)
             and model[1].pooling_mode in ("mean", "cls")
             and model[1].include_prompt
         )

@@ -130,6 +130,8 @@ def check_options(options: EmbedOptions) -> None:
             "--update takes over what a model made, and --vectors-column reads vectors; give "
             "--overwrite to read them again"
         )
+    if options.prefix and options.prompt_name:
+        raise OptionError("--prefix is a prompt, and --prompt-name names another; give one")
     if options.update and options.overwrite:
         raise OptionError("--update takes over what is there and --overwrite drops it; give one")
     if options.vectors_column is None and options.memory_bytes < LEAST_MEMORY_BYTES:
@@ -166,6 +168,7 @@ def _open_model(
         with progress.stage("Loading the model", 0, ""):
             from tma_prep.embeddings.encoder import EncoderSettings
             from tma_prep.embeddings.runners import open_runner
+            from tma_prep.embeddings.saved import Reading
 
             settings = EncoderSettings(
                 model,
@@ -173,8 +176,26 @@ def _open_model(
                 dtype=options.dtype,
                 batch_tokens=options.batch_tokens,
                 max_length=options.max_length,
-                prefix=options.prefix,
+                reading=Reading(
+                    options.prefix,
+                    options.prompt_name,
+                    options.pooling,
+                    options.layer,
+                    options.chat_template,
+                ),
                 truncate=options.truncate,
             )
             runner = stack.enter_context(open_runner(settings, engine=options.engine))
+        if not runner.encoder.saved.to_embed:
+            progress.note(_pooled(options, runner.encoder.described))
         yield LoadedModel(runner.encoder, runner)
+
+
+def _pooled(options: EmbedOptions, encoder: dict[str, Option]) -> str:
+    """How the texts of a model are pooled that was not saved to embed any."""
+    layer = "the last layer" if options.layer is None else f"layer {options.layer}"
+    remedy = "" if options.pooling else "; --pooling takes another"
+    return (
+        f"--model {options.model} was not saved to embed texts: the hidden states of {layer} are "
+        f"pooled by {encoder['pooling']}{remedy}"
+    )

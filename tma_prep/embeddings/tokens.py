@@ -1,7 +1,7 @@
 """Texts to token ids, each text tokenised once, and to batches of a number of tokens."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -12,10 +12,12 @@ from tma_prep.errors import DependencyError, OptionError
 
 if TYPE_CHECKING:
     import torch
-    from tokenizers import Encoding
+    from tokenizers import Encoding, Tokenizer
     from transformers import PreTrainedTokenizerBase
 
 Truncate = Literal["text", "prompt"]
+_LONGEST_PROBE = 2**17
+"""Words of a text that shows how a model cuts what is too long."""
 
 
 @dataclass(frozen=True)
@@ -92,13 +94,23 @@ class TokenReader:
 
     def __init__(
         self,
-        tokenizer: "PreTrainedTokenizerBase",
+        tokenizer: "PreTrainedTokenizerBase | Tokenizer",
         *,
         max_length: int,
         prefix: str,
         truncate: Truncate,
+        own_ids: Callable[[str, str], list[int]] | None = None,
     ) -> None:
         """Take a copy of the tokenizer that neither pads nor cuts.
+
+        Args:
+            tokenizer: Of the model, bare where that looks up static embeddings.
+            max_length: Tokens that it reads of a text, special ones included.
+            prefix: Put before every text.
+            truncate: What gives way in a long text.
+            own_ids: How the model itself reads prompt and response, prefix included; asked for
+                every text if it does more than to put special tokens around one and to cut its
+                end, as a chat template does.
 
         Raises:
             DependencyError: It is none of the `tokenizers` library.
@@ -106,17 +118,19 @@ class TokenReader:
         """
         from tokenizers import Tokenizer
 
-        if not tokenizer.is_fast:
+        backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
+        if not isinstance(backend, Tokenizer):
             raise DependencyError(
                 f"the model's tokenizer ({type(tokenizer).__name__}) is none of the tokenizers "
                 "library; save the model with a fast tokenizer (a tokenizer.json)"
             )
-        self._tokenizer: Tokenizer = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+        self._tokenizer: Tokenizer = Tokenizer.from_str(backend.to_str())
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        self._pad_id = int(tokenizer.pad_token_id or 0)
-        self._pad_left = tokenizer.padding_side == "left"
-        self._has_types = "token_type_ids" in tokenizer.model_input_names
+        self._is_bare = isinstance(tokenizer, Tokenizer)
+        self._pad_id = int(getattr(tokenizer, "pad_token_id", None) or 0)
+        self._pad_left = getattr(tokenizer, "padding_side", "right") == "left"
+        self._has_types = "token_type_ids" in getattr(tokenizer, "model_input_names", ())
         self._prefix = prefix
         self._truncate = truncate
         framed = self._tokenizer.encode("a")
@@ -124,6 +138,10 @@ class TokenReader:
         self._before, self._after = framed.ids[: inside[0]], framed.ids[inside[-1] + 1 :]
         self._prefix_tokens = len(self._tokenizer.encode(prefix, add_special_tokens=False))
         self._room = max_length - len(self._before) - len(self._after)
+        self._own_ids = None
+        if own_ids is not None and self._differs(own_ids, max_length):
+            self._own_ids = own_ids
+            self._room = max_length - len(own_ids("", "")) + self._prefix_tokens
         if self._prefix_tokens >= self._room:
             raise OptionError(
                 f"the prefix has {self._prefix_tokens} tokens, and --max-length {max_length} "
@@ -133,11 +151,13 @@ class TokenReader:
     @property
     def shortest(self) -> TokenLists:
         """One text, empty."""
-        ids = [*self._before, *self._after] or [self._pad_id]
+        ids = self._own_ids("", "") if self._own_ids else [*self._before, *self._after]
+        ids = ids or [self._pad_id]
         return TokenLists(np.array(ids, np.int32), np.array([0, len(ids)]))
 
     def read(self, texts: Sequence[tuple[str, str]]) -> Tokenised:
         """Tokenise texts, each in two pieces, prompt and response."""
+        texts = list(texts)
         encodings = self._tokenizer.encode_batch(
             [self._prefix + prompt + response for prompt, response in texts],
             add_special_tokens=False,
@@ -150,6 +170,7 @@ class TokenReader:
             prompt, response = texts[place]
             if self._truncate == "prompt":
                 prompt = self._shortened(prompt, response)
+                texts[place] = prompt, response
                 encodings[place] = self._tokenizer.encode(
                     self._prefix + prompt + response, add_special_tokens=False
                 )
@@ -157,7 +178,10 @@ class TokenReader:
             response_cut[place] = bool(response) and (
                 _end_of(encodings[place], self._room) <= before_response
             )
-        ids = [[*self._before, *found.ids[: self._room], *self._after] for found in encodings]
+        if self._own_ids:
+            ids = [self._own_ids(prompt, response) for prompt, response in texts]
+        else:
+            ids = [[*self._before, *found.ids[: self._room], *self._after] for found in encodings]
         return Tokenised(
             ids=TokenLists(
                 np.fromiter(itertools.chain.from_iterable(ids), dtype=np.int32),
@@ -168,26 +192,32 @@ class TokenReader:
             response_cut=response_cut,
         )
 
-    def padded(
-        self, ids: Sequence[NDArray[np.int32]], device: "torch.device"
-    ) -> "dict[str, torch.Tensor]":
+    def padded(self, ids: Sequence[NDArray[np.int32]], device: str) -> "dict[str, torch.Tensor]":
         """A batch as sentence-transformers takes it."""
         import torch
 
-        longest = max(len(found) for found in ids)
-        inputs = np.full((len(ids), longest), self._pad_id, dtype=np.int64)
-        mask = np.zeros((len(ids), longest), dtype=np.int64)
-        for row, found in enumerate(ids):
-            here = slice(longest - len(found), None) if self._pad_left else slice(len(found))
-            inputs[row, here] = found
-            mask[row, here] = 1
-        features = {
-            "input_ids": torch.from_numpy(inputs).to(device),
-            "attention_mask": torch.from_numpy(mask).to(device),
-        }
-        if self._has_types:
-            features["token_type_ids"] = torch.zeros_like(features["input_ids"])
-        return features
+        if self._is_bare:
+            starts = np.cumsum([0, *map(len, ids[:-1])])
+            arrays = {"input_ids": np.concatenate(ids).astype(np.int64), "offsets": starts}
+        else:
+            longest = max(len(found) for found in ids)
+            inputs = np.full((len(ids), longest), self._pad_id, dtype=np.int64)
+            mask = np.zeros((len(ids), longest), dtype=np.int64)
+            for row, found in enumerate(ids):
+                here = slice(longest - len(found), None) if self._pad_left else slice(len(found))
+                inputs[row, here] = found
+                mask[row, here] = 1
+            arrays = {"input_ids": inputs, "attention_mask": mask}
+            if self._has_types:
+                arrays["token_type_ids"] = np.zeros_like(inputs)
+        return {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
+
+    def _differs(self, own_ids: Callable[[str, str], list[int]], max_length: int) -> bool:
+        """Whether the model reads a short text or one that is too long in another way."""
+        words = min(max_length, _LONGEST_PROBE)
+        probes = ["a", "a " * words + "b " * words]
+        ours = self.read([(text, "") for text in probes]).ids
+        return any(ours.text(k).tolist() != own_ids(text, "") for k, text in enumerate(probes))
 
     def _shortened(self, prompt: str, response: str) -> str:
         """The beginning of the prompt that leaves room for the response, at least one token."""

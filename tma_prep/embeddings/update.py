@@ -12,7 +12,10 @@ from tma_prep_schemas import EmbeddingsManifest
 from tma_prep_schemas.manifests import Option
 
 _OF_VECTORS = ("text",)
-_OF_ENCODER = ("model_sha256", "model", "device", "dtype", "max_length", "prefix", "truncate")
+_OF_ENCODER = (
+    *("model_sha256", "model", "device", "dtype", "max_length", "prefix", "truncate"),
+    *("pooling", "layer", "chat_template"),
+)
 
 
 @dataclass(frozen=True)

@@ -332,8 +332,9 @@ class ExportOptions(Options):
         False, "Pack several rows into a sequence; refused where the trainer would sort them."
     )
     on_bad_row: Literal["fail", "skip"] = option(
-        "fail", "A conversation that the trainer would not train on: fail, or skip it."
+        "fail", "A row that the trainer would not train on as it is: fail, or skip it."
     )
+    keep: list[str] = option([], "Column to take along, as it is; repeatable.", metavar="COLUMN")
     overwrite: bool = option(False, _OVERWRITE)
 
 

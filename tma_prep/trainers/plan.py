@@ -6,7 +6,8 @@ from tma_prep.errors import OptionError
 from tma_prep.options import ExportOptions
 from tma_prep.progress import Progress
 from tma_prep.shards import ShardFolder
-from tma_prep.trainers.rows import RowForm, bad_rows
+from tma_prep.trainers.forms import RowForm
+from tma_prep.trainers.rows import bad_rows
 from tma_prep_schemas import POSITION
 
 
@@ -35,7 +36,7 @@ def plan_rows(
     """
     left_out: dict[int, str] = {}
     if options.on_bad_row == "skip":
-        with progress.stage("Looking at every conversation", shards.rows, "rows") as advance:
+        with progress.stage("Looking at every row", shards.rows, "rows") as advance:
             left_out = bad_rows(shards, form, advance)
     good = shards.rows - len(left_out)
     over = 0 if options.global_batch is None else good % options.global_batch

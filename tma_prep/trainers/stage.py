@@ -4,7 +4,6 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from tma_prep.artifact import (
     ARRANGE_AGAIN,
@@ -23,9 +22,10 @@ from tma_prep.orders import check_shards_current
 from tma_prep.progress import Progress, Silent, Stopwatch
 from tma_prep.shards import ShardFolder, shards_of
 from tma_prep.tables import read_schema
+from tma_prep.trainers.forms import row_form
 from tma_prep.trainers.plan import plan_rows
 from tma_prep.trainers.registry import TRAINERS
-from tma_prep.trainers.rows import RowForm, json_line, row_form, write_rows
+from tma_prep.trainers.rows import json_line, write_rows
 from tma_prep.trainers.templates import rendered
 from tma_prep.trainers.trainer import Handoff, Trainer
 from tma_prep.trainers.warnings import warnings_of
@@ -196,7 +196,7 @@ def _make(wanted: _Export, progress: Progress) -> ExportManifest:
     """Write rows, configuration and manifest."""
     shards, trainer, options = wanted.shards, wanted.trainer, wanted.options
     schema = read_schema(shards.files[0], remedy=ARRANGE_AGAIN)
-    form = row_form(shards.manifest, trainer, schema)
+    form = row_form(shards.manifest, trainer, schema, options.keep)
     plan = plan_rows(shards, form, options, progress)
     data = "train.jsonl" if trainer.whole_rows else "train.parquet"
     with Artifact(wanted.folder, ExportManifest, ARRANGE_AGAIN).making() as making:
@@ -215,6 +215,7 @@ def _make(wanted: _Export, progress: Progress) -> ExportManifest:
                 packing=options.packing,
                 first_answer_only=form.first_answer_only,
                 columns_left=form.columns_left,
+                sayings_left=form.traits.extras and not trainer.says_all and form.name != "whole",
             )
         )
         handoff = Handoff(
@@ -224,7 +225,8 @@ def _make(wanted: _Export, progress: Progress) -> ExportManifest:
             data=data,
             data_sha256=entries[0].sha256,
             rows=rows,
-            conversations=form.conversations,
+            form=form.name,
+            traits=form.traits,
             global_batch=options.global_batch,
             packing=options.packing,
             warnings=warnings,
@@ -241,7 +243,7 @@ def _make(wanted: _Export, progress: Progress) -> ExportManifest:
             files=entries,
             order=wanted.name,
             trainer=trainer.name,
-            form=_form_name(form),
+            form=form.name,
             total_rows=shards.rows,
             cut_rows=plan.cut_rows,
             skipped_rows=len(plan.left_out),
@@ -250,12 +252,6 @@ def _make(wanted: _Export, progress: Progress) -> ExportManifest:
         )
         making.finish(manifest)
     return manifest
-
-
-def _form_name(form: RowForm) -> Literal["exchange", "conversation", "whole"]:
-    if form.schema is None:
-        return "whole"
-    return "conversation" if form.conversations else "exchange"
 
 
 def _write_skipped(path: Path, left_out: dict[int, str]) -> FileEntry | None:

@@ -1,6 +1,6 @@
 """What a user must know of an export, from its numbers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tma_prep.trainers.trainer import Trainer
 
@@ -15,7 +15,8 @@ def warnings_of(
     global_batch: int | None,
     packing: bool,
     first_answer_only: bool,
-    columns_left: list[str],
+    columns_left: Sequence[str],
+    sayings_left: bool,
 ) -> Iterator[str]:
     """Sentences, one a thing to know, the gravest first.
 
@@ -30,6 +31,7 @@ def warnings_of(
         packing: Whether several rows share a sequence.
         first_answer_only: Whether rows have several accepted answers, of which one goes along.
         columns_left: The user's columns that do not go along.
+        sayings_left: Whether messages say more than goes along.
     """
     if skipped_rows:
         yield (
@@ -54,7 +56,9 @@ def warnings_of(
         yield "Of several accepted answers of a row the first goes along."
     if columns_left:
         shown = ", ".join(columns_left[:8]) + (", …" if len(columns_left) > 8 else "")
-        yield f"Columns that the rows do not take along: {shown}."
+        yield f"Columns that the rows do not take along: {shown} (--keep COLUMN takes one along)."
+    if sayings_left:
+        yield "Of a message role, text and calls go along, and whatever else it says does not."
     yield (
         f"Train one epoch: {trainer.title} repeats the same order in each, so that its end is "
         "followed by its beginning again."

@@ -44,12 +44,6 @@ class RowForm:
     kept: Sequence[str] = ()
     columns_left: Sequence[str] = ()
 
-    @property
-    def first_answer_only(self) -> bool:
-        """Whether a row may have several accepted answers, of which the first goes out."""
-        formats = [layout.format for layout in self.reader.layouts]
-        return self.name != "whole" and "natural-instructions" in formats
-
     def converted(self, row: Row) -> dict[str, object]:
         """The row as it goes out.
 

@@ -15,7 +15,6 @@ from tma_prep.trainers.messages import Turn
 from tma_prep.trainers.trainer import Trainer
 from tma_prep_schemas import Traits
 
-_TAGS = {"tool": "observation"}
 _USERS, _MODELS = ("user", "observation"), ("assistant", "function_call")
 _NEXT_RESULT = "\n</tool_response>\n<tool_response>\n"
 """Between results of calls in one message, as `OpenAIDatasetConverter` joins them."""
@@ -38,10 +37,11 @@ def _turns(sample: Sample, traits: Traits) -> list[Turn]:
     """As `SharegptDatasetConverter` takes them: one system message at most, then turn by turn."""
     turns: list[Turn] = []
     for message in sample.messages:
-        role = "function_call" if message.tool_calls else _TAGS.get(message.role, message.role)
+        role = "observation" if message.role == "tool" else message.role
         if role == "observation" and turns and turns[-1]["role"] == role:
             turns[-1]["content"] = f"{turns[-1]['content']}{_NEXT_RESULT}{message.content}"
         else:
+            role = "function_call" if message.tool_calls else role
             turns.append({"role": role, "content": _content(message)})
     problem = _roles_problem([str(turn["role"]) for turn in turns])
     if problem is not None:

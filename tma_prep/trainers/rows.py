@@ -3,9 +3,10 @@
 import base64
 import datetime
 import decimal
+import itertools
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 from tma_prep.artifact import sync
 from tma_prep.errors import InputError
 from tma_prep.rows import BadRow
-from tma_prep.shards import BYTES_PER_GROUP, ROWS_PER_GROUP, Row, ShardFolder, ShardReader
+from tma_prep.shards import BYTES_PER_GROUP, ROWS_PER_GROUP, ShardFolder, ShardReader
 from tma_prep.tables import table_of
 from tma_prep.trainers.forms import RowForm
 from tma_prep_schemas import POSITION
@@ -26,15 +27,8 @@ _BREAKS = {ord(c): f"\\u{ord(c):04x}" for c in "\x85\u2028\u2029"}
 
 def bad_rows(shards: ShardFolder, form: RowForm, on_rows: Callable[[int], None]) -> dict[int, str]:
     """Positions of the rows that cannot go out, with what is wrong."""
-    found: dict[int, str] = {}
-    for rows in _read(shards, form, range(shards.rows)):
-        for row in rows:
-            try:
-                form.converted(row)
-            except BadRow as error:
-                found[_position(row)] = str(error)
-        on_rows(len(rows))
-    return found
+    rows = enumerate(_converted(shards, form, shards.rows, on_rows))
+    return {position: str(row) for position, row in rows if isinstance(row, BadRow)}
 
 
 def write_rows(
@@ -63,32 +57,38 @@ def write_rows(
     """
     written = 0
 
-    def converted() -> Iterator[list[dict[str, object]]]:
+    def good() -> Iterator[dict[str, object]]:
         nonlocal written
-        for rows in _read(shards, form, range(stop)):
-            kept = []
-            for row in rows:
-                if _position(row) not in left_out:
-                    try:
-                        kept.append(form.converted(row))
-                    except BadRow as error:
-                        raise _refusal(shards, form, _position(row), error) from error
-            written += len(kept)
-            yield kept
-            on_rows(len(rows))
+        for position, row in enumerate(_converted(shards, form, stop, on_rows)):
+            if position in left_out:
+                continue
+            if isinstance(row, BadRow):
+                raise _refusal(shards, form, position, row) from row
+            written += 1
+            yield row
 
     if form.schema is None:
-        _write_lines(path, converted())
+        with path.open("w", encoding="utf-8", newline="\n") as stream:
+            stream.writelines(json_line(row) + "\n" for row in good())
     else:
-        _write_parquet(path, converted(), form.schema)
+        _write_parquet(path, good(), form.schema)
     sync(path)
     return written
 
 
-def _read(shards: ShardFolder, form: RowForm, positions: range) -> Iterator[list[Row]]:
+def _converted(
+    shards: ShardFolder, form: RowForm, stop: int, on_rows: Callable[[int], None]
+) -> Iterator[dict[str, object] | BadRow]:
+    """Every row before a position as it goes out, or what is wrong with it."""
     with ShardReader(shards, form.columns) as reader:
-        for start in positions[::_ROWS_AT_ONCE]:
-            yield reader.rows(start, min(start + _ROWS_AT_ONCE, positions.stop))
+        for start in range(0, stop, _ROWS_AT_ONCE):
+            rows = reader.rows(start, min(start + _ROWS_AT_ONCE, stop))
+            for row in rows:
+                try:
+                    yield form.converted(row)
+                except BadRow as error:
+                    yield error
+            on_rows(len(rows))
 
 
 def _refusal(shards: ShardFolder, form: RowForm, position: int, error: BadRow) -> InputError:
@@ -100,15 +100,7 @@ def _refusal(shards: ShardFolder, form: RowForm, position: int, error: BadRow) -
     )
 
 
-def _position(row: Row) -> int:
-    position = row[POSITION]
-    assert isinstance(position, int)
-    return position
-
-
-def _write_parquet(
-    path: Path, pieces: Iterator[list[dict[str, object]]], schema: pa.Schema
-) -> None:
+def _write_parquet(path: Path, rows: Iterator[dict[str, object]], schema: pa.Schema) -> None:
     """Row groups end by rows and bytes alone, so that the bytes are the same however it ran."""
     held: list[pa.Table] = []
 
@@ -118,18 +110,12 @@ def _write_parquet(
             held.clear()
 
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for rows in pieces:
-            held.append(table_of(rows, schema))
+        while piece := list(itertools.islice(rows, _ROWS_AT_ONCE)):
+            held.append(table_of(piece, schema))
             full = sum(table.num_rows for table in held) >= ROWS_PER_GROUP
             if full or sum(table.nbytes for table in held) >= BYTES_PER_GROUP:
                 flush()
         flush()
-
-
-def _write_lines(path: Path, pieces: Iterator[Sequence[Mapping[str, object]]]) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as stream:
-        for rows in pieces:
-            stream.writelines(json_line(row) + "\n" for row in rows)
 
 
 def json_line(row: Mapping[str, object]) -> str:

@@ -204,20 +204,7 @@ def _make(wanted: _Export, progress: Progress) -> ExportManifest:
         with progress.stage(f"Writing rows for {trainer.name}", plan.stop, "rows") as advance:
             rows = write_rows(partial / data, shards, form, plan.stop, plan.left_out, advance)
         entries = [file_entry(partial / data, rows)]
-        warnings = list(
-            warnings_of(
-                trainer,
-                rows=rows,
-                cut_from=plan.stop if plan.cut_rows else None,
-                cut_rows=plan.cut_rows,
-                skipped_rows=len(plan.left_out),
-                global_batch=options.global_batch,
-                packing=options.packing,
-                first_answer_only=form.first_answer_only,
-                columns_left=form.columns_left,
-                sayings_left=form.traits.extras and not trainer.says_all and form.name != "whole",
-            )
-        )
+        warnings = list(warnings_of(form, plan, options, rows))
         handoff = Handoff(
             order=wanted.name,
             shards=shards.path.absolute(),

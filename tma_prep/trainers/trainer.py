@@ -45,11 +45,6 @@ class Handoff:
     packing: bool
     warnings: Sequence[str]
 
-    @property
-    def data_path(self) -> str:
-        """The file of rows, absolute."""
-        return str(self.folder / self.data)
-
 
 @dataclass(frozen=True)
 class Trainer:

@@ -100,6 +100,7 @@ def test_llamafactory_gets_its_own_turns(calls: Path, tmp_path: Path) -> None:
         assert json.loads(turns[1][1]) == {"name": f"f{n}", "arguments": arguments}
         assert turns[2:] == [("observation", f"result {n}"), ("assistant", f"say {n}")]
         assert json.loads(rows[n]["tools"]) == [tool(n)]
+    assert rows[4]["tools"] == ""
     info = json.loads((tmp_path / "x" / "dataset_info.json").read_text())["tma_nft"]
     assert info["columns"] == {"messages": "messages", "tools": "tools"}
     assert info["tags"]["function_tag"] == "function_call"

@@ -74,16 +74,14 @@ class RowForm:
 
     def _conversation(self, sample: Sample) -> dict[str, object]:
         assert self.schema is not None
-        # Without tools it is null and no empty list, which some chat templates take for tools.
-        tools = [openai_tool(tool) for tool in sample.tools] or None
-        found = {MESSAGES: self.trainer.turns(sample, self.traits), TOOLS: tools}
-        return {
-            name: json.dumps(value, ensure_ascii=False)
-            if value is not None and pa.types.is_string(self.schema.field(name).type)
-            else value
-            for name, value in found.items()
-            if name in self.schema.names
-        }
+        # No empty list, which some chat templates take for tools.
+        tools = [openai_tool(tool) for tool in sample.tools] or self.trainer.no_tools
+        messages = self.trainer.turns(sample, self.traits)
+        found: dict[str, object] = {MESSAGES: messages, TOOLS: tools}
+        for name in found.keys() & self.schema.names:
+            if pa.types.is_string(self.schema.field(name).type) and isinstance(found[name], list):
+                found[name] = json.dumps(found[name], ensure_ascii=False)
+        return found
 
 
 def row_form(

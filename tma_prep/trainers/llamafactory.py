@@ -92,4 +92,5 @@ LLAMAFACTORY = Trainer(
     turns=_turns,
     says_all=False,
     json_as_text=True,
+    no_tools="",  # of nulls alone its `map` makes a column that takes no text afterwards
 )

@@ -71,6 +71,7 @@ class Trainer:
         says_all: Whether those say all that messages say: calls, names and others.
         json_as_text: Whether what has no fixed keys goes out as JSON text, or else as `arrow.json`,
             which `datasets` decodes from 4.7 on.
+        no_tools: What stands for the tools of a row that has none.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Trainer:
     turns: Callable[[Sample, Traits], list[Turn]] = openai_messages
     says_all: bool = True
     json_as_text: bool = False
+    no_tools: str | None = None
 
     @property
     def start(self) -> str | None:

@@ -1,5 +1,6 @@
 """Which rows of an order an export takes."""
 
+import itertools
 from dataclasses import dataclass
 
 from tma_prep.errors import OptionError
@@ -46,7 +47,8 @@ def plan_rows(
         raise OptionError(
             f"--global-batch {options.global_batch} is more than the {good} rows; ask for fewer"
         )
-    stop = _position_before_last(shards.rows, over, left_out)
+    from_end = (at for at in reversed(range(shards.rows)) if at not in left_out)
+    stop = next(itertools.islice(from_end, over - 1, None)) if over else shards.rows
     if over and options.tail is None:
         raise OptionError(
             f"--global-batch {options.global_batch} leaves {over} of {good} rows over, from "
@@ -56,12 +58,3 @@ def plan_rows(
     if options.tail == "keep":
         stop, over = shards.rows, 0
     return RowPlan(stop, over, left_out)
-
-
-def _position_before_last(rows: int, count: int, left_out: dict[int, str]) -> int:
-    """The position from which on `count` rows stand that are not left out."""
-    position = rows
-    while count:
-        position -= 1
-        count -= position not in left_out
-    return position

@@ -180,7 +180,7 @@ def test_masked_answers_are_marked(tmp_path: Path) -> None:
 def test_llamafactory_leaves_out_all_answers_but_the_last(tmp_path: Path, other: UserRow) -> None:
     """Or none; a row that needs anything else is refused, or left out."""
     work = arranged(tmp_path, [chat("a", "x", "b", "y", first=0)] * 3, [other])
-    with pytest.raises(InputError, match=r"trains all of every row, or the last alone .* \(1 of 4"):
+    with pytest.raises(InputError, match=r"has other answers .* no others \(mask_history\) \(1 of"):
         run(work, None, "llamafactory")
     result = run(work, None, "llamafactory", on_bad_row="skip")
     assert (result.rows, result.skipped_rows) == (3, 1)

@@ -50,8 +50,8 @@ def _turns(sample: Sample, traits: Traits) -> list[Turn]:
     # mask_history leaves out all answers but the last.
     if trained != [not traits.masked] * (len(trained) - 1) + [True]:
         raise BadRow(
-            "has answers to be trained and others that are not, and LLaMA-Factory trains all of "
-            "every row, or the last alone where some row has such"
+            "has other answers to be trained than the last alone, and where some row has a masked "
+            "answer LLaMA-Factory can train no others (mask_history)"
         )
     return turns
 

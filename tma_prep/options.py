@@ -203,7 +203,9 @@ class ExportOptions(Options):
     packing: bool = False
     """Pack several rows into a sequence; refused where the trainer would sort them."""
     on_bad_row: Literal["fail", "skip"] = "fail"
-    """A conversation that the trainer would not train on: fail, or skip it."""
+    """A row that the trainer would not train on as it is: fail, or skip it."""
+    keep: list[str] = option([], metavar="COLUMN")
+    """Column to take along, as it is; repeatable."""
     overwrite: bool = option(False, text=_OVERWRITE)
 
 

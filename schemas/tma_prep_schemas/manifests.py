@@ -278,8 +278,8 @@ class ExportManifest(Manifest):
     kind: Literal["export"] = "export"
     order: str
     trainer: str
-    form: Literal["exchange", "conversation", "whole"]
-    """prompt and response, messages, or the user's columns as they are"""
+    form: Literal["exchange", "conversation", "text", "whole"]
+    """prompt and response, messages, running text, or the user's columns as they are"""
     total_rows: int = Field(ge=1, description="of the shards")
     cut_rows: int = Field(ge=0, description="left out at the end for the global batch")
     skipped_rows: int = Field(ge=0, description="left out because the trainer cannot take them")

@@ -37,22 +37,38 @@ def prompt_rows(count: int) -> list[UserRow]:
     return [{"prompt": prompt, "response": response} for prompt, response in exchanges(count)]
 
 
-def arranged(root: Path, rows: Sequence[UserRow], *, rows_per_shard: int = 7) -> Path:
-    """A workspace in which these rows are arranged as `nft`, in an order that is not theirs."""
+def arranged(
+    root: Path,
+    *files: Sequence[UserRow],
+    rows_per_shard: int = 7,
+    **options: Any,  # noqa: ANN401
+) -> Path:
+    """A workspace in which these rows are arranged as `nft`, in an order that is not theirs.
+
+    Args:
+        root: Where files and workspace go.
+        files: Training rows; the first two are the tests too.
+        rows_per_shard: As of `arrange`.
+        options: More of `embed`.
+    """
     root.mkdir(parents=True, exist_ok=True)
-    for side, found in (("train", rows), ("test", rows[:2])):
-        lines = [
-            json.dumps(row | {"v": [1.0, (n * 7 + 3) % len(rows) / len(rows)]})
-            for n, row in enumerate(found)
-        ]
-        (root / f"{side}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    count = sum(map(len, files))
+    places = (n * 7 + 3 for n in range(count))
+    vectors = [[1.0, place % count / count] for place in places]
+    of_tests = vectors[:2]
+    names = [f"train-{number}.jsonl" for number in range(len(files))]
+    for name, rows in zip([*names, "test.jsonl"], [*files, files[0][:2]], strict=True):
+        held = of_tests if name == "test.jsonl" else vectors
+        lines = [json.dumps(row | {"v": held.pop(0)}) for row in rows]
+        (root / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
     work = root / "work"
     embed(
         EmbedOptions(
-            train=[str(root / "train.jsonl")],
+            train=[str(root / name) for name in names],
             test=[str(root / "test.jsonl")],
             out=work,
             vectors_column="v",
+            **options,
         )
     )
     arrange(ArrangeOptions(work=work, rows_per_shard=rows_per_shard))

@@ -14,13 +14,14 @@ from tests.shards.made_shards import make_shards
 from tests.trainers.made_orders import HOSTILE, UserRow, arranged, exchanges, order_of, prompt_rows
 from tma_prep.errors import InputError, OptionError
 from tma_prep.options import ExportOptions
-from tma_prep.rows.formats import FORMATS
 from tma_prep.shards.reader import Row, ShardReader, open_shards
+from tma_prep.tables import python_rows
 from tma_prep.trainers import rows as export_rows
+from tma_prep.trainers.forms import row_form
 from tma_prep.trainers.registry import TRAINERS
-from tma_prep.trainers.rows import json_line, row_form, write_rows
+from tma_prep.trainers.rows import json_line, write_rows
 from tma_prep.trainers.stage import ExportResult, export
-from tma_prep_schemas import ORDER_FIELDS, SHARD_FIELDS
+from tma_prep_schemas import ORDER_FIELDS, SHARD_FIELDS, RowLayout
 
 COUNT = 23
 PAIRS = exchanges(COUNT)
@@ -45,7 +46,7 @@ USER_ROWS: dict[str, list[UserRow]] = {
     "conversations": [
         {
             "conversations": [
-                {"from": _SHAREGPT[m["role"]], "value": m["content"], "weight": n % 2} for m in chat
+                {"from": _SHAREGPT[m["role"]], "value": m["content"], "mood": n % 2} for m in chat
             ]
         }
         for n, chat in enumerate(CHATS)
@@ -105,9 +106,18 @@ def data_of(result: ExportResult) -> pa.Table:
     return pq.read_table(Path(result.folder) / "train.parquet")
 
 
-def test_no_format_is_forgotten() -> None:
-    """Nor a trainer."""
-    assert USER_ROWS.keys() == EXPECTED.keys() == FORMATS.keys()
+def messages_of(result: ExportResult) -> list[Any]:
+    """The messages of every row, whatever holds them."""
+    found = python_rows(data_of(result).select(["messages"]))
+    return [
+        json.loads(row["messages"]) if isinstance(row["messages"], str) else row["messages"]
+        for row in found
+    ]
+
+
+def test_no_trainer_is_forgotten() -> None:
+    """Nor what is expected."""
+    assert USER_ROWS.keys() == EXPECTED.keys()
     assert {*COLUMNS, "jsonl"} == TRAINERS.keys()
 
 
@@ -116,11 +126,11 @@ def test_every_row_comes_whole_and_in_order(work: Path, format_name: str, traine
     """Compared with the rows as they were written, taken by the order's own file."""
     result = exported(work, trainer)
     table = data_of(result)
-    wanted = [EXPECTED[format_name][row] for row in order_of(work)]
+    wanted: list[Any] = [EXPECTED[format_name][row] for row in order_of(work)]
     if format_name in ("messages", "conversations"):
         found: list[Any] = [
             [{"role": m["role"], "content": m["content"]} for m in chat]
-            for chat in table.column("messages").to_pylist()
+            for chat in messages_of(result)
         ]
         names = ["messages"]
     else:
@@ -151,18 +161,32 @@ def test_jsonl_holds_the_rows_as_they_are(work: Path, format_name: str) -> None:
 
 
 def test_what_else_a_message_says_goes_along(tmp_path: Path) -> None:
-    """Its other keys keep names, types and values."""
+    """Its other keys keep names, types and values, where the trainer looks at them."""
     work = arranged(tmp_path, USER_ROWS["conversations"])
-    chats = data_of(exported(work, "trl")).column("messages").to_pylist()
-    rows = order_of(work)
-    assert [{m["weight"] for m in chat} for chat in chats] == [{row % 2} for row in rows]
+    for trainer in ("trl", "transformers", "axolotl"):
+        chats = messages_of(exported(work, trainer))
+        assert [{m["mood"] for m in c} for c in chats] == [{row % 2} for row in order_of(work)]
+    for trainer in ("llamafactory", "torchtune"):
+        warnings = exported(work, trainer).warnings
+        assert (
+            "Of a message role, text and calls go along, and whatever else it says does not."
+            in (warnings)
+        )
 
 
 def test_columns_that_stay_behind_are_told(tmp_path: Path) -> None:
     """By name."""
-    work = arranged(tmp_path, [row | {"system": "x"} for row in prompt_rows(9)])
+    work = arranged(tmp_path, [row | {"mood": {"of": n}} for n, row in enumerate(prompt_rows(9))])
+    told = "Columns that the rows do not take along: {} (--keep COLUMN takes one along)."
     warnings = exported(work, "trl", global_batch=3).warnings
-    assert warnings[:-1] == ["Columns that the rows do not take along: system, v."]
+    assert warnings[:-1] == [told.format("mood, v")]
+    result = exported(work, "axolotl", global_batch=3, keep=["mood"], out=tmp_path / "kept")
+    assert result.warnings[:-1] == [told.format("v")]
+    assert data_of(result).column("mood").to_pylist() == [{"of": row} for row in order_of(work)]
+    with pytest.raises(OptionError, match="--keep x: is no column of yours; they are prompt, resp"):
+        exported(work, "trl", keep=["x"], out=tmp_path / "x")
+    with pytest.raises(OptionError, match="--keep prompt: trainers take a column of this name for"):
+        exported(work, "trl", keep=["prompt"], out=tmp_path / "x")
 
 
 def test_of_several_answers_the_first_goes(tmp_path: Path) -> None:
@@ -199,7 +223,7 @@ UNEVEN = [
 
 
 @pytest.mark.parametrize(
-    ("trainer", "bad"), [("llamafactory", {1, 2, 4}), ("torchtune", {1, 4}), ("trl", set())]
+    ("trainer", "bad"), [("llamafactory", {1, 2}), ("torchtune", {1, 4}), ("trl", set())]
 )
 def test_conversations_that_a_trainer_would_not_train_on(
     tmp_path: Path, trainer: str, bad: set[int]
@@ -210,7 +234,7 @@ def test_conversations_that_a_trainer_would_not_train_on(
         assert exported(work, trainer).rows == len(UNEVEN)
         return
     told = (
-        rf"tma_position \d: has .* would not train on it \({len(bad)} of {len(UNEVEN)} rows cannot "
+        rf"tma_position \d: has .* \({len(bad)} of {len(UNEVEN)} rows cannot "
         r"go out; --on-bad-row skip leaves them out\)$"
     )
     with pytest.raises(InputError, match=told):
@@ -238,26 +262,6 @@ def test_rows_that_the_check_would_miss_are_not_left_out(tmp_path: Path) -> None
     """The exported script stops at a gap."""
     with pytest.raises(OptionError, match="--on-bad-row skip --for trl: the check in the exported"):
         exported(tmp_path, "trl", on_bad_row="skip")
-
-
-def test_parts_that_are_no_text_are_refused(tmp_path: Path) -> None:
-    """Text parts are joined; an image cannot be."""
-    chats: list[Any] = [
-        [
-            {"role": "user", "content": [{"type": "text", "text": "a"}]},
-            {"role": "assistant", "content": [{"type": "text", "text": t} for t in ("b", "c")]},
-        ]
-        for _ in range(4)
-    ]
-    work = arranged(tmp_path / "text", [{"messages": chat} for chat in chats])
-    found = data_of(exported(work, "trl")).column("messages").to_pylist()
-    assert [m["content"] for m in found[0]] == ["a", "bc"]
-    chats[2][0]["content"].append({"type": "image", "text": "x"})
-    work = arranged(tmp_path / "image", [{"messages": chat} for chat in chats])
-    with pytest.raises(
-        InputError, match=r"tma_position \d: `messages`\[0\] holds a part of type im"
-    ):
-        exported(work, "trl")
 
 
 def test_values_that_json_does_not_have() -> None:
@@ -293,8 +297,10 @@ def test_memory_does_not_grow_with_the_rows(
     for rows in (500, 2000):
         folder = make_shards(tmp_path / str(rows), rows, rows_per_shard=100, rows_per_group=20)
         shards = open_shards(folder)
+        layout = RowLayout(format="columns", columns={"prompt": "prompt", "response": "prompt"})
+        manifest = shards.manifest.model_copy(update={"layouts": [layout]})
         schema = pq.read_schema(shards.files[0])
-        form = row_form(FORMATS["messages"], TRAINERS[trainer], schema)
+        form = row_form(manifest, TRAINERS[trainer], schema)
         before = pa.default_memory_pool()
         pool = pa.proxy_memory_pool(before)
         pa.set_memory_pool(pool)

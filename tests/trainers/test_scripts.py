@@ -23,8 +23,10 @@ pytestmark = pytest.mark.slow
 COUNT, BATCH = 23, 4
 
 TEMPLATE = (
+    "{% if tools %}[{{ tools | tojson }}]{% endif %}"
     "{% for m in messages %}<{{ m.role }}> {% if m.role == 'assistant' %}{% generation %}"
-    "{{ m.content }}{{ eos_token }}{% endgeneration %}{% else %}{{ m.content }}{% endif %}"
+    "{{ m.content }}{% for c in m.tool_calls or [] %}[{{ c.function | tojson }}]{% endfor %}"
+    "{{ eos_token }}{% endgeneration %}{% else %}{{ m.content }}{% endif %}"
     "{{ '\\n' }}{% endfor %}{% if add_generation_prompt %}<assistant> {% endif %}"
 )
 
@@ -55,6 +57,46 @@ def shown_chat(row: int) -> tuple[str, str]:
     )
     return text, "".join(f"{text}<|end|>" for role, text in CHATS[row] if role == "assistant")
 
+
+def called(row: int) -> dict[str, Any]:
+    """A masked answer, then a call of a tool, its result and an answer; arguments differ."""
+    function = {"name": f"f{row}", "arguments": {f"key {row}": [row, None]}}
+    return {
+        "system": f"be {row}",
+        "messages": [
+            {"role": "user", "content": PAIRS[row][0]},
+            {"role": "assistant", "content": f"wrong {row}", "weight": 0},
+            {"role": "user", "content": "sure?"},
+            {"role": "assistant", "content": None, "tool_calls": [{"function": function}]},
+            {"role": "tool", "content": f"result {row}"},
+            {"role": "assistant", "content": f"right {row}"},
+        ],
+        "tools": [{"type": "function", "function": {"name": f"f{row}"}}],
+    }
+
+
+def shown_call(row: int) -> tuple[str, str]:
+    """The same of that."""
+    call = f'[{{"name": "f{row}", "arguments": {{"key {row}": [{row}, null]}}}}]<|end|>'
+    text = (
+        f'[[{{"type": "function", "function": {{"name": "f{row}"}}}}]]<system> be {row}\n'
+        f"<user> {PAIRS[row][0]}\n<assistant> wrong {row}<|end|>\n<user> sure?\n"
+        f"<assistant> {call}\n<tool> result {row}\n<assistant> right {row}<|end|>\n"
+    )
+    return text, f"{call}right {row}<|end|>"
+
+
+def shown_text(row: int) -> tuple[str, str]:
+    """The same of running text."""
+    return f"{PAIRS[row][0]}<|end|>", f"{PAIRS[row][0]}<|end|>"
+
+
+SHOWN = {
+    "exchanges": shown_exchange,
+    "chats": shown_chat,
+    "calls": shown_call,
+    "texts": shown_text,
+}
 
 DRIVER = """
 import json, os, runpy, sys
@@ -108,12 +150,18 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """One workspace of exchanges, one of conversations."""
+    """A workspace of every form."""
     rows = [{"prompt": prompt, "response": response} for prompt, response in PAIRS]
     chats = [{"messages": [{"role": r, "content": c} for r, c in chat]} for chat in CHATS]
     return {
         "exchanges": arranged(tmp_path_factory.mktemp("exchanges"), rows),
         "chats": arranged(tmp_path_factory.mktemp("chats"), chats),
+        "calls": arranged(tmp_path_factory.mktemp("calls"), [called(n) for n in range(COUNT)]),
+        "texts": arranged(
+            tmp_path_factory.mktemp("texts"),
+            [{"text": prompt} for prompt, _ in PAIRS],
+            text="prompt",
+        ),
     }
 
 
@@ -194,7 +242,7 @@ def read_off(tokenizer: PreTrainedTokenizerFast, result: dict[str, Any]) -> list
 
 
 @pytest.mark.parametrize("trainer", ["transformers", "trl"])
-@pytest.mark.parametrize("form", ["exchanges", "chats"])
+@pytest.mark.parametrize("form", SHOWN)
 def test_the_model_sees_every_row_in_order(
     trained: dict[str, Any],
     tokenizer: PreTrainedTokenizerFast,
@@ -208,8 +256,7 @@ def test_the_model_sees_every_row_in_order(
     order = (
         pq.read_table(work[form] / "orders" / "nft" / "order.parquet").column("tma_row").to_pylist()
     )
-    shown = {"exchanges": shown_exchange, "chats": shown_chat}[form]
-    assert read_off(tokenizer, result) == [shown(row) for row in order[:20]]
+    assert read_off(tokenizer, result) == [SHOWN[form](row) for row in order[:20]]
     assert result["two_ranks"] == [2, 1]
 
 

@@ -11,8 +11,10 @@ import yaml
 
 from tma_prep.trainers.registry import TRAINERS
 from tma_prep.trainers.templates import rendered
-from tma_prep.trainers.trainer import Handoff
+from tma_prep.trainers.trainer import Form, Handoff
+from tma_prep_schemas import Traits
 
+PARTS = {"train.py.jinja", "conversation.py.jinja", "notes.jinja"}
 ROOT = Path(__file__).parents[2]
 RUFF = (
     "--isolated",
@@ -27,8 +29,9 @@ def variants(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Every file of every trainer, in every form, a file name a variant."""
     folder = tmp_path_factory.mktemp("variants")
     batches: tuple[int | None, ...] = (None, 4)
-    for trainer, chats, batch, packing in itertools.product(
-        TRAINERS.values(), (False, True), batches, (False, True)
+    forms: tuple[Form, ...] = ("exchange", "conversation", "text")
+    for trainer, form, batch, packing in itertools.product(
+        TRAINERS.values(), forms, batches, (False, True)
     ):
         handoff = Handoff(
             order="nft",
@@ -37,15 +40,16 @@ def variants(tmp_path_factory: pytest.TempPathFactory) -> Path:
             data="train.parquet",
             data_sha256="ab" * 32,
             rows=20,
-            conversations=chats,
+            form=form,
+            traits=Traits(tools=batch is None, masked=packing),
             global_batch=batch,
             packing=packing and trainer.packs_in_order,
             warnings=["A warning that goes on for a line " * 4, "Another."],
         )
         for file, text in rendered(trainer, handoff).items():
             name, _, kind = file.partition(".")
-            form = f"{trainer.name}_{chats}_{batch}_{packing}".lower()
-            (folder / f"{form}_{name}.{kind}").write_text(text, encoding="utf-8")
+            variant = f"{trainer.name}_{form}_{batch}_{packing}".lower()
+            (folder / f"{variant}_{name}.{kind}").write_text(text, encoding="utf-8")
     return folder
 
 
@@ -59,7 +63,7 @@ def run(*command: str, folder: Path) -> None:
 
 def test_scripts_are_as_ruff_wants_them(variants: Path) -> None:
     """Checked and formatted."""
-    assert len(list(variants.glob("*.py"))) == 16
+    assert len(list(variants.glob("*.py"))) == 24
     run("ruff", "check", *RUFF, str(variants), folder=variants)
     run("ruff", "format", "--check", *RUFF[:2], str(variants), folder=variants)
 
@@ -82,4 +86,4 @@ def test_every_template_is_of_a_trainer() -> None:
     """Or a part of one."""
     templates = ROOT / "tma_prep" / "trainers" / "templates"
     named = {name for trainer in TRAINERS.values() for name in trainer.templates.values()}
-    assert {path.name for path in templates.iterdir()} == named | {"train.py.jinja", "notes.jinja"}
+    assert {path.name for path in templates.iterdir()} == named | PARTS

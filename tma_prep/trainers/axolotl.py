@@ -3,7 +3,8 @@
 Read in axolotl 0.19.0: `merge_datasets` in utils/data/shared.py, `_get_train_sampler` in
 core/trainers/base.py, `allocate_sequentially` in utils/samplers/multipack.py,
 `handle_long_seq_in_dataset` in utils/data/utils.py, `tokenize_prompt` in
-prompt_strategies/alpaca_w_system.py.
+prompt_strategies/alpaca_w_system.py, chat_template.py and completion.py. Nulls inside of objects
+are dropped (`remove_none_values`), but not in JSON text.
 """
 
 from tma_prep.trainers.trainer import Trainer
@@ -42,4 +43,5 @@ AXOLOTL = Trainer(
         "hold different numbers of rows, so that a step is no fixed number of rows."
     ),
     packs_in_order=True,
+    json_as_text=True,
 )

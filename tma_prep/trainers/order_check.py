@@ -22,6 +22,7 @@ The first row out of its place ends the training with an `OrderError` that names
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -110,56 +111,49 @@ def attach(
     return check
 
 
+@dataclass
 class _Checked(Generic[Batch]):
     """A data loader whose batches are looked at as they are taken."""
 
-    def __init__(
-        self,
-        loader: Iterable[Batch],
-        check: OrderCheck,
-        positions: Callable[[Batch], Any],
-        ordered: "OrderedShards | None",
-        rank: int,
-        world_size: int,
-        first_batch: int,
-    ) -> None:
-        self._loader = loader
-        self._check = check
-        self._positions = positions
-        self._ordered = ordered
-        self._rank, self._world_size, self._first_batch = rank, world_size, first_batch
-        self._begun = False
+    loader: Iterable[Batch]
+    check: OrderCheck
+    positions: Callable[[Batch], Any]
+    ordered: "OrderedShards | None"
+    rank: int
+    world_size: int
+    first_batch: int
+    begun: bool = False
 
     def __iter__(self) -> Iterator[Batch]:
         """The same batches; a second pass goes on counting, so that it is told."""
         # Before the loader takes it.
-        start = None if self._ordered is None else self._ordered.start
-        for batch in self._loader:
-            positions = [int(position) for position in self._positions(batch)]
-            if not self._begun:
+        start = None if self.ordered is None else self.ordered.start
+        for batch in self.loader:
+            positions = [int(position) for position in self.positions(batch)]
+            if not self.begun:
                 self._begin(len(positions), start)
-                self._begun = True
+                self.begun = True
             rows = _column_of(batch, ROW)
-            self._check.take(positions, None if rows is None else [int(row) for row in rows])
+            self.check.take(positions, None if rows is None else [int(row) for row in rows])
             yield batch
 
     def _begin(self, rows: int, position: int | None) -> None:
-        ordered, before = self._ordered, self._first_batch
+        ordered, before = self.ordered, self.first_batch
         if ordered is not None and position is not None and not before:
             before = -(-position // ordered.batch_size)
-        varies = ordered is not None or not hasattr(self._loader, "batch_size")
-        self._check.begin(
-            rank=self._rank,
-            world_size=self._world_size,
-            rows_per_batch=None if varies else getattr(self._loader, "batch_size", None) or rows,
+        varies = ordered is not None or not hasattr(self.loader, "batch_size")
+        self.check.begin(
+            rank=self.rank,
+            world_size=self.world_size,
+            rows_per_batch=None if varies else getattr(self.loader, "batch_size", None) or rows,
             first_batch=before,
             rows_per_step=None if ordered is None else ordered.batch_size,
-            first_position=None if self._first_batch else position,
+            first_position=None if self.first_batch else position,
         )
 
     def __len__(self) -> int:
         """Batches of a pass."""
-        return len(self._loader)  # type: ignore[arg-type]
+        return len(self.loader)  # type: ignore[arg-type]
 
 
 def checked(

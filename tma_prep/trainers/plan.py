@@ -1,12 +1,14 @@
 """Which rows of an order an export takes."""
 
+import itertools
 from dataclasses import dataclass
 
 from tma_prep.errors import OptionError
 from tma_prep.options import ExportOptions
 from tma_prep.progress import Progress
 from tma_prep.shards import ShardFolder
-from tma_prep.trainers.rows import RowForm, bad_rows
+from tma_prep.trainers.forms import RowForm
+from tma_prep.trainers.rows import bad_rows
 from tma_prep_schemas import POSITION
 
 
@@ -35,7 +37,7 @@ def plan_rows(
     """
     left_out: dict[int, str] = {}
     if options.on_bad_row == "skip":
-        with progress.stage("Looking at every conversation", shards.rows, "rows") as advance:
+        with progress.stage("Looking at every row", shards.rows, "rows") as advance:
             left_out = bad_rows(shards, form, advance)
     good = shards.rows - len(left_out)
     over = 0 if options.global_batch is None else good % options.global_batch
@@ -45,7 +47,8 @@ def plan_rows(
         raise OptionError(
             f"--global-batch {options.global_batch} is more than the {good} rows; ask for fewer"
         )
-    stop = _position_before_last(shards.rows, over, left_out)
+    from_end = (at for at in reversed(range(shards.rows)) if at not in left_out)
+    stop = next(itertools.islice(from_end, over - 1, None)) if over else shards.rows
     if over and options.tail is None:
         raise OptionError(
             f"--global-batch {options.global_batch} leaves {over} of {good} rows over, from "
@@ -55,12 +58,3 @@ def plan_rows(
     if options.tail == "keep":
         stop, over = shards.rows, 0
     return RowPlan(stop, over, left_out)
-
-
-def _position_before_last(rows: int, count: int, left_out: dict[int, str]) -> int:
-    """The position from which on `count` rows stand that are not left out."""
-    position = rows
-    while count:
-        position -= 1
-        count -= position not in left_out
-    return position

@@ -7,13 +7,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tma_prep.errors import ArtifactError
 from tma_prep.shards import ShardFolder
-from tma_prep.tables import UNREADABLE, unreadable
-from tma_prep_schemas import POSITION, ROW, ROW_ID
+from tma_prep.tables import read_table
+from tma_prep_schemas import POSITION, ROW, ROW_ID, SHARD_FIELDS
 
 _REMEDY = "copy the shards whole; tma-prep verify names all that is wrong"
 
@@ -85,13 +83,8 @@ class RowNumbers:
         )
 
     def _column(self, name: str) -> pa.ChunkedArray:
-        pieces = []
-        for path, entry in zip(self._shards.files, self._shards.manifest.files, strict=True):
-            try:
-                column = pq.read_table(path, columns=[name], partitioning=None).column(name)
-            except (*UNREADABLE, KeyError) as error:
-                raise unreadable(path, error, _REMEDY) from error
-            if len(column) != entry.rows or column.null_count:
-                raise ArtifactError(f"{path}: does not hold {entry.rows} times {name}; {_REMEDY}")
-            pieces.append(column)
-        return pa.chunked_array([chunk for piece in pieces for chunk in piece.chunks])
+        pieces = [
+            read_table(path, pa.schema(SHARD_FIELDS), name, remedy=_REMEDY, rows=entry.rows)
+            for path, entry in zip(self._shards.files, self._shards.manifest.files, strict=True)
+        ]
+        return pa.concat_tables(pieces).column(name)

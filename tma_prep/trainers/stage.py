@@ -4,7 +4,6 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from tma_prep.artifact import (
     ARRANGE_AGAIN,
@@ -21,9 +20,10 @@ from tma_prep.options import ExportOptions
 from tma_prep.progress import Progress, Silent, Stopwatch
 from tma_prep.shards import ShardFolder, shards_of
 from tma_prep.tables import read_schema
+from tma_prep.trainers.forms import row_form
 from tma_prep.trainers.plan import plan_rows
 from tma_prep.trainers.registry import TRAINERS
-from tma_prep.trainers.rows import RowForm, json_line, row_form, write_rows
+from tma_prep.trainers.rows import json_line, write_rows
 from tma_prep.trainers.templates import rendered
 from tma_prep.trainers.trainer import Handoff, Trainer
 from tma_prep.trainers.warnings import warnings_of
@@ -197,7 +197,7 @@ def _make(wanted: _Export, progress: Progress) -> ExportManifest:
     """Write rows, configuration and manifest."""
     shards, trainer, options = wanted.shards, wanted.trainer, wanted.options
     schema = read_schema(shards.files[0], remedy=ARRANGE_AGAIN)
-    form = row_form(shards.manifest, trainer, schema)
+    form = row_form(shards.manifest, trainer, schema, options.keep)
     plan = plan_rows(shards, form, options, progress)
     data = "train.jsonl" if trainer.whole_rows else "train.parquet"
     with wanted.artifact.making() as making:
@@ -205,19 +205,7 @@ def _make(wanted: _Export, progress: Progress) -> ExportManifest:
         with progress.stage(f"Writing rows for {trainer.name}", plan.stop, "rows") as advance:
             rows = write_rows(partial / data, shards, form, plan.stop, plan.left_out, advance)
         entries = [file_entry(partial / data, rows)]
-        warnings = list(
-            warnings_of(
-                trainer,
-                rows=rows,
-                cut_from=plan.stop if plan.cut_rows else None,
-                cut_rows=plan.cut_rows,
-                skipped_rows=len(plan.left_out),
-                global_batch=options.global_batch,
-                packing=options.packing,
-                first_answer_only=form.first_answer_only,
-                columns_left=form.columns_left,
-            )
-        )
+        warnings = list(warnings_of(form, plan, options, rows))
         handoff = Handoff(
             order=wanted.name,
             shards=shards.path.absolute(),
@@ -225,7 +213,8 @@ def _make(wanted: _Export, progress: Progress) -> ExportManifest:
             data=data,
             data_sha256=entries[0].sha256,
             rows=rows,
-            conversations=form.conversations,
+            form=form.name,
+            traits=form.traits,
             global_batch=options.global_batch,
             packing=options.packing,
             warnings=warnings,
@@ -242,7 +231,7 @@ def _make(wanted: _Export, progress: Progress) -> ExportManifest:
             files=entries,
             order=wanted.name,
             trainer=trainer.name,
-            form=_form_name(form),
+            form=form.name,
             total_rows=shards.rows,
             cut_rows=plan.cut_rows,
             skipped_rows=len(plan.left_out),
@@ -251,12 +240,6 @@ def _make(wanted: _Export, progress: Progress) -> ExportManifest:
         )
         making.finish(manifest)
     return manifest
-
-
-def _form_name(form: RowForm) -> Literal["exchange", "conversation", "whole"]:
-    if form.schema is None:
-        return "whole"
-    return "conversation" if form.conversations else "exchange"
 
 
 def _write_skipped(path: Path, left_out: dict[int, str]) -> FileEntry | None:

@@ -18,7 +18,7 @@ _COMMENT_WIDTH = 98
 def rendered(trainer: Trainer, handoff: Handoff) -> dict[str, str]:
     """Texts that stand beside the exported rows, by file name."""
     facts = {field.name: getattr(handoff, field.name) for field in fields(handoff)}
-    facts |= {"trainer": trainer, "traps": trainer.traps, "data_path": handoff.data_path}
+    facts |= {"trainer": trainer, "traps": trainer.traps}
     environment = _environment()
     return {
         file: environment.get_template(template).render(facts)

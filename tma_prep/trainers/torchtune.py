@@ -7,7 +7,10 @@ in data/_messages.py.
 
 from collections.abc import Sequence
 
+from tma_prep.rows import BadRow, Sample
+from tma_prep.trainers.messages import Turn
 from tma_prep.trainers.trainer import Trainer
+from tma_prep_schemas import Traits
 
 _TRAPS = (
     "The example configurations say shuffle: True.",
@@ -17,6 +20,19 @@ _TRAPS = (
     "A list of datasets is concatenated: name this one alone.",
     "No column but the tokens reaches the recipe, so that tma_prep.order_check cannot watch it.",
 )
+
+
+def _turns(sample: Sample, traits: Traits) -> list[Turn]:
+    """As `OpenAIToMessages` reads them: role and text, every answer trained."""
+    messages = sample.messages
+    if sample.tools or any(one.tool_calls or one.role == "tool" for one in messages):
+        raise BadRow("has tools or calls of them, for which torchtune's chat_dataset has no place")
+    if any(one.role == "assistant" and not one.trained for one in messages):
+        raise BadRow("has an answer that is not to be trained, and torchtune trains every answer")
+    problem = _roles_problem([one.role for one in messages])
+    if problem is not None:
+        raise BadRow(f"{problem}, so that torchtune would not train on it")
+    return [{"role": one.role, "content": one.content} for one in messages]
 
 
 def _roles_problem(roles: Sequence[str]) -> str | None:
@@ -52,5 +68,6 @@ TORCHTUNE = Trainer(
         "different numbers of rows, so that a step is no fixed number of rows."
     ),
     packs_in_order=True,
-    roles_problem=_roles_problem,
+    turns=_turns,
+    says_all=False,
 )

@@ -3,11 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-CONVERSATION_COLUMN = "messages"
-"""Where every trainer finds a conversation: objects with `role` and `content`."""
+from tma_prep.rows import Sample
+from tma_prep.trainers.messages import Turn, openai_messages
+from tma_prep_schemas import Traits
 
-TOOLS_COLUMN = "tools"
+MESSAGES, TOOLS, TEXT = "messages", "tools", "text"
+"""Columns where every trainer finds a conversation with its tools, and running text."""
+
+Form = Literal["exchange", "conversation", "text", "whole"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,8 @@ class Handoff:
         data: Name of the file of rows in it.
         data_sha256: Of that file.
         rows: In that file.
-        conversations: Whether a row is a conversation, or else a prompt and a response.
+        form: What a row is.
+        traits: What some row is.
         global_batch: Rows of one optimizer step over all processes; None where not known.
         packing: Whether several rows share a sequence.
         warnings: What the user must know, a sentence each.
@@ -33,15 +39,11 @@ class Handoff:
     data: str
     data_sha256: str
     rows: int
-    conversations: bool
+    form: Form
+    traits: Traits
     global_batch: int | None
     packing: bool
     warnings: Sequence[str]
-
-    @property
-    def data_path(self) -> str:
-        """The file of rows, absolute."""
-        return str(self.folder / self.data)
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,12 @@ class Trainer:
         space_in_response: Whether the column of the response begins with the space that joins it to
             the prompt, where none stands there.
         whole_rows: Whether rows go out as they are, every column; JSON Lines then.
-        roles_problem: What the trainer would do to a conversation of these roles, if it would not
-            train on it as it is.
+        turns: The messages of a conversation as the trainer reads them; raises `BadRow` where it
+            would not train on them as they are.
+        says_all: Whether those say all that messages say: calls, names and others.
+        json_as_text: Whether what has no fixed keys goes out as JSON text, or else as `arrow.json`,
+            which `datasets` decodes from 4.7 on.
+        no_tools: What stands for the tools of a row that has none.
     """
 
     name: str
@@ -81,7 +87,10 @@ class Trainer:
     checks_order: bool = False
     space_in_response: bool = False
     whole_rows: bool = False
-    roles_problem: Callable[[Sequence[str]], str | None] = lambda roles: None
+    turns: Callable[[Sample, Traits], list[Turn]] = openai_messages
+    says_all: bool = True
+    json_as_text: bool = False
+    no_tools: str | None = None
 
     @property
     def start(self) -> str | None:

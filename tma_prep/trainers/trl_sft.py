@@ -5,6 +5,7 @@ data_utils.py.
 """
 
 from tma_prep.trainers.trainer import Trainer
+from tma_prep.trainers.transformers_trainer import TRANSFORMERS
 
 _TRAPS = (
     'packing=True sorts rows by length within every thousand ("bfd", "bfd_split"); '
@@ -23,10 +24,7 @@ TRL = Trainer(
     prompt="prompt",
     response="completion",
     templates={"train.py": "trl.py.jinja"},
-    tail=(
-        "On one process the last step is a shorter one; on several, accelerate fills the last "
-        "batch up with the first rows again, which the script refuses."
-    ),
+    tail=TRANSFORMERS.tail,
     traps=_TRAPS,
     packing=(
         'packing=True sorts rows by length within every thousand; only packing_strategy="wrapped" '

@@ -2,59 +2,41 @@
 
 from collections.abc import Iterator
 
-from tma_prep.trainers.trainer import Trainer
+from tma_prep.options import ExportOptions
+from tma_prep.trainers.forms import RowForm
+from tma_prep.trainers.plan import RowPlan
 
 
-def warnings_of(
-    trainer: Trainer,
-    *,
-    rows: int,
-    cut_from: int | None,
-    cut_rows: int,
-    skipped_rows: int,
-    global_batch: int | None,
-    packing: bool,
-    first_answer_only: bool,
-    columns_left: list[str],
-) -> Iterator[str]:
-    """Sentences, one a thing to know, the gravest first.
-
-    Args:
-        trainer: Whom the rows are for.
-        rows: Rows exported.
-        cut_from: `tma_position` of the first row that was cut off, so that the global batch
-            divides the rest; None where none was.
-        cut_rows: How many were.
-        skipped_rows: Rows left out because the trainer cannot take them as they are.
-        global_batch: Rows of one optimizer step, None where not known.
-        packing: Whether several rows share a sequence.
-        first_answer_only: Whether rows have several accepted answers, of which one goes along.
-        columns_left: The user's columns that do not go along.
-    """
-    if skipped_rows:
+def warnings_of(form: RowForm, plan: RowPlan, options: ExportOptions, rows: int) -> Iterator[str]:
+    """Sentences, one a thing to know, the gravest first; `rows` are those exported."""
+    trainer, batch = form.trainer, options.global_batch
+    if plan.left_out:
         yield (
-            f"{skipped_rows} rows were left out (skipped.jsonl names them), so that the positions "
-            "have gaps."
+            f"{len(plan.left_out)} rows were left out (skipped.jsonl names them), so that the "
+            "positions have gaps."
         )
-    if cut_from is not None:
+    if plan.cut_rows:
         yield (
-            f"The last {cut_rows} rows of the order, from tma_position {cut_from} on, were left "
-            f"out, so that global batches of {global_batch} rows divide the rest."
+            f"The last {plan.cut_rows} rows of the order, from tma_position {plan.stop} on, were "
+            f"left out, so that global batches of {batch} rows divide the rest."
         )
-    elif global_batch is None:
+    elif batch is None:
         yield f"The global batch is not known (--global-batch). {trainer.tail}"
-    elif rows % global_batch:
+    elif rows % batch:
         yield (
-            f"Global batches of {global_batch} rows leave {rows % global_batch} of {rows} rows "
-            f"over. {trainer.tail}"
+            f"Global batches of {batch} rows leave {rows % batch} of {rows} rows over. "
+            f"{trainer.tail}"
         )
-    if packing:
+    if options.packing:
         yield trainer.packing
-    if first_answer_only:
+    formats = [layout.format for layout in form.reader.layouts]
+    if form.name != "whole" and "natural-instructions" in formats:
         yield "Of several accepted answers of a row the first goes along."
-    if columns_left:
-        shown = ", ".join(columns_left[:8]) + (", …" if len(columns_left) > 8 else "")
-        yield f"Columns that the rows do not take along: {shown}."
+    if form.columns_left:
+        shown = ", ".join(form.columns_left[:8]) + (", …" if len(form.columns_left) > 8 else "")
+        yield f"Columns that the rows do not take along: {shown} (--keep COLUMN takes one along)."
+    if form.traits.extras and form.name == "conversation" and not trainer.says_all:
+        yield "Of a message role, text and calls go along, and whatever else it says does not."
     yield (
         f"Train one epoch: {trainer.title} repeats the same order in each, so that its end is "
         "followed by its beginning again."

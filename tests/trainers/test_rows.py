@@ -270,7 +270,7 @@ def test_values_that_json_does_not_have() -> None:
         "x": 0.1,
         "n": [None, 1.5],
     }
-    with pytest.raises(InputError, match="type set cannot stand in JSON Lines"):
+    with pytest.raises(InputError, match="type set cannot stand in JSON"):
         json_line({"x": {1}})
 
 

@@ -14,6 +14,7 @@ from tma_prep.errors import ArtifactError
 from tma_prep.rows.formats import format_named
 from tma_prep.rows.sample import Sample, SampleReader
 from tma_prep.tables import UNREADABLE, unreadable
+from tma_prep.values import rows_of
 from tma_prep_schemas import PREFIX, ROW, FileEntry, RowsManifest
 
 _ROWS_A_GROUP = 8192
@@ -113,7 +114,7 @@ class RowStore:
             ArtifactError: A part is damaged, or holds no such row.
         """
         for numbers, table in self._tables(rows, self._there(self.reader.columns_kept)):
-            for number, row in zip(numbers.tolist(), table.to_pylist(), strict=True):
+            for number, row in zip(numbers.tolist(), rows_of(table), strict=True):
                 yield self.reader.read(row, number)
 
     def batches(self, columns: list[str] | None = None) -> Iterator[tuple[list[Sample], pa.Table]]:
@@ -124,7 +125,7 @@ class RowStore:
         """
         read = list(dict.fromkeys([*self.reader.columns_kept, *(columns or [])]))
         for numbers, table in self._tables(None, self._there(read)):
-            rows = zip(numbers.tolist(), table.to_pylist(), strict=True)
+            rows = zip(numbers.tolist(), rows_of(table), strict=True)
             yield [self.reader.read(row, number) for number, row in rows], table
 
     def tables(self, rows: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], pa.Table]]:

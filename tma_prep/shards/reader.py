@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from tma_prep.errors import ArtifactError, OptionError, OrderError
 from tma_prep.shards.folder import ShardFolder
 from tma_prep.tables import UNREADABLE, unreadable
+from tma_prep.values import rows_of
 from tma_prep_schemas import POSITION
 
 Row = dict[str, object]
@@ -93,7 +94,7 @@ class ShardReader:
         while start < stop:
             group = self._group_of(start)
             piece = group.table.slice(start - group.first, stop - start)
-            found += piece.to_pylist()
+            found += rows_of(piece)
             start += piece.num_rows
         return found
 

@@ -17,6 +17,7 @@ from tma_prep.errors import InputError
 from tma_prep.rows.reading import OnBadRow, ReadOptions, ReadRows, SkippedRow, read_files
 from tma_prep.rows.sample import Sample
 from tma_prep.rows.sources import find_files
+from tma_prep.values import rows_of
 
 Rows = Sequence[Mapping[str, object]]
 
@@ -91,7 +92,7 @@ class Read:
         """Every good row."""
         names = [name for name in self.found.reader.columns_kept if name in self.whole.column_names]
         numbers = self.numbers.tolist()
-        rows = self.whole.select(names).to_pylist()
+        rows = rows_of(self.whole.select(names))
         return [self.found.reader.read(row, n) for n, row in zip(numbers, rows, strict=True)]
 
     @property

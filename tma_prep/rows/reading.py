@@ -1,6 +1,6 @@
 """One pass over the files of a side: hashed, validated, numbered and written."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from tma_prep.artifact import sha256_of
 from tma_prep.errors import InputError
 from tma_prep.files import AnyPath, file_state, is_remote
-from tma_prep.rows.column_types import common_schema
 from tma_prep.rows.columnar import columnar_schema
 from tma_prep.rows.containers import Block, JsonBlock, TableBlock, read_blocks
 from tma_prep.rows.formats import BadRow, format_named, recognise_format, task_column_of
@@ -24,7 +23,9 @@ from tma_prep.rows.sample import SampleReader
 from tma_prep.rows.sources import compression_of
 from tma_prep.rows.spool import Spool
 from tma_prep.rows.store import RowStoreWriter
+from tma_prep.rows.united import DoesNotFit, UnitedRows, united_schema
 from tma_prep.rows.vectors import VectorColumn
+from tma_prep.values import rows_of
 from tma_prep_schemas import FileEntry
 
 OnBadRow = Literal["fail", "skip"]
@@ -121,7 +122,14 @@ def read_files(
         InputError: A file or, unless bad rows are skipped, a row cannot be used; it names the file
             and the row, says what is wrong, and how to mend it.
     """
-    return _Pass(files, folder, options, advance).read()
+    misfits: set[str] = set()
+    while True:
+        try:
+            return _Pass(files, folder, options, advance, misfits).read()
+        except DoesNotFit as error:
+            misfits.add(error.column)
+            for part in folder.glob("part-*.parquet"):
+                part.unlink()
 
 
 class _Pass:
@@ -133,9 +141,10 @@ class _Pass:
         folder: Path,
         options: ReadOptions,
         advance: Callable[[int], None],
+        misfits: Collection[str],
     ) -> None:
         self._files, self._folder, self._options, self._advance = files, folder, options, advance
-        self._columnar = common_schema([(path, columnar_schema(path)) for path in files])
+        self._columnar = _columnar_schema(files, misfits)
         self._json = JsonSchema()
         name = options.vectors_column
         self._vectors = None if name is None else VectorColumn(name)
@@ -145,8 +154,18 @@ class _Pass:
     def read(self) -> ReadRows:
         if self._columnar is not None:
             self._recognise(self._columnar.names, self._files[0])
-            writer = RowStoreWriter(self._folder, self._columnar)
-            found = self._read_all(lambda block, places, rows: _write(writer, block, places, rows))
+            writer, united = (
+                RowStoreWriter(self._folder, self._columnar),
+                UnitedRows(self._columnar),
+            )
+
+            def write(block: Block, places: list[int], rows: NDArray[np.int64]) -> None:
+                assert isinstance(block, TableBlock)
+                every = len(places) == len(block)
+                table = block.table if every else block.table.take(pa.array(places))
+                writer.write(rows, united.conformed(table))
+
+            found = self._read_all(write)
             found.schema, found.files = self._columnar, writer.close()
             return found
         numbers: list[NDArray[np.int64]] = []
@@ -269,13 +288,21 @@ class _Pass:
         assert self._reader is not None
         wanted = [*self._reader.columns, *([self._vectors.name] if self._vectors else [])]
         names = [name for name in dict.fromkeys(wanted) if name in block.columns]
-        rows: list[JsonRow] = block.table.select(names).to_pylist()
-        return rows
+        return rows_of(block.table.select(names))
 
 
-def _write(
-    writer: RowStoreWriter, block: Block, places: list[int], rows: NDArray[np.int64]
-) -> None:
-    assert isinstance(block, TableBlock)
-    table = block.table
-    writer.write(rows, table if len(places) == len(block) else table.take(pa.array(places)))
+def _columnar_schema(files: Sequence[AnyPath], misfits: Collection[str]) -> pa.Schema | None:
+    """The united schema of columnar files, None where all are JSON.
+
+    Raises:
+        InputError: A file is columnar and another is not, or cannot be stored.
+    """
+    schemas = [columnar_schema(path) for path in files]
+    found = [schema for schema in schemas if schema is not None]
+    for path, schema in zip(files, schemas, strict=True):
+        if (schema is None) != (schemas[0] is None):
+            raise InputError(
+                f"{path}: mixed schemas: {files[0].name} and this file are of different "
+                "kinds (JSON beside Parquet or Arrow); convert them to one kind"
+            )
+    return united_schema(found, misfits) if found else None

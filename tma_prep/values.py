@@ -7,7 +7,8 @@ import functools
 import itertools
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -106,6 +107,45 @@ def _moment(scalar: pa.Scalar) -> object:
     if pa.types.is_timestamp(scalar.type) and scalar.type.tz is not None:
         return f"{scalar.cast(pa.timestamp(scalar.type.unit)).cast(pa.string())}Z"
     return scalar.cast(pa.string()).as_py()
+
+
+def table_of(rows: Sequence[Mapping[str, object]], schema: pa.Schema) -> pa.Table:
+    """Rows as a table, what its JSON columns hold as text.
+
+    Raises:
+        ArrowException: A value does not fit.
+    """
+    columns = [_array_of([row.get(field.name) for row in rows], field.type) for field in schema]
+    return pa.table(columns, schema=schema)
+
+
+def _array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """Values as an array; Arrow makes none of JSON that is inside of something."""
+    if not _holds_json(kind):
+        return pa.array(values, kind)
+    if isinstance(kind, pa.JsonType):
+        texts = [None if value is None else json_text(value) for value in values]
+        return pa.array(texts, pa.string()).cast(kind)
+    gone = pa.array([value is None for value in values], pa.bool_())
+    if pa.types.is_struct(kind):
+        rows = [value or {} for value in values]
+        fields = [_array_of([row.get(field.name) for row in rows], field.type) for field in kind]
+        return pa.StructArray.from_arrays(fields, fields=list(kind), mask=gone)
+    large = pa.types.is_large_list(kind)
+    lists = [value or [] for value in values]
+    ends = list(itertools.accumulate(map(len, lists), initial=0))
+    return (pa.LargeListArray if large else pa.ListArray).from_arrays(
+        pa.array(ends, pa.int64() if large else pa.int32()),
+        _array_of(list(itertools.chain.from_iterable(lists)), kind.value_type),
+        type=kind,
+        mask=gone,
+    )
+
+
+@functools.lru_cache(maxsize=1024)
+def _holds_json(kind: pa.DataType) -> bool:
+    inner = (kind.field(place).type for place in range(kind.num_fields))
+    return isinstance(kind, pa.JsonType) or any(map(_holds_json, inner))
 
 
 def json_text(value: object) -> str:

@@ -14,7 +14,7 @@ from tma_prep.errors import InputError
 from tma_prep.rows import BadRow, Conversation, InstanceFormat, Message
 from tma_prep.shards import BYTES_PER_GROUP, ROWS_PER_GROUP, Row, ShardFolder, ShardReader
 from tma_prep.trainers.trainer import CONVERSATION_COLUMN, Trainer
-from tma_prep.values import json_default
+from tma_prep.values import json_default, table_of
 from tma_prep_schemas import POSITION, PREFIX, SHARD_FIELDS
 
 _ROWS_AT_ONCE = 1024
@@ -107,8 +107,10 @@ def _conversation_field(schema: pa.Schema, conversation: Conversation) -> pa.Fie
     column = schema.field(conversation.column).type
     if pa.types.is_struct(column):  # an object of lists, as Hugging Face `datasets` stores it
         others = [field.with_type(field.type.value_type) for field in column]
-    else:
+    elif pa.types.is_nested(column) and pa.types.is_struct(column.value_type):
         others = list(column.value_type)
+    else:  # JSON, or a list of it
+        return pa.field(CONVERSATION_COLUMN, pa.list_(pa.json_()))
     names = {conversation.role_key, conversation.text_key, "role", "content"}
     kept = [field for field in others if field.name not in names]
     text = [pa.field(name, pa.string()) for name in ("role", "content")]
@@ -215,7 +217,7 @@ def _write_parquet(
 
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for rows in pieces:
-            held.append(pa.Table.from_pylist(rows, schema=schema))
+            held.append(table_of(rows, schema))
             full = sum(table.num_rows for table in held) >= ROWS_PER_GROUP
             if full or sum(table.nbytes for table in held) >= BYTES_PER_GROUP:
                 flush()

@@ -86,8 +86,7 @@ def _needs_care(kind: pa.DataType) -> bool:
 
 
 def _moments(array: pa.Array) -> list[object]:
-    kind = array.type
-    if kind != pa.time64("ns"):
+    if getattr(array.type, "unit", None) != "ns":
         try:
             return list(array.to_pylist())
         except _NOT_HELD:
@@ -99,9 +98,12 @@ def _moment(scalar: pa.Scalar) -> object:
     # Arrow drops nanoseconds of a time without a word.
     if scalar.type != pa.time64("ns") or not scalar.is_valid or scalar.value % 1000 == 0:
         try:
-            return scalar.as_py()
+            value = scalar.as_py()
         except _NOT_HELD:
             pass
+        else:
+            if value == value:  # pandas takes the least number of nanoseconds for no time at all
+                return value
     if pa.types.is_duration(scalar.type):
         return f"{scalar.value} {scalar.type.unit}"
     if pa.types.is_timestamp(scalar.type) and scalar.type.tz is not None:

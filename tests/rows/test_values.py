@@ -32,6 +32,8 @@ YEAR_14645 = 400_000_000_000_000
         (_bits([YEAR_14645], pa.timestamp("ms", "Europe/Berlin")), ["14645-06-30 15:06:40.000Z"]),
         (_bits([5], pa.timestamp("ms", "Not/AZone")), ["1970-01-01 00:00:00.005Z"]),
         (_bits([1, 2**62], pa.duration("s")), [datetime.timedelta(seconds=1), f"{2**62} s"]),
+        (_bits([-(2**63)], pa.duration("ns")), [f"-{2**63} ns"]),
+        (_bits([-(2**63)], pa.timestamp("ns")), ["1677-09-21 00:12:43.145224192"]),
         (_bits([1, 1000], pa.time64("ns")), ["00:00:00.000000001", datetime.time(0, 0, 0, 1)]),
     ],
 )

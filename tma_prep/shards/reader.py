@@ -86,6 +86,8 @@ class ShardReader:
     def rows(self, start: int, stop: int) -> list[Row]:
         """The rows of the positions from `start` up to, not including, `stop`.
 
+        JSON is decoded, and a date, time or duration that Python cannot hold is text.
+
         Raises:
             OrderError: Another row lies where one of them belongs; names file and row.
             ArtifactError: A shard is missing, cannot be read or is not what the manifest says.

@@ -62,6 +62,12 @@ def _texts() -> Iterator[tuple[str, pa.Array]]:
         yield str(kind), pa.array(["", None, "日本語 longer than a view holds"], kind)
     for kind in (pa.binary(), pa.large_binary(), pa.binary_view()):
         yield str(kind), pa.array([b"", None, b"\x00\xff" * 20], kind)
+    for index in (pa.int8(), pa.uint8(), pa.int16(), pa.uint16(), pa.uint32(), pa.int64()):
+        places = pa.array([1, None, 0], index)
+        yield f"dictionary of {index}", pa.DictionaryArray.from_arrays(places, ["", "日本"])
+    yield "dictionary of bytes", pa.array([b"a", None, b"a"], pa.large_binary()).dictionary_encode()
+    ordered = pa.DictionaryArray.from_arrays(pa.array([0, None, 1]), ["b", "a"], ordered=True)
+    yield "ordered dictionary", ordered
     yield "fixed_size_binary", pa.array([b"ab", None, b"\x00\xff"], pa.binary(2))
     yield "fixed_size_binary of none", pa.array([b"", None, b""], pa.binary(0))
 

@@ -163,3 +163,12 @@ def test_a_column_that_cannot_be_stored_is_told_with_its_file(folder: Folder) ->
     folder.write("2.arrow", pa.table({**PAIR, "x": odd}))
     with pytest.raises(InputError, match=r"2\.arrow: column `x` is month_day_nano_interval, whi"):
         read(str(folder.root / "*"))
+
+
+def test_vectors_of_two_files(folder: Folder) -> None:
+    """They may be of other numbers, in lists of fixed length or not."""
+    single = pa.array([[1.0, 0.5]], pa.list_(pa.float32(), 2))
+    folder.write("1.parquet", pa.table({**PAIR, "v": single}))
+    folder.write("2.arrow", pa.table({**PAIR, "v": [[1, 2]]}))
+    found = read(str(folder.root / "*"), vectors_column="v").table
+    assert found["v"].to_pylist() == [[1.0, 0.5], [1.0, 2.0]]

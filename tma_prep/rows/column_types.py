@@ -63,8 +63,10 @@ def stored_type(kind: pa.DataType) -> pa.DataType:
     Dictionaries become their values; but a column of text or bytes that is a dictionary as a whole
     stays one, without an order of its values, which gathering its rows does not keep.
     """
-    if pa.types.is_dictionary(kind) and _DICTIONARY_OF.get(_stored_leaf(kind.value_type)):
-        return pa.dictionary(kind.index_type, _DICTIONARY_OF[_stored_leaf(kind.value_type)])
+    if pa.types.is_dictionary(kind):
+        values = _DICTIONARY_OF.get(_stored_leaf(kind.value_type))
+        if values is not None:
+            return pa.dictionary(kind.index_type, values)
     found = _mapped(kind, _stored_leaf, lambda field: field)
     return kind if found.equals(kind) else found
 
@@ -92,17 +94,18 @@ def as_stored(table: pa.Table, path: AnyPath) -> pa.Table:
 @functools.lru_cache(maxsize=1024)
 def _obstacle(kind: pa.DataType) -> str | None:
     """Why rows of this type cannot be taken and written, None if they can."""
-    if _has_lists_of_none(stored_type(kind)):
+    stored = stored_type(kind)
+    if _has_lists_of_none(stored):
         return "lists of fixed length 0 do not come back"
-    if _has_equal_names(stored_type(kind)):
+    if _has_equal_names(stored):
         return "two fields of a struct have the same name"
-    # What a null is made of may be declared to hold none.
-    trial_type = _mapped(kind, lambda leaf: leaf, lambda field: field.with_nullable(True))
-    stored = stored_type(trial_type)
+    if not pa.types.is_dictionary(stored):
+        # What a null is made of may be declared to hold none.
+        stored = _mapped(stored, lambda leaf: leaf, lambda field: field.with_nullable(True))
     try:
-        table = pa.table({"": converted(pa.nulls(1, trial_type), stored)})
+        table = pa.table({"": pa.nulls(1, stored)}).take(pa.array([0]))
         sink = pa.BufferOutputStream()
-        pq.write_table(table.take(pa.array([0])), sink)
+        pq.write_table(table, sink)
         found = pq.ParquetFile(pa.BufferReader(sink.getvalue())).read().schema.field(0).type
     except (pa.ArrowException, OSError, TypeError, ValueError) as error:
         return " ".join(str(error).split())[:120]
@@ -133,7 +136,10 @@ def _mapped(
     leaf: Callable[[pa.DataType], pa.DataType],
     member: Callable[[pa.Field], pa.Field],
 ) -> pa.DataType:
-    """The type with its innermost types and the fields of its structs replaced."""
+    """The type with its innermost types and the fields of its structs replaced.
+
+    Views of lists become lists, and dictionaries their values.
+    """
 
     def inner(field: pa.Field) -> pa.Field:
         return field.with_type(_mapped(field.type, leaf, member))

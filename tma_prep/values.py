@@ -63,7 +63,7 @@ def values_of(column: pa.ChunkedArray | pa.Array) -> list[object]:
 def _decoded(text: str) -> object:
     try:
         return json.loads(text)
-    except ValueError:  # Arrow does not look whether it is JSON.
+    except (ValueError, RecursionError):  # Arrow does not look whether it is JSON.
         return text
 
 
@@ -152,7 +152,9 @@ def _holds_json(kind: pa.DataType) -> bool:
 
 def json_text(value: object) -> str:
     """A value of `values_of` as JSON, with what JSON lacks as `json_default` writes it."""
-    return json.dumps(value, ensure_ascii=False, default=json_default)
+    text = json.dumps(value, ensure_ascii=False, default=json_default)
+    # Half of a surrogate pair, which JSON may hold, stays an escape.
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def json_default(value: object) -> str:

@@ -225,7 +225,8 @@ def _write_parquet(
 
 
 def _write_lines(path: Path, pieces: Iterator[Sequence[Mapping[str, object]]]) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as stream:
+    # Half of a surrogate pair, which JSON columns may hold, stays an escape.
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as stream:
         for rows in pieces:
             stream.writelines(json_line(row) + "\n" for row in rows)
 

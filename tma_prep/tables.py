@@ -1,7 +1,5 @@
 """Tables and arrays: read from files that may hold any bytes, cast, and numbered."""
 
-import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +15,6 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Mask = NDArray[np.bool_]
-
-JsonRow = dict[str, object]
 
 UNREADABLE = (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError)
 """What Arrow raises at damaged bytes; names that are no UTF-8 are a ValueError."""
@@ -103,74 +99,3 @@ def with_types(table: pa.Table, schema: pa.Schema) -> pa.Table:
         for column, field in zip(table.columns, schema, strict=True)
     ]
     return pa.table(columns, schema=schema)
-
-
-def holds_json(kind: pa.DataType) -> bool:
-    """Whether a type is `arrow.json`, or has it inside."""
-    if isinstance(kind, pa.JsonType):
-        return True
-    return any(holds_json(kind.field(place).type) for place in range(kind.num_fields))
-
-
-def table_of(rows: Sequence[JsonRow], schema: pa.Schema) -> pa.Table:
-    """Rows of JSON as a table of that schema, absent keys as null."""
-    columns = [column_of([row.get(field.name) for row in rows], field.type) for field in schema]
-    return pa.table(columns, schema=schema)
-
-
-def column_of(values: Sequence[object], kind: pa.DataType) -> pa.Array:
-    """Values of JSON as a column of that type."""
-    if not holds_json(kind):
-        return pa.array(values, type=kind)
-    # Arrow builds no nested array of an extension type, but casts to it.
-    return pa.array([_encoded(value, kind) for value in values], type=_storage(kind)).cast(kind)
-
-
-def _encoded(value: object, kind: pa.DataType) -> object:
-    """The value with text where the type is JSON."""
-    if value is None or not holds_json(kind):
-        return value
-    if isinstance(kind, pa.JsonType):
-        return json.dumps(value)
-    if isinstance(value, dict):
-        return {field.name: _encoded(value[field.name], field.type) for field in kind}
-    assert isinstance(value, list)
-    return [_encoded(item, kind.value_type) for item in value]
-
-
-def _storage(kind: pa.DataType) -> pa.DataType:
-    if isinstance(kind, pa.JsonType):
-        return pa.string()
-    if pa.types.is_struct(kind):
-        return pa.struct([field.with_type(_storage(field.type)) for field in kind])
-    return pa.list_(_storage(kind.value_type)) if pa.types.is_list(kind) else kind
-
-
-def python_rows(table: pa.Table) -> list[JsonRow]:
-    """The rows of a table as Python values, JSON decoded."""
-    rows: list[JsonRow] = table.to_pylist()
-    for field in table.schema:
-        if holds_json(field.type):
-            for row in rows:
-                row[field.name] = decoded(row[field.name], field.type)
-    return rows
-
-
-def decoded(value: object, kind: pa.DataType) -> object:
-    """A value as Arrow gives it, with JSON decoded where its type is.
-
-    Raises:
-        ValueError: Its text is not JSON.
-    """
-    if value is None or not holds_json(kind):
-        return value
-    if isinstance(kind, pa.JsonType):
-        return json.loads(value) if isinstance(value, str) else value
-    if pa.types.is_struct(kind):
-        assert isinstance(value, dict)
-        return {field.name: decoded(value[field.name], field.type) for field in kind}
-    if pa.types.is_map(kind):
-        assert isinstance(value, list)
-        return [(key, decoded(item, kind.item_type)) for key, item in value]
-    assert isinstance(value, list)
-    return [decoded(item, kind.value_type) for item in value]

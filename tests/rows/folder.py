@@ -17,7 +17,7 @@ from tma_prep.errors import InputError
 from tma_prep.rows.reading import OnBadRow, ReadOptions, ReadRows, SkippedRow, read_files
 from tma_prep.rows.sample import Sample
 from tma_prep.rows.sources import find_files, partitions_of
-from tma_prep.tables import python_rows
+from tma_prep.values import rows_of
 
 Rows = Sequence[Mapping[str, object]]
 
@@ -90,7 +90,7 @@ class Read:
     @property
     def instances(self) -> list[Sample]:
         """Every good row."""
-        rows = zip(self.numbers.tolist(), python_rows(self.whole), strict=True)
+        rows = zip(self.numbers.tolist(), rows_of(self.whole), strict=True)
         reader = self.found.reader
         return [reader.read(row, number) for number, row in rows]
 

@@ -162,43 +162,6 @@ def test_columns_of_no_layout_are_listed(folder: Folder) -> None:
     assert "x.jsonl: columns 'foo', 'bar' fit no known layout; name them, as in --colu" in message
 
 
-@pytest.mark.parametrize(
-    ("other", "difference"),
-    [
-        ({"prompt": ["p"], "response": ["r"], "n": [1.5]}, "`n` is double here and int64 there"),
-        ({"prompt": ["p"], "response": ["r"]}, "column `n` is missing"),
-        ({"prompt": ["p"], "response": ["r"], "n": [1], "m": [1]}, "column `m` is new"),
-        ({"response": ["r"], "prompt": ["p"], "n": [1]}, "the columns stand in another order"),
-    ],
-)
-def test_two_tables_of_different_schemas(
-    folder: Folder, other: dict[str, list[object]], difference: str
-) -> None:
-    """What differs is named, and both files."""
-    first = folder.write("one.parquet", pa.table({"prompt": ["p"], "response": ["r"], "n": [1]}))
-    message = folder.error(first, folder.write("two.parquet", pa.table(other)))
-    assert re.search(
-        rf"two\.parquet: mixed schemas: .*{difference} \(compared with one\.p", message
-    )
-
-
-def test_one_nullable_column_and_one_not(folder: Folder) -> None:
-    """The difference is said to be that."""
-    table = pa.table({"prompt": ["p"], "response": ["r"]})
-    strict = table.cast(
-        pa.schema([pa.field("prompt", pa.string(), nullable=False), table.field(1)])
-    )
-    message = folder.error(folder.write("1.parquet", table), folder.write("2.parquet", strict))
-    assert "mixed schemas: column `prompt` is string not null here and string there" in message
-
-
-def test_json_beside_parquet(folder: Folder) -> None:
-    """Two kinds of files are not mixed."""
-    table = folder.write("a.parquet", pa.table({"prompt": ["p"], "response": ["r"]}))
-    lines = folder.write("b.jsonl", GOOD)
-    assert "JSON beside Parquet or Arrow); convert them to one kind" in folder.error(table, lines)
-
-
 @pytest.mark.parametrize("ending", ["parquet", "arrow"])
 def test_reserved_and_doubled_columns_of_a_table(folder: Folder, ending: str) -> None:
     """Both are refused before a row is read."""

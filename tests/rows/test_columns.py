@@ -11,7 +11,7 @@ import pytest
 
 from tests.rows.folder import Folder, json_lines, read
 from tma_prep.rows.sources import find_files
-from tma_prep.tables import python_rows
+from tma_prep.values import rows_of
 
 P: dict[str, object] = {"prompt": "p", "response": "r"}
 JSON = pa.json_()
@@ -114,7 +114,7 @@ def test_json_types(
     column = found.table.column("x")
     assert column.type == kind
     expected = values if expected is None else expected
-    assert [row["x"] for row in python_rows(found.table)] == [
+    assert [row["x"] for row in rows_of(found.table)] == [
         *[expected[0], *[None] * apart],
         *expected[1:],
     ]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.rows.folder import Folder, json_lines, read
-from tma_prep.tables import python_rows
+from tma_prep.values import rows_of
 
 P: dict[str, object] = {"prompt": "p", "response": "r"}
 WIDE = 2**53 + 1
@@ -48,7 +48,7 @@ def test_what_is_kept_is_what_was_there(values: list[object]) -> None:
         path = Path(folder) / "x.jsonl"
         path.write_text(json_lines([{**P, "x": value} for value in values]))
         found = read(str(path), on_bad_row="skip")
-        column = [row.get("x") for row in python_rows(found.table)]
+        column = [row.get("x") for row in rows_of(found.table)]
     kept = [values[row.row] for row in found.instances]
     assert len(column) == len(kept)
     assert all(map(_same, kept, column)), (kept, column)
@@ -58,7 +58,7 @@ def test_rows_of_many_shapes(folder: Folder) -> None:
     """More shapes than are remembered: all keys are there, in order of appearance."""
     rows: list[dict[str, object]] = [{**P, f"k{n % 5000}": n} for n in range(6000)]
     found = read(folder.lines("x.jsonl", *[{**P, "m": row} for row in rows[:300]]))
-    assert [row["m"] for row in python_rows(found.table)] == rows[:300]
+    assert [row["m"] for row in rows_of(found.table)] == rows[:300]
     flags = [{**P, **{f"f{bit}": 1 for bit in range(13) if n >> bit & 1}} for n in range(6000)]
     found = read(folder.lines("y.jsonl", *flags))
     assert found.table.schema.names == ["prompt", "response", *(f"f{bit}" for bit in range(13))]
@@ -78,5 +78,5 @@ def test_deep_nesting_is_json(folder: Folder) -> None:
     deep: object = []
     for _ in range(200):
         deep = {"a": deep} if len(str(deep)) % 2 else [deep]
-    (row,) = python_rows(read(folder.lines("x.jsonl", {**P, "x": deep})).table)
+    (row,) = rows_of(read(folder.lines("x.jsonl", {**P, "x": deep})).table)
     assert row["x"] == deep

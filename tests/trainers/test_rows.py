@@ -12,15 +12,17 @@ import pytest
 
 from tests.shards.made_shards import make_shards
 from tests.trainers.made_orders import HOSTILE, UserRow, arranged, exchanges, order_of, prompt_rows
+from tma_prep.arrange import arrange
+from tma_prep.embeddings.stage import embed
 from tma_prep.errors import InputError, OptionError
-from tma_prep.options import ExportOptions
+from tma_prep.options import ArrangeOptions, EmbedOptions, ExportOptions
 from tma_prep.shards.reader import Row, ShardReader, open_shards
-from tma_prep.tables import python_rows
 from tma_prep.trainers import rows as export_rows
 from tma_prep.trainers.forms import row_form
 from tma_prep.trainers.registry import TRAINERS
 from tma_prep.trainers.rows import json_line, write_rows
 from tma_prep.trainers.stage import ExportResult, export
+from tma_prep.values import rows_of
 from tma_prep_schemas import ORDER_FIELDS, SHARD_FIELDS, RowLayout
 
 COUNT = 23
@@ -108,7 +110,7 @@ def data_of(result: ExportResult) -> pa.Table:
 
 def messages_of(result: ExportResult) -> list[Any]:
     """The messages of every row, whatever holds them."""
-    found = python_rows(data_of(result).select(["messages"]))
+    found = rows_of(data_of(result).select(["messages"]))
     return [
         json.loads(row["messages"]) if isinstance(row["messages"], str) else row["messages"]
         for row in found
@@ -273,7 +275,7 @@ def test_values_that_json_does_not_have() -> None:
         "x": 0.1,
         "n": [None, 1.5],
     }
-    with pytest.raises(InputError, match="type set cannot stand in JSON Lines"):
+    with pytest.raises(InputError, match="type set cannot stand in JSON"):
         json_line({"x": {1}})
 
 
@@ -312,3 +314,26 @@ def test_memory_does_not_grow_with_the_rows(
         peaks.append(pool.max_memory())
     assert max(held) == 16
     assert peaks[1] < 1.3 * peaks[0]
+
+
+def test_messages_that_are_json(tmp_path: Path) -> None:
+    """Files whose messages have other keys: each message goes out with its own."""
+    asked = {"role": "user", "content": "a"}
+    more = {"role": "assistant", "content": "b", "seen": {"at": 1.5, "by": None}}
+    pool = [[asked, {"role": "assistant", "content": "b"}], [asked | {"content": "c"}, more]]
+    for number, messages in enumerate(pool):
+        rows = [{"messages": messages, "v": [1.0, number]}]
+        pq.write_table(pa.Table.from_pylist(rows), tmp_path / f"{number}.parquet")
+    work = tmp_path / "work"
+    embed(
+        EmbedOptions(
+            train=[str(tmp_path / "*.parquet")],
+            test=[str(tmp_path / "1.parquet")],
+            out=work,
+            vectors_column="v",
+        )
+    )
+    arrange(ArrangeOptions(work=work))
+    found = rows_of(data_of(exported(work, "trl")))
+    more_rows = rows_of(pq.read_table(tmp_path / "1.parquet"))
+    assert [row["messages"] for row in found] == [more_rows[0]["messages"], pool[0]]

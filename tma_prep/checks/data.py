@@ -12,7 +12,8 @@ from transformers import PreTrainedTokenizerFast
 
 from tma_prep.artifact import ARRANGE_AGAIN
 from tma_prep.errors import ArtifactError, InputError, OptionError, OrderError
-from tma_prep.tables import UNREADABLE, python_rows, unreadable
+from tma_prep.tables import UNREADABLE, unreadable
+from tma_prep.values import rows_of
 from tma_prep_schemas import POSITION
 
 PAD_TOKEN = "<|pad|>"
@@ -60,7 +61,7 @@ def _rows_of(shard: Path) -> Iterator[dict[str, object]]:
         with pq.ParquetFile(shard) as source:
             for batch in source.iter_batches(batch_size=_ROWS_A_READ):
                 batch.validate(full=True)
-                yield from python_rows(pa.Table.from_batches([batch]))
+                yield from rows_of(pa.Table.from_batches([batch]))
     except FileNotFoundError as error:
         raise ArtifactError(f"{shard}: the manifest names it, but it is gone") from error
     except UNREADABLE as error:

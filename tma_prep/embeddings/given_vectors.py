@@ -10,6 +10,7 @@ from tma_prep.embeddings.store import StoredRows
 from tma_prep.embeddings.unit import unit_vectors
 from tma_prep.errors import InputError
 from tma_prep.rows import RowStore, Sample, TextView, VectorColumn
+from tma_prep.values import values_of
 
 
 def write_given_vectors(
@@ -43,7 +44,7 @@ def write_given_vectors(
     held: list[StoredRows] = []
     written = 0
     for samples, table in store.batches([column]):
-        found = np.stack([vectors.read(value) for value in table.column(column).to_pylist()])
+        found = np.stack([vectors.read(value) for value in values_of(table.column(column))])
         held.append(_stored(samples, found, view))
         if found.shape[1] != (dimension or found.shape[1]):
             raise InputError(

@@ -10,21 +10,20 @@ from upath import UPath
 
 from tma_prep.errors import InputError
 from tma_prep.files import AnyPath, is_remote, open_ranges
-from tma_prep.rows.column_types import without_views
+from tma_prep.rows.column_types import as_stored, stored_schema
 from tma_prep.rows.opening import open_seekable, reading
 from tma_prep.rows.sources import compression_of, container_of
 from tma_prep.stores import tried
-from tma_prep.tables import with_types
 
 _ROWS_A_BLOCK = 2048
 _BYTES_A_BLOCK = 32 << 20
 
 
 def columnar_schema(path: AnyPath) -> pa.Schema | None:
-    """The schema in which a Parquet or Arrow file is read, None for JSON.
+    """The schema in which rows of a Parquet or Arrow file are stored, None for JSON.
 
     Raises:
-        InputError: The file cannot be read.
+        InputError: The file cannot be read, or a column of it cannot be stored.
     """
     if container_of(path) not in ("parquet", "arrow"):
         return None
@@ -40,7 +39,7 @@ def columnar_schema(path: AnyPath) -> pa.Schema | None:
             # Arrow libraries do not look whether a name is UTF-8.
             field.name.encode("utf-8")
             fields += [field.type.field(place) for place in range(field.type.num_fields)]
-        return without_views(schema)
+        return stored_schema(path, schema)
 
 
 def _schema_alone(path: UPath) -> pa.Schema | None:
@@ -65,7 +64,7 @@ def parquet_tables(path: AnyPath) -> Iterator[pa.Table]:
     rows = _rows_a_block((group.total_byte_size, group.num_rows) for group in groups)
     for batch in source.iter_batches(batch_size=rows):
         batch.validate(full=True)
-        yield _read_as(pa.Table.from_batches([batch]))
+        yield as_stored(pa.Table.from_batches([batch]), path)
 
 
 def arrow_tables(path: AnyPath) -> Iterator[pa.Table]:
@@ -86,7 +85,7 @@ def arrow_tables(path: AnyPath) -> Iterator[pa.Table]:
             table = pa.Table.from_batches([batch])
             rows = _rows_a_block([(batch.nbytes, batch.num_rows)])
             for start in range(0, table.num_rows, rows):
-                yield _read_as(table.slice(start, rows))
+                yield as_stored(table.slice(start, rows), path)
 
 
 def _open_arrow(source: pa.NativeFile) -> pa.RecordBatchReader | pa.ipc.RecordBatchFileReader:
@@ -112,8 +111,3 @@ def _check_nulls(batch: pa.RecordBatch, path: AnyPath) -> None:
                 f"{path}: column `{column.name}` is declared not null and holds a null; "
                 "declare it nullable, or fill the null"
             )
-
-
-def _read_as(table: pa.Table) -> pa.Table:
-    schema = without_views(table.schema)
-    return table if schema.equals(table.schema) else with_types(table, schema)

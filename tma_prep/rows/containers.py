@@ -12,7 +12,7 @@ from tma_prep.rows.columnar import arrow_tables, parquet_tables
 from tma_prep.rows.json_container import JsonRows, delimited_blocks, json_blocks, jsonl_blocks
 from tma_prep.rows.opening import empty_input, reading
 from tma_prep.rows.sources import container_of
-from tma_prep.tables import JsonRow
+from tma_prep.values import JsonRow
 
 _NO_PARTITION: Mapping[str, str | None] = {}
 

@@ -12,7 +12,7 @@ from tma_prep.files import AnyPath
 from tma_prep.rows.bad_row import BadRow
 from tma_prep.rows.json_array import array_elements
 from tma_prep.rows.opening import open_bytes
-from tma_prep.tables import JsonRow
+from tma_prep.values import JsonRow
 
 Found = tuple[int, int | None, JsonRow | BadRow]
 """Its size in bytes, the line that it begins on if it has one, and a row."""

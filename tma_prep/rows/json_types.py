@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 import pyarrow as pa
 
 from tma_prep.rows.bad_row import BadRow
-from tma_prep.tables import JsonRow
+from tma_prep.values import JsonRow
 from tma_prep_schemas import PREFIX
 
 MOST_LEVELS = 32

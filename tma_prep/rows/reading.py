@@ -1,6 +1,6 @@
 """One pass over the files of a side: hashed, validated, numbered and written."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast
@@ -13,7 +13,6 @@ from tma_prep.artifact import sha256_of
 from tma_prep.errors import InputError
 from tma_prep.files import AnyPath, file_state, is_remote
 from tma_prep.rows.bad_row import BadRow
-from tma_prep.rows.column_types import common_schema
 from tma_prep.rows.columnar import columnar_schema
 from tma_prep.rows.containers import (
     Block,
@@ -30,8 +29,9 @@ from tma_prep.rows.sample import Sample
 from tma_prep.rows.sources import compression_of
 from tma_prep.rows.spool import Spool
 from tma_prep.rows.store import RowStoreWriter
+from tma_prep.rows.united import DoesNotFit, UnitedRows, united_schema
 from tma_prep.rows.vectors import VectorColumn
-from tma_prep.tables import JsonRow, python_rows
+from tma_prep.values import JsonRow, rows_of
 from tma_prep_schemas import FileEntry, RowLayout, Traits
 
 OnBadRow = Literal["fail", "skip"]
@@ -144,7 +144,14 @@ def read_files(
         InputError: A file or, unless bad rows are skipped, a row cannot be used; it names the file
             and the row, says what is wrong, and how to mend it.
     """
-    return _Pass(files, folder, options, advance, partitions or {}).read()
+    misfits: set[str] = set()
+    while True:
+        try:
+            return _Pass(files, folder, options, advance, partitions or {}, misfits).read()
+        except DoesNotFit as error:
+            misfits.add(error.column)
+            for part in folder.glob("part-*.parquet"):
+                part.unlink()
 
 
 class _Pass:
@@ -157,10 +164,12 @@ class _Pass:
         options: ReadOptions,
         advance: Callable[[int], None],
         partitions: Mapping[AnyPath, Partition],
+        misfits: Collection[str],
     ) -> None:
         self._files, self._folder, self._options, self._advance = files, folder, options, advance
         self._partitions = partitions
-        self._columnar = common_schema([(path, self._schema_of(path)) for path in files])
+        self._misfits = set(misfits)
+        self._schemas = [self._schema_of(path) for path in files]
         self._json = JsonTypes()
         name = options.vectors_column
         self._vectors = VectorColumn(name) if name is not None else None
@@ -176,33 +185,64 @@ class _Pass:
         partition = self._partitions.get(path, {})
         return None if schema is None else partitioned_schema(schema, partition)
 
+    @property
+    def _columnar(self) -> bool:
+        """Whether every file has types of its own."""
+        return None not in self._schemas
+
     def read(self) -> ReadRows:
         """Go through the files; see `read_files`."""
         found = self._found
-        if self._columnar is not None:
-            writer = RowStoreWriter(self._folder, self._columnar)
-            self._read_all(lambda block, places, rows: _write(writer, block, places, rows))
-            found.schema = self._columnar
+        if self._columnar:
+            schemas = [schema for schema in self._schemas if schema is not None]
+            found.schema = schema = united_schema(schemas, self._misfits)
+            writer, united = RowStoreWriter(self._folder, schema), UnitedRows(schema)
+
+            def write(block: Block, places: list[int], rows: NDArray[np.int64]) -> None:
+                writer.write(rows, united.conformed(_taken(block, places)))
+
+            self._read_all(write)
+            found.files = writer.close()
         else:
-            numbers: list[NDArray[np.int64]] = []
             with Spool(self._folder) as spool:
+                numbers: list[NDArray[np.int64]] = []
 
                 def keep(block: Block, places: list[int], rows: NDArray[np.int64]) -> None:
-                    assert isinstance(block, JsonBlock)
-                    spool.write([block.rows[place] for place in places])
+                    if isinstance(block, JsonBlock):
+                        spool.write([block.rows[place] for place in places])
+                    else:
+                        spool.write_table(_taken(block, places))
                     numbers.append(rows)
 
                 self._read_all(keep)
-                found.schema = self._json.schema
-                writer = RowStoreWriter(self._folder, found.schema)
-                left = np.concatenate([np.empty(0, np.int64), *numbers])
-                for table in spool.tables(found.schema):
-                    writer.write(left[: table.num_rows], table)
-                    left = left[table.num_rows :]
-        found.files = writer.close()
+                self._write_spooled(spool, np.concatenate([np.empty(0, np.int64), *numbers]))
         found.traits = Traits.model_validate(self._traits)
         self._settle_ids()
         return found
+
+    def _write_spooled(self, spool: Spool, rows: NDArray[np.int64]) -> None:
+        """Write what waited, now that all types are known."""
+        json_schema = self._json.schema
+        first = self._schemas.index(None)
+        schemas = [
+            json_schema if schema is None else schema
+            for place, schema in enumerate(self._schemas)
+            if schema is not None or place == first
+        ]
+        while True:
+            schema = united_schema(schemas, self._misfits)
+            writer, united, left = RowStoreWriter(self._folder, schema), UnitedRows(schema), rows
+            try:
+                for table in spool.tables(json_schema):
+                    same = table.schema.equals(schema)
+                    writer.write(left[: len(table)], table if same else united.conformed(table))
+                    left = left[len(table) :]
+            except DoesNotFit as error:
+                writer.close()
+                self._misfits.add(error.column)
+            else:
+                self._found.schema, self._found.files = schema, writer.close()
+                return
 
     def _settle_ids(self) -> None:
         """Let rows go by their numbers where ids repeat, or where some have one and some have none.
@@ -227,7 +267,7 @@ class _Pass:
             rows_in_file = 0
             self._layout = None
             # A plain local file of columns is mapped and read out of its order: it is hashed apart.
-            mapped = self._columnar is not None and not (is_remote(path) or compression_of(path))
+            mapped = self._columnar and not (is_remote(path) or compression_of(path))
             source = path if mapped else cast("AnyPath", hashed)
             for block in read_blocks(
                 source, self._partitions.get(path, {}), self._options.examples
@@ -353,7 +393,7 @@ class _Pass:
             return block.rows
         wanted = [*self._reader.columns, *([self._vectors.name] if self._vectors else [])]
         names = [name for name in dict.fromkeys(wanted) if name in block.columns]
-        return python_rows(block.table.select(names))
+        return rows_of(block.table.select(names))
 
 
 def _values(block: Block) -> dict[str, list[object]]:
@@ -367,17 +407,13 @@ def _values(block: Block) -> dict[str, list[object]]:
     table = block.table.slice(0, _ROWS_LOOKED_AT)
     for name in block.columns:
         try:
-            rows = python_rows(table.select([name]))
+            rows = rows_of(table.select([name]))
             found[name] = [row[name] for row in rows if row[name] is not None]
-        except (ValueError, OverflowError, NotImplementedError, pa.ArrowException):
-            # Python has no such date or time, so that it is neither text nor a list.
-            found[name] = [block]
+        except (NotImplementedError, pa.ArrowException):
+            found[name] = [block]  # neither text nor a list
     return found
 
 
-def _write(
-    writer: RowStoreWriter, block: Block, places: list[int], rows: NDArray[np.int64]
-) -> None:
+def _taken(block: Block, places: list[int]) -> pa.Table:
     assert isinstance(block, TableBlock)
-    table = block.table
-    writer.write(rows, table if len(places) == len(block) else table.take(pa.array(places)))
+    return block.table if len(places) == len(block) else block.table.take(pa.array(places))

@@ -13,7 +13,8 @@ from tma_prep.artifact import EMBED_AGAIN, file_entry, sync
 from tma_prep.errors import ArtifactError
 from tma_prep.rows.reader import SampleReader
 from tma_prep.rows.sample import Sample
-from tma_prep.tables import UNREADABLE, python_rows, unreadable
+from tma_prep.tables import UNREADABLE, unreadable
+from tma_prep.values import rows_of
 from tma_prep_schemas import PREFIX, ROW, FileEntry, RowsManifest
 
 _ROWS_A_GROUP = 8192
@@ -113,7 +114,7 @@ class RowStore:
             ArtifactError: A part is damaged, or holds no such row.
         """
         for numbers, table in self._tables(rows, self._there(self.reader.columns)):
-            for number, row in zip(numbers.tolist(), python_rows(table), strict=True):
+            for number, row in zip(numbers.tolist(), rows_of(table), strict=True):
                 yield self.reader.read(row, number)
 
     def batches(self, columns: list[str] | None = None) -> Iterator[tuple[list[Sample], pa.Table]]:
@@ -124,7 +125,7 @@ class RowStore:
         """
         meant = self._there(self.reader.columns)
         for numbers, table in self._tables(None, self._there([*meant, *(columns or [])])):
-            rows = zip(numbers.tolist(), python_rows(table.select(meant)), strict=True)
+            rows = zip(numbers.tolist(), rows_of(table.select(meant)), strict=True)
             yield [self.reader.read(row, number) for number, row in rows], table
 
     def tables(self, rows: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], pa.Table]]:

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 
 from tma_prep.artifact import MANIFEST, read_manifest, sha256_of
 from tma_prep.errors import ArtifactError, OptionError, OrderError
-from tma_prep.tables import UNREADABLE, python_rows, unreadable
+from tma_prep.tables import UNREADABLE, unreadable
+from tma_prep.values import rows_of
 from tma_prep.workspace import Workspace
 from tma_prep_schemas import POSITION, ShardsManifest
 
@@ -125,6 +126,8 @@ class ShardReader(contextlib.AbstractContextManager["ShardReader"]):
     def rows(self, start: int, stop: int) -> list[Row]:
         """The rows of the positions from `start` up to, not including, `stop`.
 
+        JSON is decoded, and a date, time or duration that Python cannot hold is text.
+
         Raises:
             OrderError: Another row lies where one of them belongs; names file and row.
             ArtifactError: A shard is missing, cannot be read or is not what the manifest says.
@@ -132,7 +135,7 @@ class ShardReader(contextlib.AbstractContextManager["ShardReader"]):
         found: list[Row] = []
         while start < stop:
             piece = self._group_of(start).slice(start - self._first, stop - start)
-            found += python_rows(piece)
+            found += rows_of(piece)
             start += piece.num_rows
         return found
 

@@ -1,8 +1,5 @@
 """The rows of an export: converted a few at a time, written in their order."""
 
-import base64
-import datetime
-import decimal
 import itertools
 import json
 import math
@@ -16,8 +13,8 @@ from tma_prep.artifact import sync
 from tma_prep.errors import InputError
 from tma_prep.rows import BadRow
 from tma_prep.shards import BYTES_PER_GROUP, ROWS_PER_GROUP, ShardFolder, ShardReader
-from tma_prep.tables import table_of
 from tma_prep.trainers.forms import RowForm
+from tma_prep.values import json_default, table_of
 from tma_prep_schemas import POSITION
 
 _ROWS_AT_ONCE = 1024
@@ -125,20 +122,10 @@ def json_line(row: Mapping[str, object]) -> str:
     number, infinities).
     """
     try:
-        text = json.dumps(row, ensure_ascii=False, allow_nan=False, default=_as_json)
+        text = json.dumps(row, ensure_ascii=False, allow_nan=False, default=json_default)
     except ValueError:
-        text = json.dumps(_finite(row), ensure_ascii=False, default=_as_json)
+        text = json.dumps(_finite(row), ensure_ascii=False, default=json_default)
     return text.translate(_BREAKS)
-
-
-def _as_json(value: object) -> str:
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode("ascii")
-    if isinstance(value, datetime.date | datetime.time):
-        return value.isoformat()
-    if isinstance(value, decimal.Decimal | datetime.timedelta):
-        return str(value)
-    raise InputError(f"a value of type {type(value).__name__} cannot stand in JSON Lines")
 
 
 def _finite(value: object) -> object:

@@ -87,7 +87,7 @@ def by_trainer(
             disable_tqdm=True,
         )
         clock = time.perf_counter()
-        examples = [encode(tokenizer, *row, settings.max_tokens) for row in rows]
+        examples = [encode(tokenizer, row, settings.max_tokens) for row in rows]
         trainer = Trainer(
             model=copy.deepcopy(start),
             args=arguments,
@@ -106,7 +106,7 @@ def by_loop(
 ) -> float:
     """Seconds of the loop, one test row scored at the end."""
     clock = time.perf_counter()
-    tests = encode_tests(tokenizer, [(0, None, *rows[0])], settings.max_tokens).scored
+    tests = encode_tests(tokenizer, [(0, None, rows[0])], settings.max_tokens).scored
     list(
         train_order(
             *("x", rows, tests, copy.deepcopy(start), tokenizer, settings),

@@ -55,7 +55,7 @@ def trained(settings: TrainSettings, losses_of: int) -> Run:
     rows = exchanges(settings.steps * settings.batch_size + losses_of)
     tokenizer = train_tokenizer((text for row in rows for text in row), 4096)
     model = tiny_llama(len(tokenizer), settings.max_tokens, seed=0)
-    numbered = [(place, None, *row) for place, row in enumerate(rows[-losses_of:])]
+    numbered = [(place, None, row) for place, row in enumerate(rows[-losses_of:])]
     tests = encode_tests(tokenizer, numbered, settings.max_tokens).scored
     start = time.perf_counter()
     found = train_order("made", rows[:-losses_of], tests, model, tokenizer, settings)

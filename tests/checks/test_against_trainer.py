@@ -55,7 +55,7 @@ def test_the_losses_of_twelve_steps_are_the_trainers(
         steps=_STEPS, batch_size=_BATCH, max_tokens=48, warmup_steps=_WARMUP, learning_rate=2e-3
     )
     start = tiny_llama(len(tokenizer), settings.max_tokens, seed=0)
-    examples = [encode(tokenizer, *row, settings.max_tokens) for row in rows]
+    examples = [encode(tokenizer, row, settings.max_tokens) for row in rows]
     trainer = Trainer(
         model=copy.deepcopy(start),
         args=TrainingArguments(
@@ -87,7 +87,7 @@ def test_the_losses_of_twelve_steps_are_the_trainers(
     trainer.train()
     theirs = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
 
-    scored = encode_tests(tokenizer, [(n, None, *row) for n, row in enumerate(rows)], 48).scored
+    scored = encode_tests(tokenizer, [(n, None, row) for n, row in enumerate(rows)], 48).scored
     tokens = np.array([test.example.response_tokens for test in scored]).reshape(_STEPS, _BATCH)
     found = train_order("x", rows, scored, start, tokenizer, settings, evaluate_at=range(_STEPS))
     # Of every evaluation the loss of the batch that is learned next.

@@ -91,8 +91,8 @@ def test_a_saved_model_is_the_same(folder: Path, tokenizer: PreTrainedTokenizerF
     ours = loaded.state_dict()
     assert all(torch.equal(ours[name], weight) for name, weight in made.state_dict().items())
     theirs = load_model_tokenizer(folder)
-    example = encode(theirs, "What is 1?", "One.", 64)
-    assert example == encode(tokenizer, "What is 1?", "One.", 64)
+    example = encode(theirs, ("What is 1?", "One."), 64)
+    assert example == encode(tokenizer, ("What is 1?", "One."), 64)
 
 
 def test_what_is_no_model_is_refused(folder: Path, tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_adapters_begin_as_nothing_and_are_all_that_is_trained(
 ) -> None:
     """The loss at step 0 is the model's own, and it falls; frozen weights stay."""
     pytest.importorskip("peft")
-    rows = [(n, None, *row) for n, row in enumerate(sums(1000, 16))]
+    rows = [(n, None, row) for n, row in enumerate(sums(1000, 16))]
     tests = encode_tests(tokenizer, rows, 64).scored
     settings = TrainSettings(
         steps=12, batch_size=4, max_tokens=64, warmup_steps=2, learning_rate=1e-2
@@ -140,7 +140,7 @@ def test_large_models_are_trained_in_bfloat16(tokenizer: PreTrainedTokenizerFast
     """From four million weights up; the losses stay near those of float32."""
     assert not autocast_wanted(tiny_llama(4096, 64, seed=0))
     assert autocast_wanted(tiny_llama(40_000, 64, seed=0))
-    rows = [(n, None, *row) for n, row in enumerate(sums(1000, 8))]
+    rows = [(n, None, row) for n, row in enumerate(sums(1000, 8))]
     tests = encode_tests(tokenizer, rows, 64).scored
     losses = []
     for half in (False, True):

@@ -125,14 +125,14 @@ def test_any_text_survives_the_tokenizer(tokenizer: PreTrainedTokenizerFast, tex
 
 def test_special_tokens_spelled_in_a_text_are_text(tokenizer: PreTrainedTokenizerFast) -> None:
     """A row cannot end itself early."""
-    example = encode(tokenizer, f"say {END_TOKEN}", f"{END_TOKEN}{PAD_TOKEN}", 160)
+    example = encode(tokenizer, (f"say {END_TOKEN}", f"{END_TOKEN}{PAD_TOKEN}"), 160)
     assert example.ids.count(tokenizer.eos_token_id) == 1
     assert tokenizer.pad_token_id not in example.ids
 
 
 def test_a_short_row_is_prompt_space_response_end(tokenizer: PreTrainedTokenizerFast) -> None:
     """Only the response and the end of sequence count."""
-    example = encode(tokenizer, "What is 1?", "One.", 160)
+    example = encode(tokenizer, ("What is 1?", "One."), 160)
     assert tokenizer.decode(example.ids[: example.response_start]) == "What is 1?"
     assert tokenizer.decode(example.ids[example.response_start : -1]) == " One."
     assert example.ids[-1] == tokenizer.eos_token_id
@@ -148,8 +148,8 @@ def test_truncation(
     tokenizer: PreTrainedTokenizerFast, prompt: str, response: str, max_tokens: int
 ) -> None:
     """The response stays whole if it can, then loses its end; the prompt keeps its last tokens."""
-    whole = encode(tokenizer, prompt, response, 10_000)
-    cut = encode(tokenizer, prompt, response, max_tokens)
+    whole = encode(tokenizer, (prompt, response), 10_000)
+    cut = encode(tokenizer, (prompt, response), max_tokens)
     prompt_ids, answer = whole.ids[: whole.response_start], whole.ids[whole.response_start :]
     assert len(cut.ids) == min(len(whole.ids), max_tokens)
     assert 1 <= cut.response_start <= len(cut.ids)
@@ -168,14 +168,38 @@ def test_truncation(
 def test_what_cannot_be_encoded_is_refused(tokenizer: PreTrainedTokenizerFast) -> None:
     """Too few tokens, or nothing to predict the first response token from."""
     with pytest.raises(OptionError, match="ask for 10 or more"):
-        encode(tokenizer, "a", "b", KEPT_PROMPT_TOKENS + 1)
+        encode(tokenizer, ("a", "b"), KEPT_PROMPT_TOKENS + 1)
     with pytest.raises(InputError, match="prompt is empty"):
-        encode(tokenizer, "", "b", 160)
+        encode(tokenizer, ("", ""), 160)
+
+
+def test_a_conversation(tokenizer: PreTrainedTokenizerFast) -> None:
+    """Answers and their ends count; what is said between them is read and does not."""
+    turns = ("What is 1?", "One.", "And what is 2?", "Two.")
+    example = encode(tokenizer, turns, 160)
+    assert tokenizer.decode(example.ids) == (
+        f"What is 1? One.{END_TOKEN} And what is 2? Two.{END_TOKEN}"
+    )
+    counted = tokenizer.decode([example.ids[place] for place in example.counted])
+    assert counted == f" One.{END_TOKEN} Two.{END_TOKEN}"
+    assert example.response_tokens == len(example.counted)
+    batch = collate([example], 0, torch.device("cpu"))
+    assert batch.targets.tolist() == [example.ids[place] for place in example.counted]
+    assert batch.predictors.tolist() == [place - 1 for place in example.counted]
+    first = encode(tokenizer, turns[:2], 160)
+    assert first.ids == example.ids[: len(first.ids)]
+
+
+def test_running_text(tokenizer: PreTrainedTokenizerFast) -> None:
+    """All of it counts but the first token, which nothing predicts."""
+    example = encode(tokenizer, ("", "What is 1?"), 160)
+    assert tokenizer.decode(example.ids) == f"What is 1?{END_TOKEN}"
+    assert example.counted == list(range(1, len(example.ids)))
 
 
 def test_test_rows_without_a_response_are_told_apart(tokenizer: PreTrainedTokenizerFast) -> None:
     """They keep their numbers; a test side of nothing else is refused."""
-    rows = [(0, "t", "a", "b"), (1, None, "a", ""), (2, None, "a", "c")]
+    rows = [(0, "t", ("a", "b")), (1, None, ("a", "")), (2, None, ("a", "c"))]
     tests = encode_tests(tokenizer, rows, 160)
     assert [test.test_row for test in tests.scored] == [0, 2]
     assert [test.task for test in tests.scored] == ["t", None]

@@ -29,7 +29,7 @@ def start(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
 @pytest.fixture(scope="module")
 def tests(tokenizer: PreTrainedTokenizerFast) -> list[ScoredTest]:
     """Forty test rows of unlike lengths, more than one batch."""
-    rows = [(n, None, prompt, response * (1 + n % 3)) for n, (prompt, response) in _numbered(40)]
+    rows = [(n, None, (prompt, response * (1 + n % 3))) for n, (prompt, response) in _numbered(40)]
     return encode_tests(tokenizer, rows, _SETTINGS.max_tokens).scored
 
 
@@ -134,7 +134,7 @@ def test_rows_tokens_and_progress_are_counted(
     )
     [*_, middle, last] = found
     learned = [row for row in rows if row[1]]
-    encoded = encode_tests(tokenizer, [(0, None, *row) for row in learned], settings.max_tokens)
+    encoded = encode_tests(tokenizer, [(0, None, row) for row in learned], settings.max_tokens)
     tokens = [test.example.response_tokens for test in encoded.scored]
     assert [(e.step, e.rows_seen) for e in found] == [(0, 0), (2, 8), (3, 10)]
     assert (middle.response_tokens_seen, last.response_tokens_seen) == (

@@ -119,62 +119,91 @@ class Example:
     """One row as tokens.
 
     Attributes:
-        ids: Prompt, response, end of sequence.
+        ids: Prompt, response, end of sequence; of a conversation every turn.
         response_start: Place in `ids` of the first token that counts towards the loss, at least
-            1; all from there on count. `len(ids)` where none does.
+            1; `len(ids)` where none does.
+        uncounted: Places after it that do not count: what others say between the answers.
     """
 
     ids: list[int]
     response_start: int
+    uncounted: frozenset[int] = frozenset()
+
+    @property
+    def counted(self) -> list[int]:
+        """Places in `ids` that count towards the loss: the responses and the ends of sequence."""
+        places = range(self.response_start, len(self.ids))
+        return [place for place in places if place not in self.uncounted]
 
     @property
     def response_tokens(self) -> int:
-        """Tokens that count towards the loss: the response and the end of sequence."""
-        return len(self.ids) - self.response_start
+        """How many tokens count towards the loss."""
+        return len(self.ids) - self.response_start - len(self.uncounted)
 
 
-def encode(
-    tokenizer: PreTrainedTokenizerFast, prompt: str, response: str, max_tokens: int
-) -> Example:
+def encode(tokenizer: PreTrainedTokenizerFast, turns: Sequence[str], max_tokens: int) -> Example:
     """Encode one row.
 
     The prompt is encoded, then one space and the response, each on its own, so that the prompt's
-    tokens do not depend on the response; then the end of sequence. A row that is too long loses
-    tokens from the left of its prompt, down to the last `KEPT_PROMPT_TOKENS`, then from the end
-    of its response: the end of sequence first, as a response that was cut does not end there.
-    Where the tokenizer opens a text with a token of its own, that one stays first.
+    tokens do not depend on the response; then the end of sequence. In a conversation what is said
+    next follows after one more space, and does not count. A row that is too long loses tokens from
+    the left of its prompt, down to the last `KEPT_PROMPT_TOKENS`, then from the end of its
+    responses: the end of sequence first, as a response that was cut does not end there. Where the
+    tokenizer opens a text with a token of its own, that one stays first.
 
     An empty response has no token to learn or score: the row is the prompt and the end of
     sequence, and neither counts.
 
     Args:
         tokenizer: What `train_tokenizer` returned.
-        prompt: Not empty.
-        response: May be empty.
+        turns: Prompt and response; of a conversation what stands before each answer, and it.
+            Running text has an empty prompt.
         max_tokens: Most tokens of the row.
 
     Raises:
         OptionError: `max_tokens` leaves no room for a response.
-        InputError: The prompt is empty.
+        InputError: Prompt and response are empty.
     """
     if max_tokens < KEPT_PROMPT_TOKENS + 2:
         raise OptionError(
             f"{max_tokens} tokens a row leave no room for a response; "
             f"ask for {KEPT_PROMPT_TOKENS + 2} or more"
         )
-    prompt_ids = tokenizer.encode(prompt, add_special_tokens=False)
-    if not prompt_ids:
-        raise InputError("a prompt is empty; write one, or leave the row out")
     opening = _opening(tokenizer)
     room = max_tokens - len(opening)
-    end = [int(tokenizer.eos_token_id)]
-    if not response:
-        ids = opening + prompt_ids[-(room - 1) :] + end
+    prompt_ids = tokenizer.encode(turns[0], add_special_tokens=False)
+    if not any(turns[:2]):
+        raise InputError("a prompt is empty; write one, or leave the row out")
+    answers, counts = _answers(tokenizer, turns)
+    if not any(counts):
+        ids = opening + prompt_ids[-(room - 1) :] + [int(tokenizer.eos_token_id)]
         return Example(ids, len(ids))
-    answer = tokenizer.encode(f" {response}", add_special_tokens=False) + end
-    answer = answer[: room - min(len(prompt_ids), KEPT_PROMPT_TOKENS)]
-    prompt_ids = opening + prompt_ids[-(room - len(answer)) :]
-    return Example(prompt_ids + answer, len(prompt_ids))
+    kept = room - min(len(prompt_ids), KEPT_PROMPT_TOKENS)
+    answers, counts = answers[:kept], counts[:kept]
+    prompt_ids = opening + prompt_ids[-(room - len(answers)) :] if prompt_ids else opening
+    # The first token of all is predicted by none.
+    start = max(1, len(prompt_ids))
+    uncounted = [place for place, one in enumerate(counts, len(prompt_ids)) if not one]
+    return Example(
+        prompt_ids + answers, start, frozenset(place for place in uncounted if place >= start)
+    )
+
+
+def _answers(
+    tokenizer: PreTrainedTokenizerFast, turns: Sequence[str]
+) -> tuple[list[int], list[bool]]:
+    """The tokens after the prompt, and whether each counts."""
+    ids: list[int] = []
+    counts: list[bool] = []
+    for place, text in enumerate(turns[1:], 1):
+        answered = place % 2 == 1
+        space = " " if turns[0] or place > 1 else ""
+        found = tokenizer.encode(f"{space}{text}", add_special_tokens=False) if text else []
+        if answered:
+            found.append(int(tokenizer.eos_token_id))
+        ids += found
+        counts += [answered and bool(text)] * len(found)
+    return ids, counts
 
 
 def _opening(tokenizer: PreTrainedTokenizerFast) -> list[int]:
@@ -215,22 +244,22 @@ class EncodedTests:
 
 def encode_tests(
     tokenizer: PreTrainedTokenizerFast,
-    rows: Iterable[tuple[int, str | None, str, str]],
+    rows: Iterable[tuple[int, str | None, Sequence[str]]],
     max_tokens: int,
 ) -> EncodedTests:
     """Encode the test rows, once for all orders.
 
     Args:
         tokenizer: What `train_tokenizer` returned.
-        rows: (test row, task, prompt, response).
+        rows: (test row, task, turns).
         max_tokens: Most tokens of a row.
 
     Raises:
         InputError: No test row has a response.
     """
     encoded = [
-        ScoredTest(test_row, task, encode(tokenizer, prompt, response, max_tokens))
-        for test_row, task, prompt, response in rows
+        ScoredTest(test_row, task, encode(tokenizer, turns, max_tokens))
+        for test_row, task, turns in rows
     ]
     scored = [test for test in encoded if test.example.response_tokens]
     if not scored:
@@ -271,9 +300,9 @@ def collate(examples: Sequence[Example], pad_id: int, device: torch.device) -> T
     predictors = [
         row * longest + place - 1
         for row, example in enumerate(examples)
-        for place in range(example.response_start, len(example.ids))
+        for place in example.counted
     ]
-    targets = [token for example in examples for token in example.ids[example.response_start :]]
+    targets = [example.ids[place] for example in examples for place in example.counted]
     return TokenBatch(
         input_ids=torch.tensor(padded, dtype=torch.int64, device=device),
         predictors=torch.tensor(predictors, dtype=torch.int64, device=device),

@@ -98,7 +98,7 @@ def evaluation_steps(steps: int) -> list[int]:
 
 def train_order(
     order: str,
-    rows: Iterable[tuple[str, str]],
+    rows: Iterable[Sequence[str]],
     tests: Sequence[ScoredTest],
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerFast,
@@ -114,8 +114,8 @@ def train_order(
 
     Args:
         order: Name of the order, for messages.
-        rows: (prompt, response); only as many are read as the steps need. The last batch may be
-            smaller.
+        rows: Turns of each row, see `encode`; only as many are read as the steps need. The last
+            batch may be smaller.
         tests: What the loss is measured on.
         model: Start weights; they are trained in place.
         tokenizer: The model's.
@@ -149,7 +149,7 @@ def train_order(
                     f"order {order} has {rows_seen} rows, which is {step - 1} steps of "
                     f"{settings.batch_size} rows and not {settings.steps}; ask for fewer steps"
                 )
-            examples = [encode(tokenizer, *row, settings.max_tokens) for row in batch_rows]
+            examples = [encode(tokenizer, row, settings.max_tokens) for row in batch_rows]
             learned = [example for example in examples if example.response_tokens]
             # A batch of empty responses alone holds nothing to learn: the weights stay.
             if learned:

@@ -22,8 +22,8 @@ TEXTS = "texts.parquet"
 TESTS = "tests.parquet"
 TOKENIZER = "tokenizer.json"
 
-TEXTS_SCHEMA = pa.schema([(ROW, pa.int64()), ("prompt", pa.string()), ("response", pa.string())])
-TESTS_SCHEMA = pa.schema([("test_row", pa.int64()), ("task", pa.string()), *list(TEXTS_SCHEMA)[1:]])
+TEXTS_SCHEMA = pa.schema([(ROW, pa.int64()), ("turns", pa.list_(pa.string()))])
+TESTS_SCHEMA = pa.schema([("test_row", pa.int64()), ("task", pa.string()), TEXTS_SCHEMA.field(1)])
 
 _EVALUATIONS = pa.schema(
     [

@@ -55,19 +55,17 @@ def lay_out_texts(
             write_text(work.folder / TOKENIZER, tokenizer.backend_tokenizer.to_str())
     drawn = [run.rows for run in runs if run.shards is None] + list(base.values())
     wanted = np.unique(np.concatenate(drawn)) if drawn else np.empty(0, dtype=np.int64)
-    texts = ((row.row, *row.exchange("first")) for row in pool.samples(wanted))
+    texts = ((row.row, row.turns) for row in pool.samples(wanted))
     write_texts(work.folder / TEXTS, TEXTS_SCHEMA, texts if len(wanted) else iter(()))
-    rows = [
-        (row.row, row.task, *row.exchange("first")) for row in test.row_store.samples(test.rows)
-    ]
+    rows = [(row.row, row.task, row.turns) for row in test.row_store.samples(test.rows)]
     write_texts(work.folder / TESTS, TESTS_SCHEMA, rows)
     return encode_tests(load_tokenizer(work), rows, options.max_tokens)
 
 
 def _sample(train: EmbeddingStore, pool: RowStore) -> Iterator[str]:
-    """Prompts and responses of up to `_TOKENIZER_ROWS` rows, evenly spaced over the pool."""
+    """Turns of up to `_TOKENIZER_ROWS` rows, evenly spaced over the pool."""
     stride = -(-train.shape[0] // _TOKENIZER_ROWS)
     for row in pool.samples(train.rows[::stride]):
-        prompt, response = row.exchange("first")
-        yield prompt
-        yield f" {response}"
+        first, *others = row.turns
+        yield first
+        yield from (f" {text}" for text in others)

@@ -179,21 +179,19 @@ def _trained(model: PreTrainedModel) -> dict[str, torch.Tensor]:
     }
 
 
-def _texts(work: Work, rows: NDArray[np.int64]) -> Iterator[tuple[str, str]]:
-    """Prompt and response of drawn rows in sequence."""
+def _texts(work: Work, rows: NDArray[np.int64]) -> Iterator[Sequence[str]]:
+    """The turns of drawn rows in sequence."""
     wanted = set(rows.tolist())
-    found: dict[int, tuple[str, str]] = {}
+    found: dict[int, Sequence[str]] = {}
     with pq.ParquetFile(work.folder / TEXTS) as source:
         for batch in source.iter_batches(batch_size=_ROWS_A_READ):
-            columns = (batch.column(name).to_pylist() for name in (ROW, "prompt", "response"))
-            for row, prompt, response in zip(*columns, strict=True):
-                if row in wanted:
-                    found[row] = (prompt, response)
+            columns = (batch.column(name).to_pylist() for name in (ROW, "turns"))
+            found |= {row: turns for row, turns in zip(*columns, strict=True) if row in wanted}
     return (found[row] for row in rows.tolist())
 
 
-def _from_shards(shards: ShardFiles, rows: NDArray[np.int64]) -> Iterator[tuple[str, str]]:
-    """Prompt and response of these rows of the shards, in the order of the shards.
+def _from_shards(shards: ShardFiles, rows: NDArray[np.int64]) -> Iterator[Sequence[str]]:
+    """The turns of these rows of the shards, in the order of the shards.
 
     Read by the public columns alone, from the top; `read_shards` holds every row to its position.
 
@@ -214,7 +212,7 @@ def _from_shards(shards: ShardFiles, rows: NDArray[np.int64]) -> Iterator[tuple[
                 f"{shards.folder}: {ROW} {wanted[taken]} was expected and {row[ROW]} found; "
                 "the rows are out of order: run arrange again"
             )
-        yield reader.read(row, int(str(row[ROW]))).exchange("first")
+        yield reader.read(row, wanted[taken]).turns
         taken += 1
 
 

@@ -52,10 +52,10 @@ class EmbedOptions(OptionsWithMemory):
     default recognised by the columns and their types."""
     test_format: str | None = option(None, _INPUT, metavar="LAYOUT")
     """The same of the test rows."""
-    columns: str | None = option(None, _INPUT, metavar="ROLE=COLUMN,…")
+    columns: str | None = option(None, _INPUT, metavar="ROLES")
     """Columns of the training rows by role, as in prompt=question,response=answer. Roles: prompt,
     response, system, context, history, messages, tools, task, id."""
-    test_columns: str | None = option(None, _INPUT, metavar="ROLE=COLUMN,…")
+    test_columns: str | None = option(None, _INPUT, metavar="ROLES")
     """The same of the test rows."""
     ni_examples: int = option(0, _INPUT, metavar="N", ge=0)
     """Positive examples of a Natural Instructions task file that stand in its prompts."""
@@ -68,10 +68,10 @@ class EmbedOptions(OptionsWithMemory):
     text: Literal["both", "prompt", "response"] = option("both", _TEXT, metavar="PART")
     """What is embedded: prompt, response, or both joined by one space."""
     exchange: Literal["first", "last", "all"] = option("first", _TEXT, metavar="WHICH")
-    """What of a conversation is embedded: the first question and answer, the last, or all messages
-    but system text."""
+    """What of a conversation is embedded: first or last question and answer, or all messages but
+    system text."""
     test_exchange: Literal["first", "last", "all"] | None = option(None, _TEXT, metavar="WHICH")
-    """The same of the test rows, where it differs: last for few-shot prompts."""
+    """The same of the test rows, where it differs: first, last (for few-shot prompts) or all."""
     model: str = option("all-MiniLM-L6-v2", _TEXT)
     """sentence-transformers model: hub name or folder."""
     trust_remote_code: bool = option(False, _TEXT, text=_TRUST)

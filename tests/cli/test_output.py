@@ -50,7 +50,9 @@ def test_escape_sequences_in_errors_are_shown(
         result = embed("--task-column", NASTY)
     else:
         rows = (
-            [{NASTY: "q"}] if where == "prompt column" else [{**row, "x": 1}, {**row, "x": NASTY}]
+            [{NASTY: "q", "v": [1]}]
+            if where == "prompt column"
+            else [{**row, "id": NASTY, "prompt": ""}]
         )
         path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         result = run(

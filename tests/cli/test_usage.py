@@ -55,7 +55,7 @@ WRONG_EMBED: dict[str, tuple[list[str], str]] = {
     "max length": (["--max-length", "1"], "--max-length '1': "),
     "rows a part": (["--rows-per-part", "0"], "--rows-per-part '0': "),
     "device": (["--device", "tpu"], "--device 'tpu': "),
-    "format": (["--format", "alpacca"], "--format alpacca is not known; it is one of prompt-resp"),
+    "format": (["--format", "alpacca"], "--format alpacca is not known; it is one of messages"),
     "choice": (["--text", "all"], "--text 'all': it must be 'both', 'prompt' or"),
 }
 
@@ -112,7 +112,7 @@ def test_a_bad_row(embed: Run, tmp_path: Path) -> None:
         stream.write('{"prompt": null, "response": "r", "v": [1, 1, 1]}\n')
     result = embed()
     assert result.code == 1
-    assert result.error.endswith("train.jsonl, row 12: `prompt` is null; it must be text")
+    assert result.error.endswith("train.jsonl line 13: `prompt` is null; it must be text")
     assert embed("--on-bad-row", "skip", "--overwrite", "--json").json["train"]["skipped_rows"] == 1
 
 

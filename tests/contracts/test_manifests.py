@@ -113,8 +113,8 @@ GOOD: dict[str, dict[str, Any]] = {
     | {
         "side": "train",
         "input_files": [{"name": "t.jsonl", "bytes": 1, "sha256": SHA256, "rows": 2}],
-        "format": "prompt-response",
-        "task_column": None,
+        "layouts": [{"format": "prompt-response"}],
+        "traits": {},
         "columns": ["prompt: string"],
         "skipped_rows": 0,
         "skipped": None,
@@ -141,7 +141,12 @@ GOOD: dict[str, dict[str, Any]] = {
     "ranking": COMMON | {"ranking": "tma", "facts": FACTS},
     "order": COMMON | {"order": "nft"},
     "shards": COMMON
-    | {"order": "nft", "format": "alpaca", "schedule": FILE | {"file": "schedule.json"}},
+    | {
+        "order": "nft",
+        "layouts": [{"format": "alpaca"}],
+        "traits": {},
+        "schedule": FILE | {"file": "schedule.json"},
+    },
     "schedule": {"order": "nft", "tokens_counted_by": "encoder", "stages": [STAGE]},
     "export": COMMON
     | {

@@ -9,7 +9,6 @@ spaces a word is two or three characters, see `words`: an 8-gram is 16 or 24 of 
 """
 
 import itertools
-import pickle
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -83,16 +82,19 @@ def find_leaks(
     scorer = _Scorer(tests, rule, most_rows=max(FEWEST_TEMPLATE_ROWS - 1, TEMPLATE_SHARE * rows))
     certain: list[Pairs] = []
     touching: list[Numbers] = []
+    sizes: list[int] = []
     with tempfile.TemporaryFile(dir=scratch) as file:
         for numbers, texts in _chunks(pool):
             leaking, touched, held = scorer.read(numbers, texts)
             certain.append(leaking)
             touching.append(touched)
             # On disk until it is known which n-grams are template wording.
-            pickle.dump(held, file)
+            np.stack([held.rows, held.grams]).astype(np.int64).tofile(file)
+            sizes.append(2 * len(held.rows))
             on_rows(len(numbers))
         file.seek(0)
-        by_share = [scorer.score(pickle.load(file)) for _ in certain]
+        spilled = (np.fromfile(file, np.int64, size).reshape(2, -1) for size in sizes)
+        by_share = [scorer.score(Held(rows, grams)) for rows, grams in spilled]
     sharing = [*(pairs.rows for pairs in certain), *(shared for _, shared in by_share)]
     return Leaks(
         join_pairs([*certain, *(pairs for pairs, _ in by_share)]),

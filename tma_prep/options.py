@@ -235,7 +235,7 @@ class CompareOptions(Options):
 
 
 class ExplainOptions(Options):
-    """Options of `tma-prep explain`; one of `position`, `row` and `test` is given."""
+    """Options of `tma-prep explain`; one of `position`, `row`, `test` and `id` is given."""
 
     work: Folder = option(..., argument=True)
     """Workspace that arrange wrote to."""
@@ -245,6 +245,8 @@ class ExplainOptions(Options):
     """The training row with this number (tma_row)."""
     test: int | None = option(None, ge=0)
     """The test row with this number."""
+    id: str | None = option(None, metavar="ID")
+    """The training or test row whose own id this is."""
     name: Name | None = option(None, metavar="NAME")
     """Name of the order; nft, or the only one, by default."""
 

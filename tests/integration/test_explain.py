@@ -318,7 +318,7 @@ def test_orders_say_what_they_do(work: Path) -> None:
 @pytest.mark.parametrize(
     ("asked", "error", "text"),
     [
-        ({}, OptionError, "give one of --position, --row and --test"),
+        ({}, OptionError, "give one of --position, --row, --test and --id"),
         ({"row": 1, "test": 1}, OptionError, "give one of"),
         ({"position": ROWS}, InputError, "from position 0 to 59"),
         ({"row": ROWS}, InputError, "numbered 0 to 59; they end before that"),

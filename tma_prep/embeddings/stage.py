@@ -3,6 +3,8 @@
 import contextlib
 from collections.abc import Iterator
 
+import pyarrow.compute as pc
+
 from tma_prep.embeddings.given_vectors import write_given_vectors
 from tma_prep.embeddings.model import ResolvedModel, resolve_model
 from tma_prep.embeddings.parts import PartsFolder
@@ -15,12 +17,13 @@ from tma_prep.embeddings.side import (
     side_result,
     view_of,
 )
+from tma_prep.embeddings.store import EmbeddingStore
 from tma_prep.embeddings.texts_side import LoadedModel, TextsOfSide
 from tma_prep.embeddings.update import check_updatable
 from tma_prep.errors import OptionError
 from tma_prep.options import EmbedOptions
 from tma_prep.progress import Progress, Silent, Stopwatch
-from tma_prep.rows import Side, take_in
+from tma_prep.rows import RowStore, Side, take_in
 from tma_prep.workspace import Workspace
 from tma_prep_schemas.manifests import Option
 
@@ -68,6 +71,8 @@ def embed(options: EmbedOptions, progress: Progress | None = None) -> EmbedResul
                 else:
                     results[side.side] = TextsOfSide(side, options, opened, progress).embed()
             dimension = results[side.side].dimension
+            if side.side == "test":
+                _tell_equal_tests(workspace, rows["test"].store, options, progress)
             if opened is not None:
                 encoder = opened.runner.described
             elif side.finished is not None:
@@ -79,6 +84,19 @@ def embed(options: EmbedOptions, progress: Progress | None = None) -> EmbedResul
         encoder=encoder,
         seconds=clock.seconds,
     )
+
+
+def _tell_equal_tests(
+    workspace: Workspace, rows: RowStore, options: EmbedOptions, progress: Progress
+) -> None:
+    """Tests with one text lead to one and the same order."""
+    artifact = workspace.embeddings("test")
+    store = EmbeddingStore(artifact.folder, artifact.finished(), rows)
+    count, texts = store.shape[0], pc.count_distinct(store.ids).as_py()
+    if texts < count:
+        other = "" if view_of("test", options).exchange == "last" else " --test-exchange last or"
+        remedy = f";{other} all may tell them apart" if rows.manifest.traits.conversation else ""
+        progress.note(f"test: {count:,} rows have {texts:,} different texts{remedy}")
 
 
 def plan_embedding(options: EmbedOptions, progress: Progress | None = None) -> EmbedPlan:

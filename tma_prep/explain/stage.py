@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tma_prep.embeddings import open_sides
@@ -73,6 +75,26 @@ class Explainer:
         """
         return self._tests.test(_place(self._sides.test.rows, test_row, "test", "test"))
 
+    def with_id(self, name: str) -> RowExplanation | TargetExplanation:
+        """The training or test row by its own id.
+
+        Raises:
+            InputError: No row has it, or several have.
+        """
+        found: list[tuple[str, int]] = []
+        for side, store in (("row", self._sides.train), ("test", self._sides.test)):
+            named = pc.is_in(store.instances("id")["id"], pa.array([name])).to_numpy()
+            found += [(side, int(row)) for row in store.rows[named]]
+        if len(found) == 1:
+            ((side, row),) = found
+            return self.row(row) if side == "row" else self.test(row)
+        shown = ", ".join(f"--{side} {row}" for side, row in found[:5])
+        raise InputError(
+            f"--id {name}: several rows have it; name one by {shown}"
+            if found
+            else f"--id {name}: no row has it; --row and --test take row numbers"
+        )
+
 
 def explain(options: ExplainOptions) -> ExplainResult:
     """Explain one row or one test; nothing is written.
@@ -80,9 +102,9 @@ def explain(options: ExplainOptions) -> ExplainResult:
     Raises:
         TmaPrepError: In one line: what is wrong, and the remedy.
     """
-    asked = [options.position, options.row, options.test]
-    if sum(number is not None for number in asked) != 1:
-        raise OptionError("give one of --position, --row and --test: what is to be explained")
+    asked = [options.position, options.row, options.test, options.id]
+    if sum(one is not None for one in asked) != 1:
+        raise OptionError("give one of --position, --row, --test and --id: what is to be explained")
     clock = Stopwatch()
     row = test = None
     with clock("open"):
@@ -94,6 +116,9 @@ def explain(options: ExplainOptions) -> ExplainResult:
             row = explainer.row(options.row)
         elif options.test is not None:
             test = explainer.test(options.test)
+        elif options.id is not None:
+            found = explainer.with_id(options.id)
+            row, test = (found, None) if isinstance(found, RowExplanation) else (None, found)
     return ExplainResult(row, test, clock.seconds)
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.faults.amounts import LONG_CASES, TORTURE, Tally, amount
 from tests.faults.place import Place, check_refusal, write_lines
+from tma_prep import values
 
 pytestmark = pytest.mark.slow
 
@@ -120,10 +121,10 @@ def plain(value: object) -> object:
 
 
 def shard_rows(folder: Path) -> list[dict[str, Any]]:
-    """Rows of shards as pyarrow alone reads them, by `tma_row` and without what was added."""
+    """Rows of shards, JSON decoded, by `tma_row` and without what was added."""
     files = sorted(folder.glob("part-*.parquet"))
-    rows = [row for file in files for row in pq.ParquetFile(file).read().to_pylist()]
-    rows.sort(key=lambda row: row["tma_row"])
+    tables = pa.concat_tables([pq.ParquetFile(file).read() for file in files])
+    rows: list[dict[str, Any]] = values.rows_of(tables.sort_by("tma_row"))
     return [{key: one for key, one in row.items() if key[:4] != "tma_"} for row in rows]
 
 

@@ -153,7 +153,9 @@ def test_every_option_that_bears_on_bytes_is_recorded(work: Path) -> None:
     """A new option goes into the manifest, or into this list: it changes no byte."""
     where = {"work", "out", "name", "overwrite", "device", "engine", "memory_budget"}
     # The inputs stand in the manifest of embeddings by themselves, the order in that of shards.
-    embedding = where | {"train", "test", "update"}
+    # Those of the tests stand in the manifests of the tests.
+    of_tests = {"test_format", "test_columns", "test_exchange"}
+    embedding = where | {"train", "test", "update"} | of_tests
     of_rows = json.loads((work / "rows/train/manifest.json").read_text())["config"].keys()
     arranging = where | {"orders", "shards", "shards_to"}
     for fields, without, path in (

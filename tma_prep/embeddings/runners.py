@@ -216,8 +216,9 @@ def _model_here(model: ResolvedModel) -> ResolvedModel:
     """
     if not model.sha256:
         return model
-    name = model.location if Path(model.location).is_dir() else model.name
-    found = resolve_model(name, trusted=model.trusted)
+    found = resolve_model(model.name, trusted=model.trusted)
+    if found.sha256 != model.sha256 and Path(model.location).is_dir():
+        found = resolve_model(model.location, trusted=model.trusted)
     if found.sha256 != model.sha256:
         raise DependencyError(
             f"--model {model.name}: a node of the Ray cluster has other weights (SHA-256 "

@@ -374,7 +374,7 @@ def _write_log(
     )
     text = log.model_dump_json(indent=2) + "\n"
     path = folder / _LOG
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+    if not path.is_file() or path.read_bytes() != text.encode("utf-8"):
         write_text(path, text)
 
 

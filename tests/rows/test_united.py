@@ -172,3 +172,23 @@ def test_vectors_of_two_files(folder: Folder) -> None:
     folder.write("2.arrow", pa.table({**PAIR, "v": [[1, 2]]}))
     found = read(str(folder.root / "*"), vectors_column="v").table
     assert found["v"].to_pylist() == [[1.0, 0.5], [1.0, 2.0]]
+
+
+def test_json_beside_tables(folder: Folder) -> None:
+    """Columns of text against numbers, and of structs against JSON, come together as JSON."""
+    said = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
+    calls = [{"name": "f", "arguments": {"x": 1}}]
+    chat = [*said, {"role": "assistant", "content": None, "tool_calls": calls}]
+    folder.write("1.parquet", pa.Table.from_pylist([{"messages": said, "n": 2**60, "s": 1.5}]))
+    folder.lines("2.jsonl", {"messages": chat, "n": 0.5, "s": "text"}, {"messages": said})
+    folder.write("3.csv", "question,answer,n\nq,a,3\n")
+    folder.write("4.parquet", pa.table({"messages": [said], "s": pa.array([None], pa.null())}))
+    found = read(str(folder.root / "*"))
+    assert [sample.exchange("first") for sample in found.instances] == [("q", "a")] * 5
+    assert found.instances[1].messages[2].tool_calls[0].arguments == {"x": 1}
+    assert found.table.schema.names == ["messages", "n", "s", "question", "answer"]
+    rows = rows_of(found.table)
+    assert [row["n"] for row in rows] == [2**60, 0.5, None, "3", None]
+    assert [row["s"] for row in rows] == [1.5, "text", None, None, None]
+    assert rows[1]["messages"] == chat
+    assert [layout.format for layout in found.found.layouts] == ["messages", "qa", "messages"]

@@ -49,10 +49,13 @@ def print_result(result: "EmbedResult") -> None:
     print_table(
         f"Embeddings in {result.workspace}/embeddings",
         [
-            (side, each.rows, each.skipped_rows, each.embedded_texts, each.dimension, each.kept)
+            (
+                *(side, each.rows, each.format, each.skipped_rows),
+                *(each.embedded_texts, each.dimension, each.kept),
+            )
             for side, each in (("train", result.train), ("test", result.test))
         ],
-        *("side", "rows", "skipped", "texts embedded", "dimension", "reused"),
+        *("side", "rows", "read as", "skipped", "embedded", "dimension", "reused"),
     )
     for line in _told(result):
         TerminalProgress().note(line)
@@ -81,7 +84,7 @@ def _told(result: "EmbedResult") -> Iterator[str]:
         if found.skipped_rows:
             yield (
                 f"{side}: the {found.skipped_rows:,} rows that were skipped are listed in "
-                f"{result.workspace}/embeddings/{side}/skipped.jsonl"
+                f"{result.workspace}/rows/{side}/skipped.jsonl"
             )
     if result.train.response_cut_rows > result.train.rows // 100:
         yield "--truncate prompt shortens the prompt instead, so that every response is read"

@@ -77,7 +77,7 @@ def test_json(run: Run, work: Path) -> None:
 @pytest.mark.parametrize(
     ("asked", "code", "text"),
     [
-        (("explain",), 2, "give one of --position, --row and --test"),
+        (("explain",), 2, "give one of --position, --row, --test and --id"),
         (
             ("explain", "--position", -1),
             2,

@@ -14,7 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 from tma_prep.errors import InputError
-from tma_prep.rows.reading import OnBadRow, ReadOptions, ReadRows, SkippedRow, read_files
+from tma_prep.rows.read_rows import OnBadRow, ReadOptions, ReadRows, SkippedRow
+from tma_prep.rows.reading import read_files
 from tma_prep.rows.sample import Sample
 from tma_prep.rows.sources import find_files, partitions_of
 from tma_prep.values import rows_of

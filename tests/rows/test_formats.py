@@ -12,7 +12,8 @@ import zstandard
 
 from tests.rows.folder import Folder, Rows, as_table, json_lines, read
 from tma_prep.errors import InputError, OptionError
-from tma_prep.rows.reading import ReadOptions, read_files
+from tma_prep.rows.read_rows import ReadOptions
+from tma_prep.rows.reading import read_files
 from tma_prep.rows.recognition import format_names, known_format
 from tma_prep.rows.sources import find_files
 

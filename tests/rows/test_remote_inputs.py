@@ -25,7 +25,8 @@ from tests.rows.folder import Folder, json_lines, read
 from tma_prep.errors import InputError
 from tma_prep.files import any_path
 from tma_prep.rows.columnar import columnar_schema
-from tma_prep.rows.reading import ReadOptions, read_files
+from tma_prep.rows.read_rows import ReadOptions
+from tma_prep.rows.reading import read_files
 from tma_prep.rows.sources import find_files
 
 pytest.importorskip("s3fs", reason="the extra s3 is not installed")
@@ -188,7 +189,8 @@ def test_a_file_that_changes_under_the_reader(s3: Any, tmp_path: Path) -> None: 
 MEASURED = """
 import resource, sys, tempfile
 from pathlib import Path
-from tma_prep.rows.reading import ReadOptions, read_files
+from tma_prep.rows.read_rows import ReadOptions
+from tma_prep.rows.reading import read_files
 from tma_prep.rows.sources import find_files
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 small, large = sys.argv[1:]

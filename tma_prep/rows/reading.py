@@ -1,9 +1,8 @@
 """One pass over the files of a side: hashed, validated, numbered and written."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -23,105 +22,19 @@ from tma_prep.rows.containers import (
 )
 from tma_prep.rows.hashed import HashedInput
 from tma_prep.rows.json_types import JsonTypes
+from tma_prep.rows.read_rows import InputRead, Partition, ReadOptions, ReadRows, SkippedRow
 from tma_prep.rows.reader import SampleReader, reader_of
 from tma_prep.rows.recognition import recognise, task_column_of
-from tma_prep.rows.sample import Sample
 from tma_prep.rows.sources import compression_of
 from tma_prep.rows.spool import Spool
 from tma_prep.rows.store import RowStoreWriter
+from tma_prep.rows.traits import with_sample
 from tma_prep.rows.united import DoesNotFit, UnitedRows, united_schema
 from tma_prep.rows.vectors import VectorColumn
 from tma_prep.values import JsonRow, rows_of
-from tma_prep_schemas import FileEntry, RowLayout, Traits
-
-OnBadRow = Literal["fail", "skip"]
-Partition = Mapping[str, str | None]
+from tma_prep_schemas import RowLayout, Traits
 
 _ROWS_LOOKED_AT = 256
-
-
-@dataclass(frozen=True)
-class ReadOptions:
-    """How rows are to be read.
-
-    Attributes:
-        format: Name of a layout, or None to recognise it.
-        columns: Columns that the user names, by role.
-        task_column: The column that names the task, or None for the usual ones.
-        task_optional: Whether `task_column` may be absent; rows name no task then.
-        vectors_column: A column of vectors that every row must have, or None.
-        answered: Whether every row needs a response.
-        examples: Positive examples of Natural Instructions in a prompt.
-        ids_name_rows: Whether rows go by their ids only where each has one of its own.
-    """
-
-    format: str | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
-    task_column: str | None = None
-    task_optional: bool = False
-    on_bad_row: OnBadRow = "fail"
-    vectors_column: str | None = None
-    answered: bool = True
-    examples: int = 0
-    ids_name_rows: bool = False
-
-
-@dataclass(frozen=True)
-class SkippedRow:
-    """A bad row that was left out, and why.
-
-    Attributes:
-        row: Number in the whole side.
-        place: Name of its file, and where it stands in it.
-    """
-
-    row: int
-    place: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class InputRead:
-    """What was read of one input file.
-
-    Attributes:
-        rows: Bad ones included.
-    """
-
-    bytes: int
-    sha256: str
-    rows: int
-
-
-@dataclass
-class ReadRows:
-    """What a pass found.
-
-    Attributes:
-        inputs: One a file, in the order read.
-        layouts: How rows are read, in the order of the rows.
-        notes: What should be known of how they were read, a sentence each.
-        schema: The user's columns of the good rows.
-        files: The parts that were written.
-    """
-
-    layouts: list[RowLayout]
-    traits: Traits
-    inputs: list[InputRead] = field(default_factory=list)
-    skipped: list[SkippedRow] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    schema: pa.Schema | None = None
-    files: list[FileEntry] = field(default_factory=list)
-
-    @property
-    def rows(self) -> int:
-        """Good rows."""
-        return sum(entry.rows for entry in self.files)
-
-    @property
-    def reader(self) -> SampleReader:
-        """Reads them."""
-        return SampleReader(self.layouts)
 
 
 def read_files(
@@ -174,10 +87,11 @@ class _Pass:
         name = options.vectors_column
         self._vectors = VectorColumn(name) if name is not None else None
         self._layout: RowLayout | None = None
+        self._listed = False
         self._reader = SampleReader([])
-        self._traits = dict.fromkeys(Traits.model_fields, False)
+        self._traits = Traits()
         self._ids: dict[str | None, int] = {}
-        self._found = ReadRows([], Traits.model_validate(self._traits))
+        self._found = ReadRows([], self._traits)
         self._first_row = 0
 
     def _schema_of(self, path: AnyPath) -> pa.Schema | None:
@@ -216,7 +130,7 @@ class _Pass:
 
                 self._read_all(keep)
                 self._write_spooled(spool, np.concatenate([np.empty(0, np.int64), *numbers]))
-        found.traits = Traits.model_validate(self._traits)
+        found.traits = self._traits
         self._settle_ids()
         return found
 
@@ -338,7 +252,7 @@ class _Pass:
         ):
             layouts.append(layout)
             self._reader = SampleReader([layout.model_copy(update={"first_row": 0})])
-            self._traits["conversation"] |= found.layout.listed
+            self._listed = found.layout.listed
 
     def _judged(self, block: Block, path: AnyPath) -> tuple[list[int], list[SkippedRow]]:
         """Places of the good rows of a block, and its bad rows."""
@@ -356,7 +270,7 @@ class _Pass:
                 if isinstance(block, JsonBlock):
                     # Only good rows have a say in the types.
                     self._json.add(row)
-                self._note_traits(sample)
+                self._traits = with_sample(self._traits, sample, listed=self._listed)
                 if self._options.ids_name_rows:
                     self._ids[sample.id] = self._ids.get(sample.id, 0) + 1
             except BadRow as error:
@@ -372,21 +286,6 @@ class _Pass:
             return ""
         found = reader_of(self._layout).id_of(row)
         return "" if found is None else f" (id {found[:40]})"
-
-    def _note_traits(self, sample: Sample) -> None:
-        traits = self._traits
-        if sample.is_exchange:
-            traits["unanswered"] |= len(sample.messages) == 1 and not sample.whole
-            traits["whole"] |= sample.whole
-            return
-        traits["conversation"] = True
-        for message in sample.messages:
-            masked = message.role == "assistant" and not message.trained
-            traits["masked"] |= masked
-            traits["tools"] |= bool(message.tool_calls) or message.role == "tool"
-            traits["extras"] |= bool(message.others or message.name or message.tool_call_id)
-        traits["tools"] |= bool(sample.tools)
-        traits["unanswered"] |= not any(message.trained for message in sample.messages)
 
     def _objects(self, block: Block) -> Sequence[JsonRow | BadRow]:
         if isinstance(block, JsonBlock):

@@ -26,7 +26,8 @@ from tma_prep.errors import ArtifactError, InputError
 from tma_prep.files import AnyPath, any_path, file_state, is_remote, kind_of
 from tma_prep.options import EmbedOptions
 from tma_prep.progress import Progress
-from tma_prep.rows.reading import ReadOptions, ReadRows, SkippedRow, read_files
+from tma_prep.rows.read_rows import ReadOptions, ReadRows, SkippedRow
+from tma_prep.rows.reading import read_files
 from tma_prep.rows.recognition import columns_option, known_format
 from tma_prep.rows.sources import find_files, partitions_of
 from tma_prep.rows.store import RowStore

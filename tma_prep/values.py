@@ -54,11 +54,11 @@ def values_of(column: pa.ChunkedArray | pa.Array) -> list[object]:
         ]
     if pa.types.is_map(kind):
         pairs = column.cast(pa.list_(pa.struct([kind.key_field, kind.item_field])))
-        flat = pairs.flatten()
+        flat = items_of(pairs)
         keys, items = (values_of(field) for field in flat.flatten())
         return list(_lists(pairs, list(zip(keys, items, strict=True))))
     if pa.types.is_nested(kind):
-        return list(_lists(column, values_of(column.flatten())))
+        return list(_lists(column, values_of(items_of(column))))
     return _moments(column)
 
 
@@ -67,6 +67,12 @@ def _decoded(text: str) -> object:
         return json.loads(text)
     except (ValueError, RecursionError):  # Arrow does not look whether it is JSON.
         return text
+
+
+def items_of(lists: pa.Array) -> pa.Array:
+    """The items of the lists of an array that are not null, one after the other."""
+    # Arrow's `flatten` knows no empty array of lists of JSON, nor of structs with JSON.
+    return lists.values[:0] if lists.null_count == len(lists) else lists.flatten()
 
 
 def _lists(array: pa.Array, items: list[object]) -> Iterator[list[object] | None]:

@@ -45,6 +45,10 @@ BAD_ROWS = {
         f'{{"prompt": "p", "response": "r", "l": [{{"a": [1, {2**63}]}}]}}',
         "column `l` holds 9223372036854775808, and a whole number must lie",
     ),
+    "too deep": (
+        '{"prompt": "p", "response": "r", "x": ' + "[" * 300 + "]" * 300 + "}",
+        "column `x` is nested more than 256 levels deep; flatten it, or write it as text",
+    ),
     "our column": (
         '{"prompt": "p", "response": "r", "tma_row": 1}',
         "column `tma_row` begins with tma_, which is kept for tma-prep's own; rename it",

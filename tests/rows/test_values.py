@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from tma_prep.rows.conversion import converted
 from tma_prep.values import json_text, rows_of, table_of, values_of
 
 
@@ -83,6 +84,15 @@ def test_a_table_of_rows_holds_them() -> None:
     assert rows_of(table_of([{"a": [{}]}], schema)) == [
         {"a": [{"role": None, "extra": None}], "b": None, "c": None}
     ]
+
+
+@pytest.mark.parametrize("rows", [0, 3])
+def test_lists_of_lists_of_json_may_all_be_null(rows: int) -> None:
+    """Also of structs."""
+    for item in (pa.list_(pa.json_()), pa.struct([("x", pa.json_())])):
+        nulls = pa.nulls(rows, pa.list_(item))
+        assert values_of(nulls) == [None] * rows
+        assert converted(nulls, pa.large_list(item)).to_pylist() == [None] * rows
 
 
 def test_what_json_lacks_is_text() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tma_prep.values import json_text, values_of
+from tma_prep.values import items_of, json_text, values_of
 
 JSON = pa.json_()
 
@@ -38,7 +38,7 @@ def converted(array: pa.Array, kind: pa.DataType) -> pa.Array:
         return pa.StructArray.from_arrays(columns, fields=list(kind), mask=array.is_null())
     if pa.types.is_map(kind):
         entries = array.cast(pa.list_(pa.struct([own.key_field, own.item_field])))
-        keys, items = entries.flatten().flatten()
+        keys, items = items_of(entries).flatten()
         return pa.MapArray.from_arrays(
             _offsets(entries).cast(pa.int32()),
             converted(keys, kind.key_type),
@@ -57,7 +57,7 @@ def converted(array: pa.Array, kind: pa.DataType) -> pa.Array:
             if pa.types.is_list(kind)
             else (pa.LargeListArray, pa.int64())
         )
-        values = converted(array.flatten(), kind.value_type)
+        values = converted(items_of(array), kind.value_type)
         offsets = _offsets(array).cast(bits)
         return make.from_arrays(offsets, values, type=kind, mask=array.is_null())
     return array.cast(kind)

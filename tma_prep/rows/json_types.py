@@ -17,6 +17,10 @@ MOST_LEVELS = 32
 """Lists and objects inside each other that have a type of their own: Parquet cannot be read again
 from 60 lists on, nor Arrow files from 64. What is deeper is `arrow.json`."""
 
+MOST_JSON_LEVELS = 256
+"""Lists and objects inside each other that a value may have at all: Python's own limit leaves
+fewer the deeper the caller stands."""
+
 MOST_COLUMNS = 2000
 
 _NULL, _TEXT, _BOOL, _FLOAT, _JSON = "null", "text", "bool", "float", "json"
@@ -68,7 +72,7 @@ class JsonTypes:
         try:
             "".join(row).encode("utf-8")
             shapes = [(name, _shape_of(value, MOST_LEVELS)) for name, value in row.items()]
-        except (UnicodeEncodeError, _TooLarge) as error:
+        except (UnicodeEncodeError, _TooLarge, _TooDeep) as error:
             raise _refusal(row) from error
         known = tuple(shapes)
         if known in self._known:
@@ -103,6 +107,10 @@ class _TooLarge(Exception):
     """A whole number has more than 64 bits; the text is the number."""
 
 
+class _TooDeep(Exception):
+    """There are more lists and objects inside each other than `MOST_JSON_LEVELS`."""
+
+
 def _refusal(row: JsonRow) -> BadRow:
     """What is wrong with a row that has no types, by the column."""
     for name, value in row.items():
@@ -120,13 +128,24 @@ def _refusal(row: JsonRow) -> BadRow:
                 f"column `{name}` holds {number}, and a whole number must lie between -2**63 and "
                 "2**63 - 1; write it as text"
             )
+        except _TooDeep:
+            return BadRow(
+                f"column `{name}` is nested more than {MOST_JSON_LEVELS} levels deep; "
+                "flatten it, or write it as text"
+            )
     raise AssertionError("a row without types has a column without a type")
 
 
 def _shape_of(value: object, levels: int) -> _Shape:
-    """The shape of what `json.loads` made; not deeper than some levels.
+    """The shape of what `json.loads` made.
+
+    Args:
+        value: The value.
+        levels: How many lists and objects may have a type of their own; below 0 inside of those
+            that have none.
 
     Raises:
+        _TooDeep: It is nested too deeply.
         _TooLarge: A whole number has more than 64 bits.
         UnicodeEncodeError: A text or key holds half a surrogate pair.
     """
@@ -139,6 +158,8 @@ def _shape_of(value: object, levels: int) -> _Shape:
         return _TEXT
     if isinstance(value, int):
         return _whole(value)
+    if levels == MOST_LEVELS - MOST_JSON_LEVELS:
+        raise _TooDeep
     if isinstance(value, dict):
         keys = "".join(value)
         if not keys.isascii():
@@ -146,7 +167,7 @@ def _shape_of(value: object, levels: int) -> _Shape:
         fields = tuple((name, _shape_of(item, levels - 1)) for name, item in value.items())
         return _ObjectOf(fields) if fields and levels > 0 else _JSON
     assert isinstance(value, list)
-    return _ListOf(_items_shape(value, levels - 1)) if levels > 0 else _deep(value)
+    return _ListOf(_items_shape(value, levels - 1)) if levels > 0 else _deep(value, levels - 1)
 
 
 def _items_shape(values: list[object], levels: int) -> _Shape:
@@ -162,9 +183,9 @@ def _items_shape(values: list[object], levels: int) -> _Shape:
     return shape
 
 
-def _deep(values: list[object]) -> _Shape:
+def _deep(values: list[object], levels: int) -> _Shape:
     for value in values:
-        _shape_of(value, 0)
+        _shape_of(value, levels)
     return _JSON
 
 

@@ -16,6 +16,7 @@ from tma_prep.errors import ArtifactError, InputError
 from tma_prep.progress import Advance
 from tma_prep.shards import Runs, wanted_rows
 from tma_prep.tables import Ints, Mask
+from tma_prep.values import items_of
 from tma_prep.verify.files import ShardFile
 from tma_prep.verify.findings import Check, Findings
 from tma_prep_schemas import POSITION, ROW
@@ -70,7 +71,7 @@ def _same(a: pa.Array, b: pa.Array) -> bool:
         return a.is_null().equals(b.is_null()) and all(_same(*pair) for pair in fields)
     if isinstance(kind, _LISTS):
         lengths = pc.list_value_length(a), pc.list_value_length(b)
-        return lengths[0].equals(lengths[1]) and _same(a.flatten(), b.flatten())
+        return lengths[0].equals(lengths[1]) and _same(items_of(a), items_of(b))
     return bool(a.equals(b))
 
 

@@ -7,36 +7,27 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tma_prep.rows.bad_row import BadRow
-from tma_prep.rows.messages import (
-    MESSAGE_COLUMNS,
-    Message,
-    ToolCall,
-    answer,
-    parse_text,
-    question,
-    read_messages,
-    read_tools,
-    tool_call,
+from tma_prep.rows.columns import (
+    Asked,
+    Reader,
+    Row,
+    alpaca,
+    exchange,
+    history_messages,
+    lacks,
+    mmlu,
+    natural_instructions,
+    optional_text,
+    preference,
+    side_of,
+    system_message,
+    text_of,
+    with_context,
+    xlam,
 )
+from tma_prep.rows.messages import MESSAGE_COLUMNS, Message, question, read_messages
 
-Row = Mapping[str, object]
 Kinds = Mapping[str, Callable[[object], bool]]
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What is asked of every row of a side.
-
-    Attributes:
-        answered: Whether a row needs a response.
-        examples: How many positive examples of Natural Instructions stand in a prompt.
-    """
-
-    answered: bool = True
-    examples: int = 0
-
-
-Reader = Callable[[Row, Asked], list[Message]]
 
 
 @dataclass(frozen=True)
@@ -119,70 +110,9 @@ def _is_text_or_messages(value: object) -> bool:
     return isinstance(value, str) or is_message_list(value)
 
 
-def text_of(row: Row, column: str) -> str:
-    """The text of a column.
-
-    Raises:
-        BadRow: There is none.
-    """
-    if column not in row:
-        raise BadRow(f"has no `{column}`; add it, or leave the row out with --on-bad-row skip")
-    return _as_text(row[column], f"`{column}`")
-
-
-def _as_text(value: object, name: str) -> str:
-    if not isinstance(value, str):
-        kind = "null" if value is None else type(value).__name__
-        raise BadRow(f"{name} is {kind}; it must be text")
-    return value
-
-
-def _optional_text(row: Row, column: str) -> str:
-    value = row.get(column)
-    return "" if value is None else _as_text(value, f"`{column}`")
-
-
-def _lacks(row: Row, column: str, asked: Asked) -> bool:
-    """Whether a row has no response, and needs none."""
-    return not asked.answered and row.get(column) is None
-
-
-def side_of(row: Row, column: str, *, asks: bool) -> list[Message]:
-    """A prompt or a response: text, or a list of messages.
-
-    Raises:
-        BadRow: It is neither.
-    """
-    value = row.get(column)
-    if isinstance(value, list | dict):
-        found = read_messages(value, column)
-        return [message.untrained for message in found] if asks else found
-    text = text_of(row, column)
-    return [question(text) if asks else answer(text)]
-
-
-def system_message(row: Row, column: str) -> list[Message]:
-    """System text as the first message, where there is any."""
-    text = _optional_text(row, column)
-    return [Message("system", text)] if text else []
-
-
-def _asked(prompt: Callable[[Row], str], response: str, *, system: str | None = None) -> Reader:
-    """A reader of a prompt that is put together, and of a text that answers it."""
-
-    def read(row: Row, asked: Asked) -> list[Message]:
-        first = system_message(row, system) if system else []
-        found = [*first, question(prompt(row))]
-        if not _lacks(row, response, asked):
-            found.append(answer(text_of(row, response)))
-        return found
-
-    return read
-
-
 def _plain(name: str, prompt: str, response: str, format_name: str | None = None) -> Layout:
     """A column that asks and one that answers, both text."""
-    read = _asked(lambda row: text_of(row, prompt), response)
+    read = exchange(lambda row: text_of(row, prompt), response)
     kinds = {prompt: is_text, response: is_text}
     return Layout(name, kinds, read, answers=(response,), format=format_name)
 
@@ -192,8 +122,9 @@ def _two_sided(name: str, response: str) -> Layout:
 
     def read(row: Row, asked: Asked) -> list[Message]:
         found = side_of(row, "prompt", asks=True)
-        lacks = _lacks(row, response, asked)
-        return found if lacks else [*found, *side_of(row, response, asks=False)]
+        if lacks(row, response, asked):
+            return found
+        return [*found, *side_of(row, response, asks=False)]
 
     kinds = {"prompt": _is_text_or_messages, response: _is_text_or_messages}
     return Layout(
@@ -221,107 +152,6 @@ def _listed(column: str, kind: Callable[[object], bool] = _is_spoken) -> Layout:
     )
 
 
-def _alpaca(row: Row, asked: Asked) -> list[Message]:
-    found = system_message(row, "system")
-    found += history_messages(row.get("history"), "history")
-    instruction, extra = text_of(row, "instruction"), _optional_text(row, "input")
-    found.append(question(f"{instruction}\n{extra}" if extra else instruction))
-    if not _lacks(row, "output", asked):
-        found.append(answer(text_of(row, "output")))
-    return found
-
-
-def history_messages(value: object, name: str) -> list[Message]:
-    """Earlier pairs of a user's and an assistant's text, which are trained as LLaMA-Factory does.
-
-    Raises:
-        BadRow: They are no such pairs.
-    """
-    if isinstance(value, str):
-        value = parse_text(value, f"`{name}`") if value.strip() else None
-    found: list[Message] = []
-    for place, pair in enumerate(value if isinstance(value, list) else [value] if value else []):
-        if not isinstance(pair, list) or len(pair) != 2:
-            raise BadRow(f"`{name}`[{place}] must be a pair of a user's and an assistant's text")
-        found += [
-            question(_as_text(pair[0], f"`{name}`[{place}][0]")),
-            answer(_as_text(pair[1], f"`{name}`[{place}][1]")),
-        ]
-    return found
-
-
-def with_context(instruction: str, context: str) -> str:
-    """Context after the instruction, a blank line between them."""
-    return f"{instruction}\n\n{context}" if context else instruction
-
-
-def _natural_instructions(row: Row, asked: Asked) -> list[Message]:
-    examples = row.get("positive_examples")
-    parts = [text_of(row, "definition")]
-    for example in examples[: asked.examples] if isinstance(examples, list) else []:
-        if isinstance(example, dict):
-            parts.append(f"Input: {example.get('input')}\nOutput: {example.get('output')}")
-    found = [question("\n\n".join([*parts, text_of(row, "input")]))]
-    output = row.get("output")
-    if isinstance(output, str):
-        output = [output]
-    if isinstance(output, list) and output:
-        found.append(answer(_as_text(output[0], "`output`[0]")))
-    elif not _lacks(row, "output", asked) and not (output == [] and not asked.answered):
-        raise BadRow("`output` must be a list with at least one answer")
-    return found
-
-
-def _mmlu(row: Row, asked: Asked) -> list[Message]:
-    choices, right = row.get("choices"), row.get("answer")
-    if not isinstance(choices, list) or not 0 < len(choices) <= 26:
-        raise BadRow("`choices` must be a list of at most 26 texts")
-    lettered = [
-        f"{chr(ord('A') + place)}. {_as_text(choice, f'`choices`[{place}]')}"
-        for place, choice in enumerate(choices)
-    ]
-    found = [question("\n".join([text_of(row, "question"), *lettered]))]
-    if _lacks(row, "answer", asked):
-        return found
-    if isinstance(right, str) and len(right) == 1 and right.isalpha():
-        right = ord(right.upper()) - ord("A")
-    if not isinstance(right, int) or isinstance(right, bool) or not 0 <= right < len(lettered):
-        raise BadRow(f"`answer` must be the number of a choice, from 0 to {len(lettered) - 1}")
-    return [*found, answer(lettered[right])]
-
-
-def _xlam(row: Row, asked: Asked) -> list[Message]:
-    found = [question(text_of(row, "query"))]
-    if _lacks(row, "answers", asked):
-        return found
-    calls: list[ToolCall] = [
-        tool_call(item, f"`answers`[{place}]")
-        for place, item in enumerate(read_tools(row.get("answers"), "answers"))
-    ]
-    return [*found, Message("assistant", "", trained=True, tool_calls=tuple(calls))]
-
-
-def _preference(row: Row, asked: Asked) -> list[Message]:
-    chosen = side_of(row, "chosen", asks=False)
-    if isinstance(row.get("rejected"), list) and isinstance(row.get("chosen"), list):
-        rejected = side_of(row, "rejected", asks=False)
-        shared = 0
-        while shared < min(len(chosen), len(rejected)) and chosen[shared] == rejected[shared]:
-            shared += 1
-        chosen = [message.untrained for message in chosen[:shared]] + chosen[shared:]
-    if row.get("prompt") is None:
-        if isinstance(row.get("chosen"), str):
-            raise BadRow("has no `prompt`, and `chosen` is no list of messages; add it")
-        return chosen
-    asks = side_of(row, "prompt", asks=True)
-    said = [(message.role, message.content) for message in asks]
-    opens = [(message.role, message.content) for message in chosen]
-    # The prompt may stand once more before the chosen answer, after system text or not.
-    spoken = [message for message in opens if message[0] != "system"]
-    repeated = opens[: len(said)] == said or spoken[: len(said)] == said
-    return chosen if repeated else [*asks, *chosen]
-
-
 def _alone(name: str, column: str) -> Layout:
     """A column of prompts, or of running text, without a response."""
     return Layout(
@@ -342,14 +172,14 @@ _LIST = (
     Layout(
         "natural-instructions",
         {"definition": is_text, "input": is_text, "output": _is_list},
-        _natural_instructions,
+        natural_instructions,
         optional={"positive_examples": _is_list},
         answers=("output",),
     ),
     Layout(
         "ni-hub",
         {"definition": is_text, "inputs": is_text, "targets": is_text},
-        _asked(
+        exchange(
             lambda row: with_context(text_of(row, "definition"), text_of(row, "inputs")), "targets"
         ),
         answers=("targets",),
@@ -357,27 +187,27 @@ _LIST = (
     Layout(
         "mmlu",
         {"question": is_text, "choices": _is_list, "answer": _is_number},
-        _mmlu,
+        mmlu,
         answers=("answer",),
         task="subject",
     ),
     Layout(
         "xlam",
         {"query": is_text, "tools": _is_json, "answers": _is_json},
-        _xlam,
+        xlam,
         answers=("answers",),
         tools="tools",
     ),
     Layout(
         "openorca",
         {"system_prompt": is_text, "question": is_text, "response": is_text},
-        _asked(lambda row: text_of(row, "question"), "response", system="system_prompt"),
+        exchange(lambda row: text_of(row, "question"), "response", system="system_prompt"),
         answers=("response",),
     ),
     Layout(
         "preference",
         {"chosen": _is_text_or_messages, "rejected": _is_text_or_messages},
-        _preference,
+        preference,
         optional={"prompt": _is_text_or_messages},
     ),
     _two_sided("prompt-response", "response"),
@@ -385,15 +215,15 @@ _LIST = (
     Layout(
         "alpaca",
         {"instruction": is_text, "output": is_text},
-        _alpaca,
+        alpaca,
         optional={"input": is_text, "system": is_text, "history": _is_json},
         answers=("output",),
     ),
     Layout(
         "dolly",
         {"instruction": is_text, "response": is_text},
-        _asked(
-            lambda row: with_context(text_of(row, "instruction"), _optional_text(row, "context")),
+        exchange(
+            lambda row: with_context(text_of(row, "instruction"), optional_text(row, "context")),
             "response",
         ),
         optional={"context": is_text},
@@ -443,7 +273,7 @@ def _named_columns(columns: Mapping[str, str]) -> Layout:
 
     def read(row: Row, asked: Asked) -> list[Message]:
         found = side_of(row, prompt, asks=True)
-        if response is None or _lacks(row, response, asked):
+        if response is None or lacks(row, response, asked):
             return found
         return [*found, *side_of(row, response, asks=False)]
 
@@ -463,7 +293,7 @@ def _with_more(read: Reader, columns: Mapping[str, str]) -> Reader:
     def more(row: Row, asked: Asked) -> list[Message]:
         found = read(row, asked)
         if context is not None and found[0].role == "user":
-            text = with_context(found[0].content, _optional_text(row, context))
+            text = with_context(found[0].content, optional_text(row, context))
             found[0] = replace(found[0], content=text)
         before = system_message(row, system) if system is not None else []
         if history is not None:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tma_prep.rows.bad_row import BadRow
-from tma_prep.rows.layouts import Asked, Layout, Row, layout_of
+from tma_prep.rows.columns import Asked, Row
+from tma_prep.rows.layouts import Layout, layout_of
 from tma_prep.rows.messages import Message, read_tools
 from tma_prep.rows.sample import Sample
 from tma_prep_schemas import RowLayout

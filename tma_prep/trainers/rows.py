@@ -125,7 +125,8 @@ def json_line(row: Mapping[str, object]) -> str:
         text = json.dumps(row, ensure_ascii=False, allow_nan=False, default=json_default)
     except ValueError:
         text = json.dumps(_finite(row), ensure_ascii=False, default=json_default)
-    return text.translate(_BREAKS)
+    # Half of a surrogate pair, which JSON may hold, stays an escape.
+    return text.translate(_BREAKS).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _finite(value: object) -> object:

@@ -67,10 +67,10 @@ class EmbedOptions(OptionsWithMemory):
     """fail: stop at the first bad row; skip: leave it out and list it."""
     text: Literal["both", "prompt", "response"] = option("both", _TEXT, metavar="PART")
     """What is embedded: prompt, response, or both joined by one space."""
-    exchange: Literal["first", "last", "all"] = option("first", _TEXT, metavar="WHICH")
+    exchange: Literal["first", "last", "all"] = option("first", _TEXT)
     """What of a conversation is embedded: first or last question and answer, or all messages but
     system text."""
-    test_exchange: Literal["first", "last", "all"] | None = option(None, _TEXT, metavar="WHICH")
+    test_exchange: Literal["first", "last", "all"] | None = option(None, _TEXT)
     """The same of the test rows, where it differs: first, last (for few-shot prompts) or all."""
     model: str = option("all-MiniLM-L6-v2", _TEXT)
     """sentence-transformers model: hub name or folder."""

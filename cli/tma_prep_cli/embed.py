@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 def embed(options: EmbedOptions, plan: Plan = False) -> object:
     """Embed training and test rows into a workspace.
 
-    Reads JSONL, JSON, Parquet, Arrow and Hugging Face `save_to_disk` folders, plain or .gz/.zst,
-    and recognises the row format by its columns.
+    Reads JSONL, JSON, CSV, TSV, Parquet, Arrow and Hugging Face `save_to_disk` folders, plain or
+    .gz/.zst: conversations with tools, Alpaca, question and answer and many more, see
+    docs/layouts.md.
 
     [bold]Examples[/]
 

@@ -1,11 +1,12 @@
 """User files to rows: read once into a store, and what each of them means."""
 
 from tma_prep.rows.bad_row import BadRow
+from tma_prep.rows.inputs_log import recorded_inputs
 from tma_prep.rows.messages import Message, ToolCall
 from tma_prep.rows.read_rows import SkippedRow
 from tma_prep.rows.reader import SampleReader
 from tma_prep.rows.sample import Exchange, Sample, TextPart, TextView, text_id
-from tma_prep.rows.stage import Side, SideRows, open_rows, recorded_inputs, take_in
+from tma_prep.rows.stage import Side, SideRows, open_rows, take_in
 from tma_prep.rows.store import RowStore
 from tma_prep.rows.vectors import VectorColumn
 

@@ -1,16 +1,12 @@
 """From the user's files to the row store of one side; nothing after it opens a file of theirs."""
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from tma_prep.artifact import (
-    EMBED_AGAIN,
     MANIFEST,
     Artifact,
     check_files,
@@ -20,12 +16,19 @@ from tma_prep.artifact import (
     sha256_of,
     sync,
     tool_version,
-    write_text,
 )
 from tma_prep.errors import ArtifactError, InputError
-from tma_prep.files import AnyPath, any_path, file_state, is_remote, kind_of
+from tma_prep.files import AnyPath, file_state
 from tma_prep.options import EmbedOptions
 from tma_prep.progress import Progress
+from tma_prep.rows.inputs_log import (
+    UPDATE,
+    InputsLog,
+    absolute_names,
+    all_gone,
+    read_log,
+    write_log,
+)
 from tma_prep.rows.read_rows import ReadOptions, ReadRows, SkippedRow
 from tma_prep.rows.reading import read_files
 from tma_prep.rows.recognition import columns_option, known_format
@@ -38,28 +41,6 @@ from tma_prep_schemas.manifests import Option
 Side = Literal["train", "test"]
 
 _LIBRARIES = ("numpy", "pyarrow")
-_LOG = "log.json"
-_UPDATE = (
-    "give --update to embed only the texts that are new, --overwrite to replace it, or use another "
-    "workspace"
-)
-
-
-class _ReadFile(BaseModel):
-    """Where an input file was, and what changes when it is written to."""
-
-    model_config = ConfigDict(extra="forbid")
-    path: str
-    bytes: int
-    state: str
-
-
-class _Log(BaseModel):
-    """`log.json`: what a machine and a day decide, beside a manifest that they do not."""
-
-    model_config = ConfigDict(extra="forbid")
-    named: list[str]
-    files: list[_ReadFile]
 
 
 @dataclass(frozen=True)
@@ -79,18 +60,6 @@ class SideRows:
     def sha256(self) -> str:
         """Of its manifest."""
         return sha256_of(self.store.folder / MANIFEST)
-
-
-def recorded_inputs(store: RowStore) -> tuple[list[str], list[str]]:
-    """What the user named, and the files that were read, as absolute paths or URLs.
-
-    Raises:
-        ArtifactError: `log.json` is missing or damaged.
-    """
-    log = _read_log(store.folder)
-    if log is None:
-        raise ArtifactError(f"{store.folder / _LOG}: is missing or damaged; {EMBED_AGAIN}")
-    return log.named, [file.path for file in log.files]
 
 
 def open_rows(workspace: Workspace, side: str) -> RowStore:
@@ -117,24 +86,24 @@ def take_in(
     """
     folder = workspace.rows(side).folder
     patterns = options.train if side == "train" else options.test
-    named = _absolute(patterns)
+    named = absolute_names(patterns)
     read_options = _read_options(side, options)
     config = _config(read_options)
     replace = options.overwrite or options.update
     found = _finished(folder, replace=options.overwrite)
-    log = _read_log(folder)
+    log = read_log(folder)
     if (
         found is not None
         and log is not None
         and log.named == named
-        and _all_gone(log, replace=replace)
+        and all_gone(log, replace=replace)
     ):
         _refuse_other_options(folder, found, config, replace=replace)
         progress.note(f"{side}: the input files are gone; the rows that were read are reused")
         return SideRows(RowStore(folder, found), reused=True, inputs_gone=True)
     files = find_files(patterns)
     if found is not None and _is_same(found, config, files, log, progress, side):
-        _write_log(folder, named, files)
+        write_log(folder, named, files)
         return SideRows(RowStore(folder, found), reused=True)
     if found is not None and not replace:
         raise ArtifactError(_difference(folder, found, config, files, log))
@@ -163,7 +132,7 @@ def _make(
                 f"--{side}: no usable row is left ({len(read.skipped)} skipped); check the input"
             )
         manifest = _manifest(side, files, config, read, _write_skipped(making.folder, read.skipped))
-        _write_log(making.folder, named, files, states)
+        write_log(making.folder, named, files, states)
         making.finish(manifest)
     for note in read.notes:
         progress.note(f"{side}: {note}")
@@ -259,7 +228,7 @@ def _refuse_other_options(
 ) -> None:
     if not _other_options(found, config):
         return
-    remedy = "put them back" if replace else f"put them back, and {_UPDATE}"
+    remedy = "put them back" if replace else f"put them back, and {UPDATE}"
     raise ArtifactError(
         f"{_difference(folder, found, config, [], None)}; the input files are not there any more: "
         f"{remedy}"
@@ -270,7 +239,7 @@ def _is_same(
     found: RowsManifest,
     config: dict[str, Option],
     files: Sequence[AnyPath],
-    log: _Log | None,
+    log: InputsLog | None,
     progress: Progress,
     side: Side,
 ) -> bool:
@@ -299,7 +268,7 @@ def _difference(
     found: RowsManifest,
     config: dict[str, Option],
     files: Sequence[AnyPath],
-    log: _Log | None,
+    log: InputsLog | None,
 ) -> str:
     """What is there, and what is wanted, in a line."""
     shown = {"answered": "text"}
@@ -314,69 +283,12 @@ def _difference(
         options.append(f"made from {_listed(before)}, now {_listed(now)}")
     elif files and not options:
         options.append(f"{_listed(now)} changed since it was read")
-    return f"{folder}: holds rows made differently ({'; '.join(options)}); {_UPDATE}"
+    return f"{folder}: holds rows made differently ({'; '.join(options)}); {UPDATE}"
 
 
 def _listed(names: list[str]) -> str:
     shown = ", ".join(names[:3])
     return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
-
-
-def _absolute(patterns: Sequence[str]) -> list[str]:
-    """What the user named, so that it is the same from whatever folder it is named."""
-    return [
-        pattern if is_remote(any_path(pattern)) else os.path.abspath(os.path.expanduser(pattern))
-        for pattern in patterns
-    ]
-
-
-def _all_gone(log: _Log, *, replace: bool) -> bool:
-    """Whether none of the files is there any more.
-
-    Raises:
-        InputError: Some are, and some are not, and the rows are not to be replaced.
-    """
-    gone = [file.path for file in log.files if not _is_there(file.path)]
-    if gone and len(gone) < len(log.files):
-        if replace:
-            return False
-        raise InputError(
-            f"{gone[0]}: is not there any more, and other input files are; put it back, or "
-            f"{_UPDATE}"
-        )
-    return bool(gone)
-
-
-def _is_there(path: str) -> bool:
-    found = any_path(path)
-    return kind_of(found) is not None if is_remote(found) else os.path.lexists(found)
-
-
-def _read_log(folder: Path) -> _Log | None:
-    try:
-        return _Log.model_validate_json((folder / _LOG).read_bytes())
-    except (OSError, ValidationError):
-        return None
-
-
-def _write_log(
-    folder: Path,
-    named: list[str],
-    files: Sequence[AnyPath],
-    states: Sequence[tuple[int, str]] | None = None,
-) -> None:
-    states = states or [file_state(path) for path in files]
-    log = _Log(
-        named=named,
-        files=[
-            _ReadFile(path=str(path), bytes=size, state=state)
-            for path, (size, state) in zip(files, states, strict=True)
-        ],
-    )
-    text = log.model_dump_json(indent=2) + "\n"
-    path = folder / _LOG
-    if not path.is_file() or path.read_bytes() != text.encode("utf-8"):
-        write_text(path, text)
 
 
 def _write_skipped(folder: Path, skipped: Sequence[SkippedRow]) -> FileEntry | None:

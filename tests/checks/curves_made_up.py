@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from tma_prep.checks.curves import RunCurve, SeenTests, curves_table
+from tma_prep.checks.curves import RunCurve, curves_table
 from tma_prep.checks.data import Example, ScoredTest
 from tma_prep_schemas import Control
 
@@ -88,9 +88,9 @@ class MadeUp:
                 )
         return curves_table(runs, tests)
 
-    def _seen(self, step: np.ndarray, speed: np.ndarray, effect: float) -> SeenTests:
+    def _seen(self, step: np.ndarray, speed: np.ndarray, effect: float) -> np.ndarray:
         near = 0.75 - 0.5 * np.tanh(effect)
         came = (1 - np.exp(-step[:, None] / speed)).astype(np.float32)
         maximum = (near * (0.4 + 0.6 * came)).astype(np.float32)
         maximum[0] = np.nan
-        return SeenTests(maximum, maximum * np.float32(0.3), maximum * np.float32(0.6))
+        return np.stack([maximum, maximum * np.float32(0.3), maximum * np.float32(0.6)])

@@ -12,23 +12,6 @@ from tma_prep_schemas import CURVES, Control
 
 
 @dataclass(frozen=True)
-class SeenTests:
-    """How near what a run had consumed was to each test, float32 [evaluations, tests].
-
-    Cosine similarities; NaN where nothing was consumed yet.
-
-    Attributes:
-        maximum: Of the nearest row consumed so far.
-        mean: Mean over the rows consumed so far.
-        centroid: Of their centroid.
-    """
-
-    maximum: NDArray[np.float32]
-    mean: NDArray[np.float32]
-    centroid: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
 class RunCurve:
     """The evaluations of one run, ascending by step.
 
@@ -40,7 +23,7 @@ class RunCurve:
         rows_seen: Training rows read before.
         response_tokens_seen: Tokens trained on before.
         losses: float64 [evaluations, tests]; mean over the response tokens of a test, nats.
-        seen: Similarity of what was consumed; None where rows have no vectors.
+        seen: What `seen_tests` returned; None where rows have no vectors.
     """
 
     control: Control
@@ -50,7 +33,7 @@ class RunCurve:
     rows_seen: NDArray[np.integer]
     response_tokens_seen: NDArray[np.integer]
     losses: NDArray[np.float64]
-    seen: SeenTests | None = None
+    seen: NDArray[np.float32] | None = None
 
 
 def curves_table(runs: Sequence[RunCurve], tests: Sequence[ScoredTest]) -> pa.Table:
@@ -78,12 +61,9 @@ def _of_run(
     def a_test(values: NDArray[np.integer]) -> NDArray[np.integer]:
         return np.repeat(values, tests)
 
-    def similarity(values: NDArray[np.float32] | None) -> pa.Array:
-        if values is None:
-            return pa.nulls(rows, pa.float32())
-        return pa.array(values.ravel(), pa.float32(), from_pandas=True)  # NaN becomes null
-
-    seen = run.seen
+    seen = [pa.nulls(rows, pa.float32())] * 3
+    if run.seen is not None:
+        seen = [pa.array(values.ravel(), from_pandas=True) for values in run.seen]  # NaN to null
     columns = {
         "control": pa.repeat(run.control, rows),
         "order": pa.repeat(run.order, rows),
@@ -95,9 +75,9 @@ def _of_run(
         "task": pa.concat_arrays([task] * evaluations),
         "loss": run.losses.ravel(),
         "response_tokens": np.tile(response_tokens, evaluations),
-        "seen_max": similarity(seen.maximum if seen else None),
-        "seen_mean": similarity(seen.mean if seen else None),
-        "seen_centroid": similarity(seen.centroid if seen else None),
+        "seen_max": seen[0],
+        "seen_mean": seen[1],
+        "seen_centroid": seen[2],
     }
     return pa.table(
         [pa.array(columns[field.name]).cast(field.type) for field in CURVES], schema=CURVES

@@ -1,6 +1,7 @@
 """The curves table as arrays, whatever the sequence of its rows."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -9,6 +10,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tma_prep.checks.bootstrap import CrossedBootstrap
 from tma_prep_schemas import Control
 
 CONTROLS: tuple[Control, ...] = ("none", "null", "no-leak")
@@ -65,6 +67,11 @@ class CheckLosses:
     def named_tasks(self) -> list[str]:
         """Sorted."""
         return sorted({task for task in self.task if task is not None})
+
+    @functools.cached_property
+    def bootstrap(self) -> Callable[[int], CrossedBootstrap]:
+        """The draws for a number of seeds, the same for every pair and every curve."""
+        return functools.cache(lambda seeds: CrossedBootstrap(seeds, self.cluster, self.seeds[0]))
 
     def orders(self, control: Control) -> list[str]:
         """Orders that were trained under a control."""

@@ -11,7 +11,7 @@ from tma_prep.artifact import write_text
 from tma_prep.embeddings import EmbeddingStore, Sides, open_sides
 from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.explain.series import Along, listed_positions, rounds_of, stretches
-from tma_prep.explain.texts import train_texts
+from tma_prep.explain.told import texts_of
 from tma_prep.leakage import LEAK_KINDS, Leakage, kept_leakage
 from tma_prep.options import InspectOptions
 from tma_prep.orders import Arranged, limits_of, open_order, read_order
@@ -158,7 +158,7 @@ class Seen:
         _, order = read_order(arranged.workspace, arranged.name)
         targets = order.column(TARGET).take(pa.array(chosen))
         tasks = arranged.train_instances.column("task").take(pa.array(places))
-        texts = train_texts(arranged, places.tolist())
+        texts = texts_of(arranged.sides.train, places.tolist())
         for position, place, target, task in zip(
             chosen.tolist(), places.tolist(), targets.to_pylist(), tasks.to_pylist(), strict=True
         ):

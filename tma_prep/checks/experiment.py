@@ -164,11 +164,8 @@ def _without_leaks(check: Check, leaks: Leaks | None, progress: Progress) -> lis
     return _with_windows(found, options)
 
 
-def _with_windows(
-    read: Sequence[tuple[Named, NDArray[np.int32] | None]], options: TrainCheckOptions
-) -> list[Named]:
-    listed = [named for named, _ in read] if options.orders else []
-    return listed + windows(*read[0], options.rounds)
+def _with_windows(read: list[Named], options: TrainCheckOptions) -> list[Named]:
+    return (read if options.orders else []) + windows(read[0], options.rounds)
 
 
 def _starts(

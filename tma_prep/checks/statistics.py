@@ -13,8 +13,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tma_prep.checks.headline import headline
-from tma_prep.checks.losses import CONTROLS, CheckLosses, RunLosses, read_losses
-from tma_prep.checks.measures import MEASURES, first_reach, measured
+from tma_prep.checks.losses import (
+    CONTROLS,
+    MEASURES,
+    CheckLosses,
+    RunLosses,
+    first_reach,
+    measured,
+    read_losses,
+)
 from tma_prep_schemas import (
     Base,
     CheckSummary,

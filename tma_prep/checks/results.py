@@ -3,11 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tma_prep.artifact import file_entry, sync, write_text
-from tma_prep.checks.curves import RunCurve, curves_table
+from tma_prep.checks.curves import curves_table
 from tma_prep.checks.dynamics import Consumed, seen_tests, sharpest_falls
 from tma_prep.checks.experiment import Measured
 from tma_prep.checks.stage import Check, target_role_of
@@ -29,7 +28,13 @@ def write_results(
     """
     options = check.options
     consumed = _consumed(found, check.sides)
-    curves = _curves(found, consumed)
+    curves = curves_table(
+        [
+            (run, each, seen_tests(run.rows, each.rows_seen, consumed.vectors, consumed.tests))
+            for run, each in zip(found.runs, found.evaluations, strict=True)
+        ],
+        found.tests.scored,
+    )
     summary = check_summary(
         curves,
         evaluated=options.eval,
@@ -59,25 +64,6 @@ def _consumed(found: Measured, sides: Sides) -> Consumed:
         rows={(run.order, run.seed): run.rows for run in found.runs if run.control == "none"},
         vectors=lambda rows: sides.train.take(np.searchsorted(train_rows, rows)),
         tests=sides.test.take(np.searchsorted(test_rows, scored)),
-    )
-
-
-def _curves(found: Measured, consumed: Consumed) -> pa.Table:
-    return curves_table(
-        [
-            RunCurve(
-                run.control,
-                run.order,
-                run.seed,
-                evaluations.step,
-                evaluations.rows_seen,
-                evaluations.response_tokens_seen,
-                evaluations.losses,
-                seen_tests(run.rows, evaluations.rows_seen, consumed.vectors, consumed.tests),
-            )
-            for run, evaluations in zip(found.runs, found.evaluations, strict=True)
-        ],
-        found.tests.scored,
     )
 
 

@@ -6,12 +6,15 @@ from pathlib import Path
 
 from tma_prep.artifact import (
     ARRANGE_AGAIN,
+    MANIFEST,
     Artifact,
     beside,
     check_files,
     made,
+    place_folder,
     read_manifest,
     remove_folder,
+    write_manifest,
 )
 from tma_prep.checks.source import ModelSource, find_model
 from tma_prep.checks.targets import evaluated_tests
@@ -139,25 +142,25 @@ def _open(workspace: Workspace, options: TrainCheckOptions) -> Check:
 
 def _make(check: Check, progress: TableProgress, clock: Stopwatch) -> CheckSummary:
     """Train what is not trained yet, and put the check in its place."""
-    # It stays where a check is interrupted: finished runs are found there by the next one.
-    underway = beside(check.folder, "progress")
-    underway.mkdir(parents=True, exist_ok=True)
+    partial, underway = beside(check.folder, "partial"), beside(check.folder, "progress")
+    # Both stay where a check is interrupted: finished runs are found there by the next one.
+    for path in (partial, underway):
+        path.mkdir(parents=True, exist_ok=True)
     with progress.stage("Loading torch and transformers", 0, ""):
         from tma_prep.checks.experiment import LIBRARIES, measure
         from tma_prep.checks.results import write_results
     with clock("train"):
         found = measure(check, underway, progress)
     with clock("report"):
-        with check.artifact.making() as making:
-            summary, files = write_results(making.folder, check, found)
-            making.finish(
-                CheckManifest(
-                    **made(check.config, check.inputs, LIBRARIES),
-                    rows=sum(entry.rows for entry in files),
-                    files=files,
-                    orders=list(dict.fromkeys(run.order for run in found.runs)),
-                )
-            )
+        summary, files = write_results(partial, check, found)
+        manifest = CheckManifest(
+            **made(check.config, check.inputs, LIBRARIES),
+            rows=sum(entry.rows for entry in files),
+            files=files,
+            orders=list(dict.fromkeys(run.order for run in found.runs)),
+        )
+        write_manifest(partial / MANIFEST, manifest)
+        place_folder(partial, check.folder)
         remove_folder(underway)
     return summary
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from tma_prep.checks.curves import RunCurve, SeenTests, curves_table
+from tma_prep.checks.curves import curves_table
 from tma_prep.checks.data import Example, ScoredTest
+from tma_prep.checks.orders import PlannedRun
+from tma_prep.checks.tasks import Evaluations
 from tma_prep_schemas import Control
 
 STEPS = (0, 2, 4, 8, 12, 20, 30, 40)
@@ -74,23 +76,14 @@ class MadeUp:
                 came = 1 - np.exp(-step[:, None] / speed)
                 losses = start + came * (drift - 1.5)
                 tokens = step * (40 if order != "fft" else 30)
-                runs.append(
-                    RunCurve(
-                        control,
-                        order,
-                        run_seed,
-                        step,
-                        step * 16,
-                        tokens,
-                        losses,
-                        self._seen(step, speed, effect),
-                    )
-                )
+                run = PlannedRun(control, order, run_seed, np.arange(step[-1] * 16), None)
+                found = Evaluations(step, step * 16, tokens, losses, 1)
+                runs.append((run, found, self._seen(step, speed, effect)))
         return curves_table(runs, tests)
 
-    def _seen(self, step: np.ndarray, speed: np.ndarray, effect: float) -> SeenTests:
+    def _seen(self, step: np.ndarray, speed: np.ndarray, effect: float) -> np.ndarray:
         near = 0.75 - 0.5 * np.tanh(effect)
         came = (1 - np.exp(-step[:, None] / speed)).astype(np.float32)
         maximum = (near * (0.4 + 0.6 * came)).astype(np.float32)
         maximum[0] = np.nan
-        return SeenTests(maximum, maximum * np.float32(0.3), maximum * np.float32(0.6))
+        return np.stack([maximum, maximum * np.float32(0.3), maximum * np.float32(0.6)])

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.checks.curves_made_up import MadeUp
-from tma_prep.checks.dynamics import Consumed, SeenSimilarity, seen_tests, sharpest_falls
+from tma_prep.checks.dynamics import Consumed, seen_tests, sharpest_falls
 from tma_prep_schemas import Fall
 
 _SEEDS = 2
@@ -45,11 +45,11 @@ def test_seen_similarity_against_loops() -> None:
     order = np.random.default_rng(4).permutation(9000)
     rows_seen = np.array([0, 1, 1, 50, 9000])
     seen = seen_tests(order, rows_seen, lambda rows: pool[rows], tests)
-    assert seen.maximum.dtype == np.float32
+    assert seen.dtype == np.float32
     for place, count in enumerate(rows_seen):
         so_far = pool[order[:count]].astype(np.float64)
         for test in range(7):
-            found = [float(each[place, test]) for each in (seen.maximum, seen.mean, seen.centroid)]
+            found = seen[:, place, test].tolist()
             if not count:
                 assert np.isnan(found).all()
                 continue
@@ -67,10 +67,9 @@ def test_seen_similarity_against_loops() -> None:
 
 def test_rows_that_cancel_out_have_no_centroid() -> None:
     """Their mean similarity is 0, its direction is none."""
-    seen = SeenSimilarity(_unit(2, 3))
-    row = np.array([[1, 0, 0]], dtype=np.float32)
-    seen.consume(np.concatenate([row, -row]))
-    _, mean, centroid = seen.now()
+    pool = np.array([[1, 0, 0], [-1, 0, 0]], dtype=np.float32)
+    seen = seen_tests(np.arange(2), np.array([2]), lambda rows: pool[rows], _unit(2, 3))
+    _, mean, centroid = seen[:, 0]
     assert mean.tolist() == [0.0, 0.0]
     assert np.isnan(centroid).all()
 

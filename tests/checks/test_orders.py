@@ -1,5 +1,6 @@
 """Which rows a run is trained on: draws, base rows, budgets, windows, and orders without leaks."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from tma_prep.checks.orders import (
     read_named,
     windows,
 )
+from tma_prep.checks.stage import check_options
 from tma_prep.errors import OptionError
 from tma_prep.options import TrainCheckOptions
 from tma_prep.progress import Silent
@@ -76,7 +78,7 @@ def test_a_budget_above_the_order_is_cut_and_told() -> None:
     assert {len(run.rows) for run in _planned(_options(steps=100), notes)} == {290}
     assert notes == ["the smallest order holds 290 rows: so many are taken, not 1,600"]
     with pytest.raises(OptionError, match="give one"):
-        _planned(_options(steps=2, budget=3))
+        check_options(_options(steps=2, budget=3))
 
 
 def test_the_base_slice_is_a_tenth_at_most() -> None:
@@ -90,14 +92,14 @@ def test_the_base_slice_is_a_tenth_at_most() -> None:
 def test_windows_are_slices_of_the_rounds_that_are_there() -> None:
     """As Python counts them, in the sequence of the order."""
     rounds = np.repeat(np.array([9, 7, 4, 1], dtype=np.int32), 75)
-    first, last = windows(_NFT, rounds, ["0:2", "-1:"])
+    first, last = windows(replace(_NFT, rounds=rounds), ["0:2", "-1:"])
     assert (first.name, last.name) == ("rounds-0:2", "rounds--1:")
     assert np.array_equal(first.rows, _NFT.rows[150:])
     assert np.array_equal(last.rows, _NFT.rows[:75])
     with pytest.raises(OptionError, match="keeps none of the 4 rounds of nft"):
-        windows(_NFT, rounds, ["7:9"])
+        windows(replace(_NFT, rounds=rounds), ["7:9"])
     with pytest.raises(OptionError, match="arranged by a ranking without any"):
-        windows(_NFT, None, ["0:2"])
+        windows(_NFT, ["0:2"])
 
 
 @pytest.mark.parametrize(
@@ -114,7 +116,7 @@ def test_orders_without_leaks_are_ordinary_orders(
     text = (workspace.shards("y").folder / "manifest.json").read_bytes()
     manifest = ShardsManifest.model_validate_json(text)
     with workspace.locked():
-        found, rounds = order_without_leaks(workspace, "y", manifest, 240, _options(), Silent())
+        found = order_without_leaks(workspace, "y", manifest, 240, _options(), Silent())
     leaking = pl.read_parquet(work / "leakage" / "leakage.parquet")["tma_row"].unique().to_list()
     fewer = [240 - len(leaking) if option == 235 else option for option in given]
     excluded = ("--order", "nft", "--name", "x", "--leakage", "exclude", *fewer)
@@ -123,7 +125,7 @@ def test_orders_without_leaks_are_ordinary_orders(
     expected = pl.read_parquet(work / "orders" / "x" / "order.parquet")
     assert leaking and not set(leaking) & set(found.rows.tolist())
     assert found.rows.tolist() == expected["tma_row"].to_list()
-    assert rounds is not None and rounds.tolist() == expected["tma_round"].to_list()
-    named, _ = read_named("y", workspace.shards("y").folder, manifest)
+    assert found.rounds is not None and found.rounds.tolist() == expected["tma_round"].to_list()
+    named = read_named("y", workspace.shards("y").folder, manifest)
     order = pl.read_parquet(work / "orders" / "y" / "order.parquet")
     assert named.rows.tolist() == order["tma_row"].to_list()

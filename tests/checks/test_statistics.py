@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 
 from tests.checks.curves_made_up import MadeUp
-from tma_prep.checks.statistics import check_summary, differences, milestones, order_summaries
+from tma_prep.checks.losses import read_losses
+from tma_prep.checks.statistics import check_summary, differences
 from tma_prep_schemas import CheckSummary, Control, Difference, Evaluated, Measure
 
 Key = tuple[Control, str]
@@ -94,7 +95,7 @@ def test_differences_against_loops(measure: Measure) -> None:
         [row for row in curves.to_pylist() if row["test_row"] != 5], schema=curves.schema
     )
     task_of = {row["test_row"]: row["task"] for row in curves.to_pylist()}
-    found = _by_key(differences(curves))
+    found = _by_key(differences(read_losses(curves)))
     for control, a, b in [("none", "nft", "rt"), ("no-leak", "nft", "fft")]:
         values = _measured(curves, control, measure)
         paired = {
@@ -119,7 +120,7 @@ def test_differences_against_loops(measure: Measure) -> None:
 
 def test_every_pair_control_and_measure_once() -> None:
     """Orders as first named; a − b."""
-    found = differences(MadeUp(_ALL).curves())
+    found = differences(read_losses(MadeUp(_ALL).curves()))
     assert len(_by_key(found)) == len(found) == 3 * 3 * 4
     assert {(one.a, one.b) for one in found if one.control == "no-leak"} == {
         ("nft", "rt"),
@@ -132,7 +133,7 @@ def test_random_orders_never_differ_among_themselves() -> None:
     """Whatever the noise: they make the envelope."""
     for seed in range(20):
         curves = MadeUp(_NULL, noise=1.0).curves(seed)
-        assert {one.verdict for one in differences(curves)} == {"no effect found"}
+        assert {one.verdict for one in differences(read_losses(curves))} == {"no effect found"}
 
 
 def test_two_equal_processes_are_nearly_never_told_apart() -> None:
@@ -142,7 +143,7 @@ def test_two_equal_processes_are_nearly_never_told_apart() -> None:
     for noise, task_noise in [(0.05, 0.0), (0.05, 0.1), (0.0, 0.2)]:
         for seed in range(60):
             made = MadeUp(same | _NULL, noise=noise, task_noise=task_noise, test_noise=0.1)
-            found = _by_key(differences(made.curves(seed)))
+            found = _by_key(differences(read_losses(made.curves(seed))))
             false.append(found["none", "a", "b", "auc_steps"].verdict != "no effect found")
     assert np.mean(false) < 0.05
 
@@ -151,24 +152,24 @@ def test_planted_effects_are_found_with_their_sign() -> None:
     """Lower, higher, and none where leakage made it."""
     called = []
     for seed in range(20):
-        found = _by_key(differences(MadeUp(_ALL, noise=0.03).curves(seed)))
+        found = _by_key(differences(read_losses(MadeUp(_ALL, noise=0.03).curves(seed))))
         assert found["none", "nft", "rt", "auc_steps"].verdict == "lower"
         assert found["none", "rt", "fft", "final_loss"].verdict == "lower"
         assert found["no-leak", "nft", "fft", "final_loss"].verdict == "lower"
         called.append(found["no-leak", "nft", "rt", "auc_steps"].verdict != "no effect found")
     assert sum(called) <= 2
     orders: dict[Key, float] = {("none", "rt"): 0.0, ("none", "nft"): -0.4}
-    found = _by_key(differences(MadeUp(orders | _NULL).curves()))
+    found = _by_key(differences(read_losses(MadeUp(orders | _NULL).curves())))
     assert found["none", "rt", "nft", "auc_steps"].verdict == "higher"
 
 
 def test_what_lies_inside_the_envelope_is_no_finding() -> None:
     """However narrow its interval."""
     quiet = MadeUp({("none", "a"): 0.0, ("none", "b"): 0.1}, noise=0, task_noise=0, test_noise=0)
-    assert differences(quiet.curves())[0].verdict == "lower"
+    assert differences(read_losses(quiet.curves()))[0].verdict == "lower"
     loud = MadeUp(_NULL | {("null", "random-1"): -0.3}, noise=0, task_noise=0, test_noise=0)
     both = pa.concat_tables([quiet.curves(), loud.curves()])
-    one = _by_key(differences(both))["none", "a", "b", "auc_steps"]
+    one = _by_key(differences(read_losses(both)))["none", "a", "b", "auc_steps"]
     assert one.high < 0
     assert one.verdict == "no effect found"
     assert one.smallest_effect == one.envelope
@@ -180,7 +181,10 @@ def test_the_sequence_of_rows_means_nothing() -> None:
     shuffled = pa.table(pl.DataFrame(curves).sample(fraction=1, shuffle=True, seed=1)).cast(
         curves.schema
     )
-    before, after = _by_key(differences(curves)), _by_key(differences(shuffled))
+    before, after = (
+        _by_key(differences(read_losses(curves))),
+        _by_key(differences(read_losses(shuffled))),
+    )
     for (control, a, b, measure), one in before.items():
         if (control, a, b, measure) in after:
             assert after[control, a, b, measure] == one
@@ -189,7 +193,7 @@ def test_the_sequence_of_rows_means_nothing() -> None:
             numbers = (-turned.mean, -turned.high, -turned.low, turned.envelope)
             assert (one.mean, one.low, one.high, one.envelope) == pytest.approx(numbers)
     key = lambda one: (one.control, one.order)  # noqa: E731
-    assert sorted(order_summaries(curves), key=key) == sorted(order_summaries(shuffled), key=key)
+    assert sorted(_summary(curves).orders, key=key) == sorted(_summary(shuffled).orders, key=key)
 
 
 def test_one_seed_resamples_tasks_alone() -> None:
@@ -198,7 +202,7 @@ def test_one_seed_resamples_tasks_alone() -> None:
     task_of = {row["test_row"]: row["task"] for row in curves.to_pylist()}
     values = _measured(curves, "none", "final_loss")
     paired = {(0, t): values["nft", 0, t] - values["rt", 0, t] for t in task_of}
-    one = _by_key(differences(curves))["none", "nft", "rt", "final_loss"]
+    one = _by_key(differences(read_losses(curves)))["none", "nft", "rt", "final_loss"]
     assert (one.low, one.high) == pytest.approx(_naive_bootstrap(paired, task_of), abs=1e-9)
     assert one.envelope is None
     summary = _summary(curves)
@@ -217,14 +221,14 @@ def test_without_tasks_each_test_stands_for_itself(tasks: int) -> None:
 def test_a_single_test_of_a_single_seed_shows_nothing() -> None:
     """Its interval has no width, whatever the loss."""
     curves = MadeUp(_ORDERS, tasks=1, tests_a_task=1, seeds=1).curves()
-    assert {one.verdict for one in differences(curves)} == {"no effect found"}
+    assert {one.verdict for one in differences(read_losses(curves))} == {"no effect found"}
 
 
 def test_orders_of_other_lengths_are_not_compared() -> None:
     """Nor orders that share no seed."""
     long, short = MadeUp({("none", "a"): 0.0}), MadeUp({("none", "b"): 0.0}, steps=(0, 2, 4))
     curves = pa.concat_tables([long.curves(), short.curves()])
-    assert differences(curves) == []
+    assert differences(read_losses(curves)) == []
     assert "no two can be compared" in _summary(curves).headline
     assert "trained alone" in _summary(long.curves()).headline
 
@@ -234,14 +238,14 @@ def test_a_table_with_a_hole_is_refused() -> None:
     curves = MadeUp(_ORDERS).curves()
     for broken in (curves.slice(1), pa.concat_tables([curves, curves.slice(0, 30)])):
         with pytest.raises(ValueError, match="every test row at every evaluation"):
-            differences(broken)
+            _summary(broken)
 
 
 def test_the_summary_of_an_order_against_loops() -> None:
     """Curve, token-weighted curve, and what is read off them."""
     curves = MadeUp(_ALL).curves()
     frame = pl.DataFrame(curves).filter(pl.col("control") == "none", pl.col("order") == "nft")
-    one = next(o for o in order_summaries(curves) if (o.control, o.order) == ("none", "nft"))
+    one = next(o for o in _summary(curves).orders if (o.control, o.order) == ("none", "nft"))
     for place, step in enumerate(one.steps):
         here = frame.filter(pl.col("step") == step)
         weight = here["response_tokens"].to_numpy()
@@ -253,21 +257,21 @@ def test_the_summary_of_an_order_against_loops() -> None:
     assert one.auc_steps == pytest.approx(np.trapezoid(one.loss, one.steps) / one.steps[-1])
     assert (one.start_loss, one.final_loss) == pytest.approx((one.loss[0], one.loss[-1]))
     assert one.early_loss == pytest.approx(np.interp(4, one.steps, one.loss))
-    random = next(o for o in order_summaries(curves) if (o.control, o.order) == ("none", "rt"))
+    random = next(o for o in _summary(curves).orders if (o.control, o.order) == ("none", "rt"))
     reached = one.steps_to_reach_random
     assert reached is not None and reached < 40
     assert np.interp(reached, one.steps, one.loss) == pytest.approx(random.final_loss)
     assert random.steps_to_reach_random == pytest.approx(40)
-    farthest = next(o for o in order_summaries(curves) if (o.control, o.order) == ("none", "fft"))
+    farthest = next(o for o in _summary(curves).orders if (o.control, o.order) == ("none", "fft"))
     assert farthest.steps_to_reach_random is None
-    null = [o for o in order_summaries(curves) if o.control == "null"]
+    null = [o for o in _summary(curves).orders if o.control == "null"]
     assert len(null) == 3 and all(o.steps_to_reach_random is None for o in null)
 
 
 def test_milestones_by_interpolation() -> None:
     """The mean curve is at half and at a tenth of its fall there, for all tests and for tasks."""
     curves = MadeUp(_ALL).curves()
-    found = milestones(curves)
+    found = _summary(curves).milestones
     assert len(found) == 9 * 7
     for one in found:
         frame = pl.DataFrame(curves).filter(control=one.control, order=one.order)
@@ -282,7 +286,7 @@ def test_milestones_by_interpolation() -> None:
 
 def test_a_loss_that_never_falls_has_no_milestone() -> None:
     """Nothing is interpolated out of a rise."""
-    one = milestones(MadeUp({("none", "a"): 9.0}).curves())[0]
+    one = _summary(MadeUp({("none", "a"): 9.0}).curves()).milestones[0]
     assert (one.fall_total, one.step_50, one.step_90) == (0.0, None, None)
 
 

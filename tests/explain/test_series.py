@@ -48,11 +48,11 @@ def test_no_stretch_is_empty(count: int) -> None:
 
 def test_rounds_one_by_one_and_joined() -> None:
     """Nearest rounds forward, then farthest-pick rounds backward."""
-    found = rounds_of(ROUNDS, SIMILARITY, 10)
+    found = rounds_of(along(), 10)
     assert [part.first for part in found] == [1, 2, 3, -2, -1]
     assert [part.rows for part in found] == [2, 1, 2, 1, 1]
     assert [part.mean_similarity for part in found] == pytest.approx([0.85, 0.7, 0.55, 0.4, 0.3])
-    joined = rounds_of(ROUNDS, SIMILARITY, 2)
+    joined = rounds_of(along(), 2)
     assert [(part.first, part.last, part.rounds, part.rows) for part in joined] == [
         (1, 2, 2, 3),
         (3, -1, 3, 4),

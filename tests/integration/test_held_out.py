@@ -215,7 +215,7 @@ def test_the_control_without_leaks_is_of_the_same_part(halves: Path) -> None:
     options = TrainCheckOptions(work=halves).resolved
     workspace = Workspace(halves)
     with workspace.locked():
-        named, _ = order_without_leaks(workspace, "half-nft", manifest, 240, options, Silent())
+        named = order_without_leaks(workspace, "half-nft", manifest, 240, options, Silent())
     assert named.rows.tolist() == arranged
 
 

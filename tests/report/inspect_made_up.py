@@ -42,13 +42,12 @@ def made_up(
     side = SideFacts(rows, 0, len(tasks), 9 * rows, 12, 3)
     facts = [OrderFacts(name, name, "tma", "instance", "", rows, True, True) for name in orders]
     coverage = {row: float(value) for row, value in enumerate(draw.random(40))}
-    found = [] if along.rounds is None else rounds_of(along.rounds, along.similarity, 12)
     details = OrderDetails(
         facts=facts[0],
         task_names=list(tasks),
         leak_kinds=KINDS,
         stretches=stretches(along, 10),
-        rounds=found,
+        rounds=rounds_of(along, 12),
         round_count=len(np.unique(along.rounds)) if along.rounds is not None else None,
         hubs=[HubFacts(5, 17, tasks[0] if tasks else None, 3), HubFacts(6, 16, None, None)],
         never_listed=4,
@@ -78,12 +77,11 @@ def made_up(
         )
         for position in range(min(rows, 250))
     ]
-    many = [] if along.rounds is None else rounds_of(along.rounds, along.similarity, 200)
     return overview, PageData(
         lines={name: stretches(along, 100) for name in orders},
         orders_left_out=["another"],
         stretches=stretches(along, 50),
-        rounds=many,
+        rounds=rounds_of(along, 200),
         rows=listed,
         listed="the first rows",
     )

@@ -1,56 +1,18 @@
 """Test losses of many runs as one table."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from tma_prep.checks.data import ScoredTest
-from tma_prep_schemas import CURVES, Control
+from tma_prep.checks.orders import PlannedRun
+from tma_prep.checks.tasks import Evaluations
+from tma_prep_schemas import CURVES
 
-
-@dataclass(frozen=True)
-class SeenTests:
-    """How near what a run had consumed was to each test, float32 [evaluations, tests].
-
-    Cosine similarities; NaN where nothing was consumed yet.
-
-    Attributes:
-        maximum: Of the nearest row consumed so far.
-        mean: Mean over the rows consumed so far.
-        centroid: Of their centroid.
-    """
-
-    maximum: NDArray[np.float32]
-    mean: NDArray[np.float32]
-    centroid: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class RunCurve:
-    """The evaluations of one run, ascending by step.
-
-    Attributes:
-        control: `none`, `null` or `no-leak`.
-        order: Name of the order.
-        seed: Of the run.
-        step: Updates made before, int [evaluations].
-        rows_seen: Training rows read before.
-        response_tokens_seen: Tokens trained on before.
-        losses: float64 [evaluations, tests]; mean over the response tokens of a test, nats.
-        seen: Similarity of what was consumed; None where rows have no vectors.
-    """
-
-    control: Control
-    order: str
-    seed: int
-    step: NDArray[np.integer]
-    rows_seen: NDArray[np.integer]
-    response_tokens_seen: NDArray[np.integer]
-    losses: NDArray[np.float64]
-    seen: SeenTests | None = None
+RunCurve = tuple[PlannedRun, Evaluations, NDArray[np.float32] | None]
+"""A run, its evaluations from step 0 on, and what `seen_tests` returned of it; None for nulls."""
 
 
 def curves_table(runs: Sequence[RunCurve], tests: Sequence[ScoredTest]) -> pa.Table:
@@ -67,37 +29,35 @@ def curves_table(runs: Sequence[RunCurve], tests: Sequence[ScoredTest]) -> pa.Ta
 
 
 def _of_run(
-    run: RunCurve,
+    curve: RunCurve,
     test_row: NDArray[np.integer],
     task: pa.Array,
     response_tokens: NDArray[np.integer],
 ) -> pa.Table:
-    evaluations, tests = run.losses.shape
+    run, found, similarity = curve
+    evaluations, tests = found.losses.shape
     rows = evaluations * tests
 
     def a_test(values: NDArray[np.integer]) -> NDArray[np.integer]:
         return np.repeat(values, tests)
 
-    def similarity(values: NDArray[np.float32] | None) -> pa.Array:
-        if values is None:
-            return pa.nulls(rows, pa.float32())
-        return pa.array(values.ravel(), pa.float32(), from_pandas=True)  # NaN becomes null
-
-    seen = run.seen
+    seen = [pa.nulls(rows, pa.float32())] * 3
+    if similarity is not None:
+        seen = [pa.array(values.ravel(), from_pandas=True) for values in similarity]  # NaN to null
     columns = {
         "control": pa.repeat(run.control, rows),
         "order": pa.repeat(run.order, rows),
         "seed": np.repeat(run.seed, rows),
-        "step": a_test(run.step),
-        "rows_seen": a_test(run.rows_seen),
-        "response_tokens_seen": a_test(run.response_tokens_seen),
+        "step": a_test(found.step),
+        "rows_seen": a_test(found.rows_seen),
+        "response_tokens_seen": a_test(found.response_tokens_seen),
         "test_row": np.tile(test_row, evaluations),
         "task": pa.concat_arrays([task] * evaluations),
-        "loss": run.losses.ravel(),
+        "loss": found.losses.ravel(),
         "response_tokens": np.tile(response_tokens, evaluations),
-        "seen_max": similarity(seen.maximum if seen else None),
-        "seen_mean": similarity(seen.mean if seen else None),
-        "seen_centroid": similarity(seen.centroid if seen else None),
+        "seen_max": seen[0],
+        "seen_mean": seen[1],
+        "seen_centroid": seen[2],
     }
     return pa.table(
         [pa.array(columns[field.name]).cast(field.type) for field in CURVES], schema=CURVES

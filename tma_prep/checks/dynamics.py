@@ -8,8 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tma_prep.checks.curves import SeenTests
-from tma_prep.checks.losses import CheckLosses, RunLosses, read_losses
+from tma_prep.checks.losses import CheckLosses, read_losses
 from tma_prep_schemas import Fall, FallRow
 
 FALLS_A_TASK = 3
@@ -21,73 +20,45 @@ Vectors = Callable[[NDArray[np.int64]], NDArray[np.float32]]
 """From `tma_row` numbers to unit vectors, float32 [rows, d]."""
 
 
-class SeenSimilarity:
-    """How near what a run has consumed so far is to each test.
-
-    The mean similarity of the consumed rows to a test is the test's product with their mean, and
-    the similarity of their centroid is that over the mean's length: a running sum serves both.
-    """
-
-    def __init__(self, tests: NDArray[np.float32]) -> None:
-        """Begin with nothing consumed.
-
-        Args:
-            tests: Unit vectors, [tests, d].
-        """
-        self._tests = tests
-        self._count = 0
-        self._sum = np.zeros(tests.shape[1], dtype=np.float64)
-        self._maximum = np.full(len(tests), np.nan, dtype=np.float32)
-
-    def consume(self, rows: NDArray[np.float32]) -> None:
-        """Take further rows in; some thousand are multiplied at once.
-
-        Args:
-            rows: Unit vectors, [rows, d]; none is nothing.
-        """
-        for first in range(0, len(rows), _ROWS_AT_ONCE):
-            chunk = rows[first : first + _ROWS_AT_ONCE]
-            self._sum += chunk.sum(axis=0, dtype=np.float64)
-            self._count += len(chunk)
-            nearest = (chunk @ self._tests.T).max(axis=0)
-            self._maximum = np.fmax(self._maximum, nearest)
-
-    def now(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """Maximum, mean and centroid similarity of each test; NaN where nothing was consumed."""
-        nothing = np.full(len(self._tests), np.nan, dtype=np.float32)
-        if not self._count:
-            return nothing, nothing, nothing
-        towards = self._tests.astype(np.float64) @ self._sum
-        length = float(np.linalg.norm(self._sum))
-        # Rows that cancel out have no direction.
-        centroid = (towards / length).astype(np.float32) if length > 0 else nothing
-        return self._maximum.copy(), (towards / self._count).astype(np.float32), centroid
-
-
 def seen_tests(
     rows: NDArray[np.int64],
     rows_seen: NDArray[np.integer],
     vectors: Vectors,
     tests: NDArray[np.float32],
-) -> SeenTests:
-    """Similarity of what a run had consumed, at each of its evaluations.
+) -> NDArray[np.float32]:
+    """Similarity to each test of what a run had consumed, at each of its evaluations.
+
+    The mean similarity of the consumed rows to a test is the test's product with their mean, and
+    the similarity of their centroid is that over the mean's length: a running sum serves both.
 
     Args:
         rows: `tma_row` of the rows it was trained on, in sequence.
         rows_seen: How many of them stood before each evaluation, ascending.
         vectors: Of training rows; asked for as many as one stretch between evaluations holds.
         tests: Unit vectors, [tests, d].
+
+    Returns:
+        float32 [3, evaluations, tests], cosine similarities: of the nearest row, the mean over the
+        rows, and of their centroid; NaN where nothing was consumed yet.
     """
-    seen = SeenSimilarity(tests)
-    found = []
+    found = np.full((3, len(rows_seen), len(tests)), np.nan, dtype=np.float32)
+    maximum = np.full(len(tests), np.nan, dtype=np.float32)
+    total = np.zeros(tests.shape[1], dtype=np.float64)
     before = 0
-    for count in rows_seen.tolist():
-        if count > before:
-            seen.consume(vectors(rows[before:count]))
-        found.append(seen.now())
+    for place, count in enumerate(rows_seen.tolist()):
+        read = vectors(rows[before:count]) if count > before else tests[:0]
+        for first in range(0, len(read), _ROWS_AT_ONCE):
+            chunk = read[first : first + _ROWS_AT_ONCE]
+            total += chunk.sum(axis=0, dtype=np.float64)
+            maximum = np.fmax(maximum, (chunk @ tests.T).max(axis=0))
         before = count
-    maximum, mean, centroid = (np.stack(each) for each in zip(*found, strict=True))
-    return SeenTests(maximum, mean, centroid)
+        if count:
+            towards = tests.astype(np.float64) @ total
+            length = float(np.linalg.norm(total))
+            found[0, place], found[1, place] = maximum, towards / count
+            if length > 0:  # Rows that cancel out have no direction.
+                found[2, place] = towards / length
+    return found
 
 
 @dataclass(frozen=True)
@@ -122,60 +93,39 @@ def sharpest_falls(curves: pa.Table, consumed: Consumed | None) -> list[Fall]:
     found = []
     for task in tasks:
         members = np.array([of_test == task for of_test in losses.task])
-        steepest = heapq.nlargest(
-            FALLS_A_TASK, _falls(losses, members), key=lambda fall: fall.a_step
-        )
-        found += [_told(fall, task, members, losses, consumed) for fall in steepest]
+        falls = _falls(losses, task, members)
+        for fall, read in heapq.nlargest(FALLS_A_TASK, falls, key=lambda each: _a_step(each[0])):
+            rows = []
+            if consumed is not None:
+                consumed_rows = consumed.rows[fall.order, fall.seed][read]
+                rows = _nearest_rows(consumed_rows, consumed, losses.test_row, members)
+            found.append(fall.model_copy(update={"rows": rows}))
     return found
 
 
-@dataclass(frozen=True)
-class _Fall:
-    order: str
-    run: RunLosses
-    after: int
-    """Place of the evaluation that the fall ends at."""
-    fall: float
-
-    @property
-    def a_step(self) -> float:
-        return self.fall / int(self.run.step[self.after] - self.run.step[self.after - 1])
+def _a_step(fall: Fall) -> float:
+    return fall.fall / (fall.to_step - fall.from_step)
 
 
-def _falls(losses: CheckLosses, members: NDArray[np.bool_]) -> Iterator[_Fall]:
-    """Every fall of the mean loss of some tests, run by run."""
+def _falls(
+    losses: CheckLosses, task: str | None, members: NDArray[np.bool_]
+) -> Iterator[tuple[Fall, slice]]:
+    """Every fall of the mean loss of some tests, run by run, and which rows were read in it."""
     for order in losses.orders("none"):
         for run in losses.runs["none", order]:
             mean = run.losses[:, members].mean(axis=1)
-            for after in range(1, len(mean)):
-                fall = float(mean[after - 1] - mean[after])
-                if fall > 0:
-                    yield _Fall(order, run, after, fall)
-
-
-def _told(
-    fall: _Fall,
-    task: str | None,
-    members: NDArray[np.bool_],
-    losses: CheckLosses,
-    consumed: Consumed | None,
-) -> Fall:
-    run, after = fall.run, fall.after
-    rows: list[FallRow] = []
-    if consumed is not None:
-        read = consumed.rows[fall.order, run.seed]
-        read = read[int(run.rows_seen[after - 1]) : int(run.rows_seen[after])]
-        rows = _nearest_rows(read, consumed, losses.test_row, members)
-    return Fall(
-        control="none",
-        order=fall.order,
-        seed=run.seed,
-        task=task,
-        from_step=int(run.step[after - 1]),
-        to_step=int(run.step[after]),
-        fall=fall.fall,
-        rows=rows,
-    )
+            for after in np.flatnonzero(mean[1:] < mean[:-1]) + 1:
+                fall = Fall(
+                    control="none",
+                    order=order,
+                    seed=run.seed,
+                    task=task,
+                    from_step=int(run.step[after - 1]),
+                    to_step=int(run.step[after]),
+                    fall=float(mean[after - 1] - mean[after]),
+                    rows=[],
+                )
+                yield fall, slice(run.rows_seen[after - 1], run.rows_seen[after])
 
 
 def _nearest_rows(

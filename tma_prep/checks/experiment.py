@@ -19,7 +19,7 @@ from tma_prep.checks.orders import (
     windows,
 )
 from tma_prep.checks.runs import run_tasks, worker_devices
-from tma_prep.checks.source import ModelSource
+from tma_prep.checks.stage import Check
 from tma_prep.checks.tasks import (
     Evaluations,
     RunTask,
@@ -30,12 +30,11 @@ from tma_prep.checks.tasks import (
     read_evaluations,
 )
 from tma_prep.checks.texts import lay_out_texts, leaks_of
-from tma_prep.embeddings import EmbeddingStore, Sides
+from tma_prep.device import resolve_device
+from tma_prep.embeddings import Sides
 from tma_prep.leakage import Leaks
 from tma_prep.options import TrainCheckOptions
 from tma_prep.progress import Progress, TableProgress
-from tma_prep.workspace import Workspace
-from tma_prep_schemas import ShardsManifest
 
 LIBRARIES = ("numpy", "pyarrow", "torch", "transformers", "tokenizers", "peft", "gguf")
 
@@ -51,7 +50,6 @@ class Measured:
         base_rows: Rows of each seed's base slice.
         tests: The tests as tokens.
         leaks: What the pool holds of the tests, None where nothing asked for it.
-        pool_rows: Rows of the pool.
         random_order: Name of the first order that was arranged at random, None where none was.
     """
 
@@ -61,39 +59,22 @@ class Measured:
     base_rows: dict[int, NDArray[np.int64]]
     tests: EncodedTests
     leaks: Leaks | None
-    pool_rows: int
     random_order: str | None
 
 
-def measure(
-    folder: Path,
-    workspace: Workspace,
-    sides: Sides,
-    evaluated: EmbeddingStore,
-    shards: dict[str, ShardsManifest],
-    inputs: dict[str, str],
-    model: ModelSource,
-    options: TrainCheckOptions,
-    progress: TableProgress,
-) -> Measured:
+def measure(check: Check, folder: Path, progress: TableProgress) -> Measured:
     """Train everything that is not trained yet, and gather what was found.
 
     Args:
+        check: What is measured.
         folder: Where finished runs are kept until the check is whole.
-        workspace: Where the shards lie.
-        sides: Both stores.
-        evaluated: The test rows whose loss is taken.
-        shards: Manifests of the orders by name.
-        inputs: Digests of what the check is made from.
-        model: What is trained.
-        options: Resolved.
         progress: Told of everything.
     """
-    leaks = leaks_of(workspace, sides, options, progress)
-    pool_rows = sides.train.shape[0]
+    sides, options, model = check.sides, check.options, check.model
+    leaks = leaks_of(check.workspace, sides, options, progress)
     base = _base(sides, leaks, options, progress)
-    named = _named(workspace, shards, options)
-    clean = _without_leaks(workspace, sides, shards, leaks, options, progress)
+    named = _named(check)
+    clean = _without_leaks(check, leaks, progress)
     runs = planned_runs(named, clean, base, options, progress.note)
     work = Work(
         folder,
@@ -104,14 +85,14 @@ def measure(
         options.learning_rate,
         options.max_tokens,
     )
-    tests = lay_out_texts(work, sides.train, evaluated, runs, base, options, progress)
-    device = _device(options.device)
+    tests = lay_out_texts(work, sides.train, check.evaluated, runs, base, options, progress)
+    device = resolve_device(options.device)
     shared: dict[str, object] = {
         "version": tool_version(),
         "libraries": library_versions(*LIBRARIES),
         "device": device.partition(":")[0],
         "model": model.sha256,
-        "inputs": inputs,
+        "inputs": check.inputs,
         "options": options.recorded(
             *("work", "orders", "rounds", "seeds", "seed", "budget", "steps", "controls", "name"),
             *("random_orders", "leak_ngrams", "require_lower", "workers", "overwrite", "device"),
@@ -130,15 +111,8 @@ def measure(
         base,
         tests,
         leaks,
-        pool_rows,
         next((order.name for order in named if order.drawn), None),
     )
-
-
-def _device(name: str) -> str:
-    from tma_prep.device import resolve_device
-
-    return resolve_device(name)
 
 
 def _base(
@@ -166,41 +140,32 @@ def _base(
     return found
 
 
-def _named(
-    workspace: Workspace, shards: dict[str, ShardsManifest], options: TrainCheckOptions
-) -> list[Named]:
+def _named(check: Check) -> list[Named]:
     """The orders to compare: those that were named, and windows of the first one's rounds."""
-    read = {
-        name: read_named(name, workspace.shards(name).folder, manifest)
-        for name, manifest in shards.items()
-    }
-    first, rounds = next(iter(read.values()))
-    listed = [named for named, _ in read.values()] if options.orders else []
-    return listed + windows(first, rounds, options.rounds)
+    read = [
+        read_named(name, check.workspace.shards(name).folder, manifest)
+        for name, manifest in check.shards.items()
+    ]
+    return _with_windows(read, check.options)
 
 
-def _without_leaks(
-    workspace: Workspace,
-    sides: Sides,
-    shards: dict[str, ShardsManifest],
-    leaks: Leaks | None,
-    options: TrainCheckOptions,
-    progress: Progress,
-) -> list[Named]:
+def _without_leaks(check: Check, leaks: Leaks | None, progress: Progress) -> list[Named]:
     """The orders of the control `no-leak`; none where it is off, or every row leaks."""
+    workspace, options, pool_rows = check.workspace, check.options, check.sides.train.shape[0]
     if leaks is None or "no-leak" not in (options.controls or []):
         return []
-    pool_rows = sides.train.shape[0]
     if len(leaks.rows) == pool_rows:
         progress.note("no-leak: every row of the pool leaks, so this control is left out")
         return []
-    found = {
-        name: order_without_leaks(workspace, name, manifest, pool_rows, options, progress)
-        for name, manifest in shards.items()
-    }
-    first, rounds = next(iter(found.values()))
-    listed = [order for order, _ in found.values()] if options.orders else []
-    return listed + windows(first, rounds, options.rounds)
+    found = [
+        order_without_leaks(workspace, name, manifest, pool_rows, options, progress)
+        for name, manifest in check.shards.items()
+    ]
+    return _with_windows(found, options)
+
+
+def _with_windows(read: list[Named], options: TrainCheckOptions) -> list[Named]:
+    return (read if options.orders else []) + windows(read[0], options.rounds)
 
 
 def _starts(

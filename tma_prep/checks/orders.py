@@ -37,6 +37,7 @@ class Named:
         seed: Of the shards; drawn anew with it for each seed where `drawn`.
         drawn: Whether it was arranged at random.
         shards: Where it lies, None where it lies nowhere.
+        rounds: Of each row; None where there are none.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Named:
     seed: int
     drawn: bool
     shards: ShardFiles | None
+    rounds: NDArray[np.int32] | None = None
 
     def sequence(self, seed: int) -> Rows:
         """Its rows as a run of this seed takes them."""
@@ -78,36 +80,39 @@ def base_slice(eligible: Rows, pool_rows: int, wanted: int, seed: int) -> Rows:
     return np.random.default_rng([seed, 7]).permutation(eligible)[:most]
 
 
-def read_named(
-    name: str, folder: Path, manifest: ShardsManifest
-) -> tuple[Named, NDArray[np.int32] | None]:
-    """An arranged order, and the round of each of its rows where it has rounds."""
+def read_named(name: str, folder: Path, manifest: ShardsManifest) -> Named:
+    """An order as it was arranged."""
     files = tuple(entry.file for entry in manifest.files)
     added = pa.schema(SHARD_FIELDS)
     tables = [
         read_table(folder / entry.file, added, ROW, ROUND, remedy=ARRANGE_AGAIN, rows=entry.rows)
         for entry in manifest.files
     ]
-    rows = np.concatenate([table[ROW].to_numpy() for table in tables])
-    has_rounds = not any(table[ROUND].null_count for table in tables)
-    rounds = np.concatenate([table[ROUND].to_numpy() for table in tables]) if has_rounds else None
-    named = Named(
+    shards = ShardFiles(folder, files, tuple(manifest.layouts))
+    return _named(name, pa.concat_tables(tables), manifest, shards)
+
+
+def _named(
+    name: str, table: pa.Table, manifest: ShardsManifest, shards: ShardFiles | None
+) -> Named:
+    return Named(
         name,
-        rows,
+        table[ROW].to_numpy(),
         seed=int(str(manifest.config["seed"])),
         drawn=manifest.order == "rt",
-        shards=ShardFiles(folder, files, tuple(manifest.layouts)),
+        shards=shards,
+        rounds=None if table[ROUND].null_count else table[ROUND].to_numpy(),
     )
-    return named, rounds
 
 
-def windows(named: Named, rounds: NDArray[np.int32] | None, wanted: Sequence[str]) -> list[Named]:
+def windows(named: Named, wanted: Sequence[str]) -> list[Named]:
     """Windows of the rounds that an order holds, as a Python slice of them counts.
 
     Raises:
         OptionError: It has no rounds, or a window holds none.
     """
     found = []
+    rounds = named.rounds
     for text in wanted:
         if rounds is None:
             raise OptionError(
@@ -121,7 +126,8 @@ def windows(named: Named, rounds: NDArray[np.int32] | None, wanted: Sequence[str
                 f"--rounds {text} keeps none of the {len(np.unique(rounds))} rounds of "
                 f"{named.name}; name some of them"
             )
-        found.append(replace(named, name=f"rounds-{window}", rows=named.rows[inside]))
+        name, rows = f"rounds-{window}", named.rows[inside]
+        found.append(replace(named, name=name, rows=rows, rounds=rounds[inside]))
     return found
 
 
@@ -132,8 +138,8 @@ def order_without_leaks(
     pool_rows: int,
     options: TrainCheckOptions,
     progress: Progress,
-) -> tuple[Named, NDArray[np.int32] | None]:
-    """What `read_named` gives, of the same order made with `--leakage exclude`.
+) -> Named:
+    """The same order made with `--leakage exclude`.
 
     It is an ordinary order of the workspace, `NAME.no-leak`; a budget of rows is cut to what is
     left.
@@ -153,26 +159,17 @@ def order_without_leaks(
     wanted = ArrangeOptions.model_validate(given)
     try:
         left = pool_rows - len(leaking_rows(workspace, wanted, progress))
-        arrange_held(workspace, _fitting(wanted, left), progress)
+        budget = None if wanted.budget is None else parse_budget(wanted.budget)
+        if budget is not None and budget.unit == "rows":
+            # What was asked of the whole pool may be more than is left: then all of it stays.
+            wanted = wanted.model_copy(update={"budget": str(min(budget.amount, left))})
+        arrange_held(workspace, wanted, progress)
     except OptionError as error:
         raise OptionError(
             f"control no-leak of {name}: {error} (leave the control out with --control null)"
         ) from error
     _, table = read_order(workspace, f"{name}.no-leak")
-    rounds = None if table[ROUND].null_count else table[ROUND].to_numpy()
-    named = Named(name, table[ROW].to_numpy(), wanted.seed, manifest.order == "rt", None)
-    return named, rounds
-
-
-def _fitting(options: ArrangeOptions, rows: int) -> ArrangeOptions:
-    """The options with a budget of rows cut to what is left."""
-    if options.budget is None:
-        return options
-    budget = parse_budget(options.budget)
-    if budget.unit != "rows":
-        return options
-    # What was asked of the whole pool may be more than is left: then all of it stays.
-    return options.model_copy(update={"budget": str(min(budget.amount, rows))})
+    return _named(name, table, manifest, None)
 
 
 def planned_runs(
@@ -240,8 +237,6 @@ def _budget(
     note: Callable[[str], None],
 ) -> int:
     """Rows that every order is trained on."""
-    if options.steps is not None and options.budget is not None:
-        raise OptionError("--budget counts rows and --steps counts batches of them; give one")
     smallest = _smallest(named, base)
     if not smallest:
         raise OptionError(

@@ -1,40 +1,40 @@
 """From evaluations to curves, summary and report."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tma_prep.artifact import file_entry, sync, write_text
-from tma_prep.checks.curves import RunCurve, curves_table
+from tma_prep.checks.curves import curves_table
 from tma_prep.checks.dynamics import Consumed, seen_tests, sharpest_falls
 from tma_prep.checks.experiment import Measured
+from tma_prep.checks.stage import Check, target_role_of
 from tma_prep.checks.statistics import check_summary
 from tma_prep.embeddings import Sides
 from tma_prep.leakage import NGRAM
 from tma_prep.options import TrainCheckOptions
 from tma_prep.report import render_check_report
-from tma_prep_schemas import Base, CheckSummary, FileEntry, Leakage, TargetRole
-from tma_prep_schemas.manifests import Option
+from tma_prep_schemas import Base, CheckSummary, FileEntry, Leakage
 
 
 def write_results(
-    folder: Path,
-    found: Measured,
-    sides: Sides,
-    options: TrainCheckOptions,
-    config: Mapping[str, Option],
-    target_role: TargetRole,
+    folder: Path, check: Check, found: Measured
 ) -> tuple[CheckSummary, list[FileEntry]]:
     """Write `curves.parquet`, `summary.json` and `report.html`.
 
     Returns:
         The summary, and what a manifest says of the files.
     """
-    consumed = _consumed(found, sides)
-    curves = _curves(found, consumed)
+    options = check.options
+    consumed = _consumed(found, check.sides)
+    curves = curves_table(
+        [
+            (run, each, seen_tests(run.rows, each.rows_seen, consumed.vectors, consumed.tests))
+            for run, each in zip(found.runs, found.evaluations, strict=True)
+        ],
+        found.tests.scored,
+    )
     summary = check_summary(
         curves,
         evaluated=options.eval,
@@ -43,15 +43,15 @@ def write_results(
         batch_size=options.batch_size,
         unscored_test_rows=found.tests.unscored_rows,
         base=_base(found, options),
-        leakage=_leakage(found, options),
+        leakage=_leakage(found, check),
         falls=sharpest_falls(curves, consumed),
         random_order=found.random_order,
-        target_role=target_role,
+        target_role=target_role_of(check.shards),
     )
     pq.write_table(curves, folder / "curves.parquet", compression="zstd")
     sync(folder / "curves.parquet")
     write_text(folder / "summary.json", summary.model_dump_json(indent=2) + "\n")
-    write_text(folder / "report.html", render_check_report(summary, curves, config))
+    write_text(folder / "report.html", render_check_report(summary, curves, check.config))
     rows = {"curves.parquet": curves.num_rows, "summary.json": 0, "report.html": 0}
     return summary, [file_entry(folder / name, count) for name, count in rows.items()]
 
@@ -64,25 +64,6 @@ def _consumed(found: Measured, sides: Sides) -> Consumed:
         rows={(run.order, run.seed): run.rows for run in found.runs if run.control == "none"},
         vectors=lambda rows: sides.train.take(np.searchsorted(train_rows, rows)),
         tests=sides.test.take(np.searchsorted(test_rows, scored)),
-    )
-
-
-def _curves(found: Measured, consumed: Consumed) -> pa.Table:
-    return curves_table(
-        [
-            RunCurve(
-                run.control,
-                run.order,
-                run.seed,
-                evaluations.step,
-                evaluations.rows_seen,
-                evaluations.response_tokens_seen,
-                evaluations.losses,
-                seen_tests(run.rows, evaluations.rows_seen, consumed.vectors, consumed.tests),
-            )
-            for run, evaluations in zip(found.runs, found.evaluations, strict=True)
-        ],
-        found.tests.scored,
     )
 
 
@@ -99,7 +80,7 @@ def _base(found: Measured, options: TrainCheckOptions) -> Base | None:
     )
 
 
-def _leakage(found: Measured, options: TrainCheckOptions) -> Leakage | None:
+def _leakage(found: Measured, check: Check) -> Leakage | None:
     if found.leaks is None:
         return None
     shares: dict[str, list[float]] = {}
@@ -109,9 +90,9 @@ def _leakage(found: Measured, options: TrainCheckOptions) -> Leakage | None:
             leaking = np.isin(run.rows, leaking_rows)
             shares.setdefault(run.order, []).append(float(leaking.mean()))
     return Leakage(
-        rule=options.leak_ngrams,
+        rule=check.options.leak_ngrams,
         ngram=NGRAM,
-        pool_rows=found.pool_rows,
+        pool_rows=check.sides.train.shape[0],
         leaking_rows=len(leaking_rows),
         equal_rows=found.leaks.equal_rows,
         ngram_rows=len(leaking_rows) - found.leaks.equal_rows,

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tma_prep.artifact import (
     ARRANGE_AGAIN,
@@ -11,13 +10,13 @@ from tma_prep.artifact import (
     Artifact,
     beside,
     check_files,
-    library_versions,
+    made,
     place_folder,
     read_manifest,
     remove_folder,
-    tool_version,
     write_manifest,
 )
+from tma_prep.checks.source import ModelSource, find_model
 from tma_prep.checks.targets import evaluated_tests
 from tma_prep.embeddings import EmbeddingStore, Sides, open_sides
 from tma_prep.errors import ArtifactError, OptionError, VerdictError
@@ -28,9 +27,6 @@ from tma_prep.progress import Silent, Stopwatch, TableProgress
 from tma_prep.workspace import Workspace
 from tma_prep_schemas import CheckManifest, CheckSummary, ShardsManifest, TargetRole
 from tma_prep_schemas.manifests import Option
-
-if TYPE_CHECKING:
-    from tma_prep.checks.source import ModelSource
 
 _NOT_RECORDED = ("work", "name", "overwrite", "workers", "device", "require_lower", "quick")
 
@@ -48,7 +44,7 @@ class TrainCheckResult:
 
 
 @dataclass(frozen=True)
-class _Check:
+class Check:
     """A check with nothing left open: what it is made from, and where it goes.
 
     Attributes:
@@ -59,16 +55,18 @@ class _Check:
     sides: Sides
     evaluated: EmbeddingStore
     shards: dict[str, ShardsManifest]
-    model: "ModelSource"
+    model: ModelSource
     options: TrainCheckOptions
     artifact: Artifact[CheckManifest]
 
     @property
     def folder(self) -> Path:
+        """Where it stands when it is finished."""
         return self.artifact.folder
 
     @property
     def inputs(self) -> dict[str, str]:
+        """Digests of what it is made from."""
         return {
             **{f"shards/{name}": self.workspace.shards(name).sha256 for name in self.shards},
             **self.sides.inputs,
@@ -76,10 +74,9 @@ class _Check:
 
     @property
     def config(self) -> dict[str, Option]:
-        found: dict[str, Option] = {
-            "model_sha256": self.model.sha256 or None,
-            "target_role": target_role_of(self.shards),
-        }
+        """What its manifest records of the options."""
+        digest = self.model.sha256 or None
+        found = {"model_sha256": digest, "target_role": target_role_of(self.shards)}
         return self.options.recorded(*_NOT_RECORDED) | found
 
 
@@ -133,16 +130,17 @@ def train_check(
     )
 
 
-def _open(workspace: Workspace, options: TrainCheckOptions) -> _Check:
+def _open(workspace: Workspace, options: TrainCheckOptions) -> Check:
     sides = open_sides(workspace)
     shards = _open_shards(workspace, sides, options)
     artifact = workspace.check(options.name or _name(shards, options))
     settled = _settled(options, shards)
     tests = evaluated_tests(sides.test, shards, options.eval)
-    return _Check(workspace, sides, tests, shards, _find_model(options), settled, artifact)
+    model = find_model(options.model, trusted=options.trust_remote_code)
+    return Check(workspace, sides, tests, shards, model, settled, artifact)
 
 
-def _make(check: _Check, progress: TableProgress, clock: Stopwatch) -> CheckSummary:
+def _make(check: Check, progress: TableProgress, clock: Stopwatch) -> CheckSummary:
     """Train what is not trained yet, and put the check in its place."""
     partial, underway = beside(check.folder, "partial"), beside(check.folder, "progress")
     # Both stay where a check is interrupted: finished runs are found there by the next one.
@@ -152,27 +150,11 @@ def _make(check: _Check, progress: TableProgress, clock: Stopwatch) -> CheckSumm
         from tma_prep.checks.experiment import LIBRARIES, measure
         from tma_prep.checks.results import write_results
     with clock("train"):
-        found = measure(
-            underway,
-            check.workspace,
-            check.sides,
-            check.evaluated,
-            check.shards,
-            check.inputs,
-            check.model,
-            check.options,
-            progress,
-        )
+        found = measure(check, underway, progress)
     with clock("report"):
-        role = target_role_of(check.shards)
-        summary, files = write_results(
-            partial, found, check.sides, check.options, check.config, role
-        )
+        summary, files = write_results(partial, check, found)
         manifest = CheckManifest(
-            tool_version=tool_version(),
-            libraries=library_versions(*LIBRARIES),
-            config=check.config,
-            inputs=check.inputs,
+            **made(check.config, check.inputs, LIBRARIES),
             rows=sum(entry.rows for entry in files),
             files=files,
             orders=list(dict.fromkeys(run.order for run in found.runs)),
@@ -217,36 +199,27 @@ def _name(shards: dict[str, ShardsManifest], options: TrainCheckOptions) -> str:
     return "-".join([*parts, *(["quick"] if options.quick else [])])[:100]
 
 
-def _find_model(options: TrainCheckOptions) -> "ModelSource":
-    from tma_prep.checks.source import find_model
-
-    return find_model(options.model, trusted=options.trust_remote_code)
-
-
 def _require(summary: CheckSummary, lower: str, higher: str, *, report: Path) -> None:
     """Hold the verdict to what was asked for.
 
     Raises:
         VerdictError: It is another one.
     """
-    measured = [
-        found
+    measured = {
+        found.control: found
         for found in summary.differences
         if found.measure == "auc_steps" and {found.a, found.b} == {lower, higher}
-    ]
-    for control in ("no-leak", "none"):
-        for found in measured:
-            if found.control == control:
-                wanted = "lower" if found.a == lower else "higher"
-                if found.verdict == wanted:
-                    return
-                sign = 1 if found.a == lower else -1
-                raise VerdictError(
-                    f"--require-lower {lower} {higher}: not met"
-                    f"{' without leaking rows' if control == 'no-leak' else ''}: the mean loss "
-                    f"differs by {sign * found.mean:+.3f} ({found.verdict}); see {report}"
-                )
-    raise VerdictError(f"--require-lower {lower} {higher}: was not compared; see {report}")
+    }
+    found = measured.get("no-leak") or measured.get("none")
+    if found is None:
+        raise VerdictError(f"--require-lower {lower} {higher}: was not compared; see {report}")
+    if found.verdict != ("lower" if found.a == lower else "higher"):
+        sign = 1 if found.a == lower else -1
+        raise VerdictError(
+            f"--require-lower {lower} {higher}: not met"
+            f"{' without leaking rows' if found.control == 'no-leak' else ''}: the mean loss "
+            f"differs by {sign * found.mean:+.3f} ({found.verdict}); see {report}"
+        )
 
 
 def _open_shards(

@@ -6,17 +6,22 @@ Everything here is a function of the curves table, so that it can be computed ag
 
 import functools
 import itertools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tma_prep.checks.bootstrap import CrossedBootstrap
 from tma_prep.checks.headline import headline
-from tma_prep.checks.losses import CONTROLS, CheckLosses, RunLosses, read_losses
-from tma_prep.checks.measures import MEASURES, first_reach, measured
+from tma_prep.checks.losses import (
+    CONTROLS,
+    MEASURES,
+    CheckLosses,
+    RunLosses,
+    first_reach,
+    measured,
+    read_losses,
+)
 from tma_prep_schemas import (
     Base,
     CheckSummary,
@@ -36,9 +41,6 @@ RANDOM_ORDER = "rt"
 
 Values = Mapping[Measure, NDArray[np.float64]]
 """Of one run: every measure of every test."""
-
-Bootstraps = Callable[[int], CrossedBootstrap]
-"""The draws for a number of seeds."""
 
 
 def check_summary(
@@ -71,8 +73,7 @@ def check_summary(
         target_role: What the target rows are to the user.
     """
     losses = read_losses(curves)
-    bootstraps = _bootstraps(losses)
-    found = _differences(losses, bootstraps)
+    found = differences(losses)
     main = [run for order in losses.orders("none") for run in losses.runs["none", order]]
     return CheckSummary(
         headline=headline(
@@ -91,67 +92,18 @@ def check_summary(
         batch_size=batch_size,
         base=base,
         leakage=leakage,
-        orders=_order_summaries(losses, bootstraps, random_order),
+        orders=_order_summaries(losses, random_order),
         differences=found,
         milestones=_milestones(losses),
         falls=list(falls),
     )
 
 
-def differences(curves: pa.Table) -> list[Difference]:
-    """Every pair of orders with as many steps, under every control and measure.
-
-    Args:
-        curves: Schema `CURVES`, rows in any sequence; orders are paired as first named.
-    """
-    losses = read_losses(curves)
-    return _differences(losses, _bootstraps(losses))
-
-
-def order_summaries(
-    curves: pa.Table, random_order: str | None = RANDOM_ORDER
-) -> list[OrderSummary]:
-    """Each order's curve in a few numbers, by control, orders as first named.
-
-    Args:
-        curves: Schema `CURVES`, rows in any sequence.
-        random_order: Whose final loss `steps_to_reach_random` is about.
-    """
-    losses = read_losses(curves)
-    return _order_summaries(losses, _bootstraps(losses), random_order)
-
-
-def milestones(curves: pa.Table) -> list[Milestone]:
-    """When half and nine tenths of the fall had come, for all tests and for each named task.
-
-    Args:
-        curves: Schema `CURVES`, rows in any sequence.
-    """
-    return _milestones(read_losses(curves))
-
-
-def _bootstraps(losses: CheckLosses) -> Bootstraps:
-    """The same draws for every pair and every curve."""
-    return functools.cache(lambda seeds: CrossedBootstrap(seeds, losses.cluster, losses.seeds[0]))
-
-
-@dataclass(frozen=True)
-class _MeanCurve:
-    """Mean over seeds, at the steps that all of them were evaluated at.
-
-    Attributes:
-        step: int64 [evaluations].
-        losses: float64 [evaluations, seeds, tests].
-    """
-
-    step: NDArray[np.int64]
-    losses: NDArray[np.float64]
-
-    @staticmethod
-    def of(runs: Sequence[RunLosses]) -> "_MeanCurve":
-        step = functools.reduce(np.intersect1d, [run.step for run in runs])
-        losses = [run.losses[np.searchsorted(run.step, step)] for run in runs]
-        return _MeanCurve(step, np.stack(losses, axis=1))
+def _mean_curve(runs: Sequence[RunLosses]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Steps that every seed was evaluated at, and losses [evaluations, seeds, tests] there."""
+    step = functools.reduce(np.intersect1d, [run.step for run in runs])
+    losses = [run.losses[np.searchsorted(run.step, step)] for run in runs]
+    return step, np.stack(losses, axis=1)
 
 
 def _measured(losses: CheckLosses, control: Control) -> dict[str, dict[int, Values]]:
@@ -161,65 +113,44 @@ def _measured(losses: CheckLosses, control: Control) -> dict[str, dict[int, Valu
     return {order: {run.seed: measured(run, limit) for run in each} for order, each in runs.items()}
 
 
-def _differences(losses: CheckLosses, bootstraps: Bootstraps) -> list[Difference]:
+def differences(losses: CheckLosses) -> list[Difference]:
+    """Every pair of orders with as many steps, under every control and measure."""
     values = {control: _measured(losses, control) for control in CONTROLS}
     envelopes = {measure: _envelope(values["null"], measure) for measure in MEASURES}
-
     found = []
     for control in CONTROLS:
         for a, b in itertools.combinations(losses.orders(control), 2):
+            of_a, of_b = values[control][a], values[control][b]
             last = {int(run.step[-1]) for name in (a, b) for run in losses.runs[control, name]}
-            seeds = sorted(values[control][a].keys() & values[control][b].keys())
+            seeds = sorted(of_a.keys() & of_b.keys())
             if len(last) > 1 or not seeds:
                 continue
             for measure in MEASURES:
-                paired = np.array(
-                    [
-                        values[control][a][seed][measure] - values[control][b][seed][measure]
-                        for seed in seeds
-                    ]
-                )
-                low, high = bootstraps(len(seeds)).intervals(paired)
+                paired = np.array([of_a[seed][measure] - of_b[seed][measure] for seed in seeds])
+                ends = losses.bootstrap(len(seeds)).intervals(paired)
+                low, high = float(ends[0]), float(ends[1])
+                mean, least = float(paired.mean()), envelopes[measure] or 0.0
+                verdict: Verdict = "no effect found"
                 # A single test of a single seed leaves nothing to draw from.
-                certain = paired.size > 1
+                if paired.size > 1 and high < 0 and mean < -least:
+                    verdict = "lower"
+                if paired.size > 1 and low > 0 and mean > least:
+                    verdict = "higher"
                 found.append(
-                    _difference(
-                        (a, b, measure, control),
-                        (float(paired.mean()), float(low), float(high)),
-                        envelopes[measure],
-                        certain=certain,
+                    Difference(
+                        a=a,
+                        b=b,
+                        measure=measure,
+                        control=control,
+                        mean=mean,
+                        low=low,
+                        high=high,
+                        verdict=verdict,
+                        envelope=envelopes[measure],
+                        smallest_effect=max(least, (high - low) / 2),
                     )
                 )
     return found
-
-
-def _difference(
-    of: tuple[str, str, Measure, Control],
-    numbers: tuple[float, float, float],
-    envelope: float | None,
-    *,
-    certain: bool,
-) -> Difference:
-    a, b, measure, control = of
-    mean, low, high = numbers
-    least = envelope or 0.0
-    verdict: Verdict = "no effect found"
-    if certain and high < 0 and mean < -least:
-        verdict = "lower"
-    if certain and low > 0 and mean > least:
-        verdict = "higher"
-    return Difference(
-        a=a,
-        b=b,
-        measure=measure,
-        control=control,
-        mean=mean,
-        low=low,
-        high=high,
-        verdict=verdict,
-        envelope=envelope,
-        smallest_effect=max(least, (high - low) / 2),
-    )
 
 
 def _envelope(values: Mapping[str, Mapping[int, Values]], measure: Measure) -> float | None:
@@ -239,9 +170,8 @@ def _envelope(values: Mapping[str, Mapping[int, Values]], measure: Measure) -> f
     return float(np.mean(ranges)) if ranges else None
 
 
-def _order_summaries(
-    losses: CheckLosses, bootstraps: Bootstraps, random_order: str | None
-) -> list[OrderSummary]:
+def _order_summaries(losses: CheckLosses, random_order: str | None) -> list[OrderSummary]:
+    """Each order's curve in a few numbers, by control, orders as first named."""
     found = []
     for control in CONTROLS:
         values = _measured(losses, control)
@@ -250,10 +180,10 @@ def _order_summaries(
             level = _mean_of(values[random_order], "final_loss")
         for order in losses.orders(control):
             runs = losses.runs[control, order]
-            curve = _MeanCurve.of(runs)
-            loss = curve.losses.mean(axis=(1, 2))
-            low, high = bootstraps(len(runs)).intervals(curve.losses)
-            by_token = curve.losses.mean(axis=1) @ losses.response_tokens
+            step, curve = _mean_curve(runs)
+            loss = curve.mean(axis=(1, 2))
+            low, high = losses.bootstrap(len(runs)).intervals(curve)
+            by_token = curve.mean(axis=1) @ losses.response_tokens
             found.append(
                 OrderSummary(
                     control=control,
@@ -266,12 +196,12 @@ def _order_summaries(
                     auc_tokens=_mean_of(values[order], "auc_tokens"),
                     steps_to_reach_random=None
                     if level is None
-                    else first_reach(curve.step.astype(np.float64), loss, level),
+                    else first_reach(step.astype(np.float64), loss, level),
                     rows_seen=max(int(run.rows_seen[-1]) for run in runs),
                     response_tokens_seen=round(
                         float(np.mean([run.tokens_seen[-1] for run in runs]))
                     ),
-                    steps=curve.step.tolist(),
+                    steps=step.tolist(),
                     loss=loss.tolist(),
                     loss_low=low.tolist(),
                     loss_high=high.tolist(),
@@ -286,13 +216,14 @@ def _mean_of(values: Mapping[int, Values], measure: Measure) -> float:
 
 
 def _milestones(losses: CheckLosses) -> list[Milestone]:
+    """When half and nine tenths of the fall had come, for all tests and for each named task."""
     tasks: list[str | None] = [None, *losses.named_tasks]
     found = []
     for (control, order), runs in losses.runs.items():
-        curve = _MeanCurve.of(runs)
-        step = curve.step.astype(np.float64)
+        steps, curve = _mean_curve(runs)
+        step = steps.astype(np.float64)
         for task in tasks:
-            loss = curve.losses[:, :, losses.of_task(task)].mean(axis=(1, 2))
+            loss = curve[:, :, losses.of_task(task)].mean(axis=(1, 2))
             fall = float(loss[0] - loss.min())
             reached = [
                 first_reach(step, loss, float(loss[0]) - share * fall) if fall > 0 else None

@@ -1,17 +1,18 @@
 """`tma-prep inspect`: what a workspace holds, for the terminal and as one HTML page."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from tma_prep.artifact import write_text
 from tma_prep.embeddings import EmbeddingStore, Sides, open_sides
 from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.explain.series import Along, listed_positions, rounds_of, stretches
-from tma_prep.explain.texts import train_texts
+from tma_prep.explain.told import texts_of
 from tma_prep.leakage import LEAK_KINDS, Leakage, kept_leakage
 from tma_prep.options import InspectOptions
 from tma_prep.orders import Arranged, limits_of, open_order, read_order
@@ -103,9 +104,7 @@ class Seen:
             task_names=[] if tasks is None else tasks.names,
             leak_kinds=list(LEAK_KINDS),
             stretches=stretches(along, _PARTS),
-            rounds=[]
-            if along.rounds is None
-            else rounds_of(along.rounds, along.similarity, _GROUPS),
+            rounds=rounds_of(along, _GROUPS),
             round_count=None if along.rounds is None else len(np.unique(along.rounds)),
             hubs=hubs,
             never_listed=found.never_listed,
@@ -130,9 +129,7 @@ class Seen:
             lines=lines,
             orders_left_out=others[_MOST_LINES - 1 :],
             stretches=stretches(along, _MIX_PARTS),
-            rounds=[]
-            if along.rounds is None
-            else rounds_of(along.rounds, along.similarity, _MOST_COLUMNS),
+            rounds=rounds_of(along, _MOST_COLUMNS),
             rows=list(self._listed(along, positions)),
             listed=listed,
         )
@@ -151,14 +148,13 @@ class Seen:
             leaks=len(LEAK_KINDS),
         )
 
-    def _listed(self, along: Along, positions: Iterable[int]) -> Iterator[ListedRow]:
+    def _listed(self, along: Along, chosen: NDArray[np.int64]) -> Iterator[ListedRow]:
         arranged = self.arranged
-        chosen = np.fromiter(positions, dtype=np.int64)
         places = arranged.rows[chosen]
         _, order = read_order(arranged.workspace, arranged.name)
         targets = order.column(TARGET).take(pa.array(chosen))
         tasks = arranged.train_instances.column("task").take(pa.array(places))
-        texts = train_texts(arranged, places.tolist())
+        texts = texts_of(arranged.sides.train, places.tolist())
         for position, place, target, task in zip(
             chosen.tolist(), places.tolist(), targets.to_pylist(), tasks.to_pylist(), strict=True
         ):

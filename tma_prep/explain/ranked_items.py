@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tma_prep.embeddings import EmbeddingStore, StoreSubset, on_grid, tasks_of
-from tma_prep.explain.contest import remaining_in_farthest_round, remaining_in_round
 from tma_prep.orders import Arranged
 from tma_prep.rankings import (
     ArrayVectors,
@@ -39,7 +38,7 @@ class RankedItems:
 
     def __init__(self, arranged: Arranged) -> None:
         """Take the order."""
-        self._arranged = arranged
+        self.arranged = arranged
         self._granularity = str(arranged.manifest.config["granularity"])
 
     @property
@@ -51,15 +50,15 @@ class RankedItems:
     @functools.cached_property
     def tests(self) -> DistinctTests:
         """The tests that the ranking used, equal ones once."""
-        return distinct_tests(self._arranged.sides.test.take(self._arranged.test_places))
+        return distinct_tests(self.arranged.sides.test.take(self.arranged.test_places))
 
     @functools.cached_property
     def units(self) -> Units | None:
         """The units; None where rows were ranked."""
         if self._granularity == "instance":
             return None
-        ranked = self._arranged.ranked
-        mask, store = ranked.was_ranked, self._arranged.sides.train
+        ranked = self.arranged.ranked
+        mask, store = ranked.was_ranked, self.arranged.sides.train
         kept: EmbeddingStore = store if mask.all() else StoreSubset(store, mask)
         assert ranked.units is not None
         unit_of_kept = ranked.units[mask]
@@ -75,17 +74,17 @@ class RankedItems:
     @property
     def vectors(self) -> VectorRows:
         """Of each."""
-        return self._arranged.sides.train if self.units is None else self.units.vectors
+        return self.arranged.sides.train if self.units is None else self.units.vectors
 
     def of_place(self, place: int) -> int:
         """The one that a stored row is, or is in."""
         return place if self.units is None else int(self.units.of_row[place])
 
-    def values(self, of_row: NDArray[np.generic], fill: int) -> NDArray[np.generic]:
-        """From one value a stored row to one a item: the least of its rows'."""
+    def values(self, of_row: NDArray[np.generic], fill: float) -> NDArray[np.generic]:
+        """From one value a stored row to one an item: the least of its rows'."""
         if self.units is None:
             return of_row
-        ranked = self._arranged.ranked.was_ranked
+        ranked = self.arranged.ranked.was_ranked
         least = np.full(len(self.units.names), fill, dtype=of_row.dtype)
         np.minimum.at(least, self.units.of_row[ranked], of_row[ranked])
         return least
@@ -93,7 +92,7 @@ class RankedItems:
     @functools.cached_property
     def first_positions(self) -> NDArray[np.int64]:
         """Position in the order, of a unit the first of its rows'; -1 where there is none."""
-        positions = self._arranged.positions
+        positions = self.arranged.positions
         last = len(positions)
         found = self.values(np.where(positions < 0, last, positions), last).astype(np.int64)
         return np.where(found == last, -1, found)
@@ -101,15 +100,15 @@ class RankedItems:
     @functools.cached_property
     def rounds(self) -> NDArray[np.int32]:
         """Round of the ranking, from 1; 0 for a row that was not ranked."""
-        assert self._arranged.ranked.rounds is not None
-        return self.values(self._arranged.ranked.rounds, np.iinfo(np.int32).max).astype(np.int32)
+        assert self.arranged.ranked.rounds is not None
+        return self.values(self.arranged.ranked.rounds, np.iinfo(np.int32).max).astype(np.int32)
 
     @functools.cached_property
     def picked(self) -> NDArray[np.int32]:
         """-k for what was picked in the k-th farthest-pick round, else 0."""
-        rounds = self._arranged.rounds
+        rounds = self.arranged.rounds
         assert rounds is not None
-        config = self._arranged.manifest.config
+        config = self.arranged.manifest.config
         if config["select"] == "farthest" and config["rounds"] is not None:
             # Rounds before the window are not in the order.
             rounds = -self._farthest_rounds()
@@ -122,18 +121,20 @@ class RankedItems:
             number: Of the round; -k for the k-th farthest-pick round.
         """
         if number > 0:
-            return remaining_in_round(self.rounds, number)
-        takes_part = self._arranged.ranked.was_ranked.copy()
-        rounds = self._arranged.order_rounds
+            return self.rounds >= number
+        takes_part = self.arranged.ranked.was_ranked.copy()
+        rounds = self.arranged.order_rounds
         assert rounds is not None
-        takes_part[self._arranged.rows[rounds > 0]] = False
+        takes_part[self.arranged.rows[rounds > 0]] = False
         had_rows = self.values(~takes_part, 1) == 0
-        return remaining_in_farthest_round(self.picked, had_rows, -number)
+        picked_before = (self.picked < 0) & (self.picked > number)
+        remaining: NDArray[np.bool_] = had_rows & ~picked_before
+        return remaining
 
     def _farthest_rounds(self) -> NDArray[np.int32]:
         """Farthest-pick rounds of the whole pool, one a stored row."""
         engine = Engine(self.vectors, self.tests.vectors, device="cpu")
         mask = np.ones(engine.train.shape[0], dtype=np.bool_)
         if self.units is None:
-            return engine.farthest_rounds(self._arranged.ranked.was_ranked)
+            return engine.farthest_rounds(self.arranged.ranked.was_ranked)
         return engine.farthest_rounds(mask)[self.units.of_row]

@@ -1,11 +1,12 @@
-"""Why a row stands at its position, in sentences."""
+"""Why a row stands at its position, and where a test's neighbours stand, in sentences."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
+import numpy as np
+
+from tma_prep.explain.ranked_items import RankedItems
 from tma_prep.explain.told import Neighbour
-from tma_prep.orders import limits_of
-from tma_prep_schemas.manifests import Option
+from tma_prep.orders import Arranged, limits_of, rows_before_shuffle
 
 _TENTH = 10
 """Nearest rows that are counted, as for the coverage; and parts of the order."""
@@ -26,147 +27,101 @@ _DISTANCES = {
 }
 
 
-@dataclass(frozen=True)
-class RowFacts:
-    """What is known of a row and its order.
+def why(items: RankedItems, place: int, named_by: int | None, remaining: int | None) -> list[str]:
+    """The sentences: how near a row is, whether it stays, what the order makes of that.
 
-    Attributes:
-        ranking: As `--ranking` names it.
-        ranked: What was ranked: `row`, `task` or `k-means cell`.
-        unit: Which of them the row is in, None where rows were ranked.
-        unit_rows: Rows of that unit.
-        was_ranked: Whether it took part.
-        position: In the order, None where it was left out.
-        order_rows: Rows of the order.
-        round: Its round; -k for the k-th farthest-pick round; None where there are none.
-        rounds: How many rounds the ranking has.
-        tests: Distinct tests that the ranking used.
-        named_by: How many of them named it; None where there are no rounds.
-        remaining: Rows, or units, that remained when the round began.
-        place_in_round: From 1, among the rows of its round in the order.
-        round_rows: Rows of its round in the order.
-        distance: Smaller is nearer.
-        nearer: How many rows, or units, have a smaller distance.
-        as_near: How many others have the very same.
-        ranked_count: How many rows, or units, were ranked.
-        order: `nft`, `rt` and so on.
-        task: Name of its task.
-        place_in_task: From 1, among the rows of its task in the order.
-        config: The options of the order, as its manifest records them.
-        shuffled_from: Position from which `--shuffle-after` shuffles, None for nowhere.
+    Args:
+        items: What was ranked for the order.
+        place: Of the row, in the training store.
+        named_by: How many distinct tests named it, or its unit; None where there are no rounds.
+        remaining: Rows, or units, that remained when its round began.
     """
-
-    ranking: str
-    ranked: str
-    unit: str | None
-    unit_rows: int | None
-    was_ranked: bool
-    position: int | None
-    order_rows: int
-    round: int | None
-    rounds: int | None
-    tests: int
-    named_by: int | None
-    remaining: int | None
-    place_in_round: int | None
-    round_rows: int | None
-    distance: float | None
-    nearer: int | None
-    as_near: int | None
-    ranked_count: int
-    order: str
-    task: str | None
-    place_in_task: int | None
-    config: Mapping[str, Option]
-    shuffled_from: int | None
-
-
-def why(row: RowFacts) -> list[str]:
-    """The sentences: how near it is, whether it stays, what the order makes of that."""
-    if not row.was_ranked:
+    arranged = items.arranged
+    if not arranged.ranked.was_ranked[place]:
         return ["It was not ranked: it was taken out of the pool before (--leakage exclude)."]
-    return [*_by_ranking(row), *_by_selection(row), *_by_order(row)]
+    limits = limits_of(arranged.manifest.config)
+    sentences = _by_ranking(items, place, named_by, remaining)
+    if arranged.positions[place] < 0:
+        left_out = f"It is left out of this order: {limits or 'nothing'} keeps other rows."
+        return [*sentences, left_out]
+    if limits:
+        sentences.append(f"It is kept by {limits}.")
+    return [*sentences, _by_order(arranged, place)]
 
 
-def _by_ranking(row: RowFacts) -> list[str]:
+def _by_ranking(
+    items: RankedItems, place: int, named_by: int | None, remaining: int | None
+) -> list[str]:
+    ranked, units, word = items.arranged.ranked, items.units, items.word
     subject = "It"
     sentences = []
-    if row.unit is not None:
+    if units is not None:
+        unit = int(units.of_row[place])
+        rows = int(np.count_nonzero(units.of_row == unit))
         sentences.append(
-            f"Its {row.ranked} is {row.unit!r}, {_counted(row.unit_rows or 0, 'row')} that share "
-            "one place in the ranking."
+            f"Its {word} is {units.names[unit]!r}, {_counted(rows, 'row')} that share one place in "
+            "the ranking."
         )
-        subject = f"The {row.ranked}"
-    if row.distance is not None:
-        kind = _DISTANCES.get(row.ranking, row.ranking)
+        subject = f"The {word}"
+    if ranked.distance is not None:
+        distance = ranked.distance[place]
+        values = items.values(ranked.distance, np.inf)
+        if units is None:
+            values = values[ranked.was_ranked]
+        ranking = str(items.arranged.manifest.config["ranking"])
+        kind = _DISTANCES.get(ranking, ranking)
         sentences.append(
-            f"{subject} has the {kind} {row.distance:.6f}: of {row.ranked_count:,} {row.ranked}s "
-            f"{row.nearer or 0:,} are nearer, and {row.as_near or 0:,} as near."
+            f"{subject} has the {kind} {distance:.6f}: of {len(values):,} {word}s "
+            f"{np.count_nonzero(values < distance):,} are nearer, and "
+            f"{np.count_nonzero(values == distance) - 1:,} as near."
         )
-    elif row.round is not None and row.round < 0:
+    elif items.arranged.rounds is not None:
+        number = int(items.arranged.rounds[place])
+        named, farther = f"named in round {number} of {ranked.manifest.facts.rounds}", "nearer"
+        if number < 0:
+            named, farther = f"picked in farthest-pick round {-number}", "farther away"
         sentences.append(
-            f"{subject} was picked in farthest-pick round {-row.round}: "
-            f"{_tests(row)} had none farther away{_remaining(row)}."
-        )
-    elif row.round is not None:
-        sentences.append(
-            f"{subject} was named in round {row.round} of {row.rounds}: "
-            f"{_tests(row)} had none nearer{_remaining(row)}."
+            f"{subject} was {named}: {named_by:,} of "
+            f"{_counted(len(items.tests.vectors), 'distinct test')} had none {farther} among the "
+            f"{_counted(remaining or 0, word)} left then."
         )
     return sentences
 
 
-def _tests(row: RowFacts) -> str:
-    if row.named_by is None:
-        return "some test"
-    return f"{row.named_by:,} of {_counted(row.tests, 'distinct test')}"
-
-
-def _remaining(row: RowFacts) -> str:
-    if row.remaining is None:
-        return ""
-    return f" among the {row.remaining:,} {row.ranked}{'' if row.remaining == 1 else 's'} left then"
-
-
-def _by_selection(row: RowFacts) -> list[str]:
-    limits = limits_of(row.config)
-    if row.position is None:
-        return [f"It is left out of this order: {limits or 'nothing'} keeps other rows."]
-    return [f"It is kept by {limits}."] if limits else []
-
-
-def _by_order(row: RowFacts) -> list[str]:
-    if row.position is None:
-        return []
-    at = f"position {row.position:,} of {row.order_rows:,}"
-    if row.shuffled_from is not None and row.position >= row.shuffled_from:
-        return [
-            f"From position {row.shuffled_from:,} on the order is shuffled (--shuffle-after, seed "
-            f"{row.config['seed']}): {at} was drawn."
-        ]
-    if row.order == "rt":
-        return [f"rt shuffles the rows (seed {row.config['seed']}): {at} says nothing of nearness."]
-    task = f"{row.task!r}" if row.task is not None else "without a name"
-    if row.order == "round-robin":
-        return [
-            f"round-robin takes one row of each task in turn: {at} is row {row.place_in_task} of "
-            f"task {task}, nearest first."
-        ]
-    if row.order == "cluster":
-        return [
-            f"cluster keeps each task together, nearest task first: {at} is row "
-            f"{row.place_in_task} of task {task}."
-        ]
-    way = "nearest first" if row.order == "nft" else "farthest first"
-    within = _WITHIN_ROUND[str(row.config["within_round"])]
-    if row.order == "fft":
+def _by_order(arranged: Arranged, place: int) -> str:
+    config, order = arranged.manifest.config, arranged.manifest.order
+    position, rows = int(arranged.positions[place]), len(arranged.rows)
+    at = f"position {position:,} of {rows:,}"
+    if config["shuffle_after"] is not None:
+        shuffled_from = rows_before_shuffle(float(str(config["shuffle_after"])), rows)
+        if position >= shuffled_from:
+            return (
+                f"From position {shuffled_from:,} on the order is shuffled (--shuffle-after, seed "
+                f"{config['seed']}): {at} was drawn."
+            )
+    if order == "rt":
+        return f"rt shuffles the rows (seed {config['seed']}): {at} says nothing of nearness."
+    if order in ("round-robin", "cluster"):
+        tasks = arranged.tasks
+        assert tasks is not None, "these orders need tasks"
+        task = int(tasks.of_row[place])
+        before = tasks.of_row[arranged.rows[: position + 1]]
+        number = f"{at} is row {np.count_nonzero(before == task)} of task {tasks.names[task]!r}"
+        if order == "round-robin":
+            return f"round-robin takes one row of each task in turn: {number}, nearest first."
+        return f"cluster keeps each task together, nearest task first: {number}."
+    way = "nearest first" if order == "nft" else "farthest first"
+    within = _WITHIN_ROUND[str(config["within_round"])]
+    if order == "fft":
         within += ", all reversed"
-    if row.place_in_round is not None:
-        return [
-            f"{row.order} puts rounds {way}: {at} is row {row.place_in_round:,} of "
-            f"{row.round_rows:,} in its round, which are sorted {within}."
-        ]
-    return [f"{row.order} puts rows {way}; those as near are sorted {within}: that is {at}."]
+    rounds = arranged.order_rounds
+    if rounds is None:
+        return f"{order} puts rows {way}; those as near are sorted {within}: that is {at}."
+    same = rounds == rounds[position]
+    return (
+        f"{order} puts rounds {way}: {at} is row {np.count_nonzero(same[: position + 1]):,} of "
+        f"{np.count_nonzero(same):,} in its round, which are sorted {within}."
+    )
 
 
 def _counted(count: int, word: str) -> str:

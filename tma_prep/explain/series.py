@@ -57,21 +57,15 @@ def _stretch(along: Along, first: int, end: int) -> Stretch:
     )
 
 
-def rounds_of(
-    rounds: NDArray[np.int32], similarity: NDArray[np.float64], count: int
-) -> list[Rounds]:
-    """The rounds of an order, one by one, or joined to `count` groups where there are more.
-
-    Args:
-        rounds: One entry a row.
-        similarity: The same.
-        count: How many groups at most.
-    """
+def rounds_of(along: Along, count: int) -> list[Rounds]:
+    """The rounds of an order, one by one, or joined to `count` groups where there are more."""
+    if along.rounds is None:
+        return []
     # Read as unsigned, -k comes after every round, and -k before -(k - 1).
-    values, of_row = np.unique(rounds.astype(np.uint32), return_inverse=True)
+    values, of_row = np.unique(along.rounds.astype(np.uint32), return_inverse=True)
     numbers = values.astype(np.int32)
     sizes = np.bincount(of_row)
-    sums = np.bincount(of_row, weights=similarity)
+    sums = np.bincount(of_row, weights=along.similarity)
     ends = np.linspace(0, len(values), min(count, len(values)) + 1).astype(np.int64).tolist()
     return [
         Rounds(

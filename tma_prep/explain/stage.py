@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from tma_prep.embeddings import open_sides
 from tma_prep.errors import InputError, OptionError
 from tma_prep.explain.ranked_items import RankedItems
-from tma_prep.explain.row import RowExplainer, RowExplanation
-from tma_prep.explain.target import TargetExplainer, TargetExplanation
+from tma_prep.explain.row import RowExplanation, explain_row
+from tma_prep.explain.target import TargetExplanation, explain_test
 from tma_prep.leakage import kept_leakage
 from tma_prep.options import ExplainOptions
 from tma_prep.orders import chosen_order, open_order
@@ -41,9 +41,8 @@ class Explainer:
         workspace = Workspace(work)
         self._sides = open_sides(workspace)
         self._arranged = open_order(workspace, self._sides, chosen_order(workspace, name))
-        items, leaks = RankedItems(self._arranged), kept_leakage(workspace, self._sides)
-        self._rows = RowExplainer(self._arranged, items, leaks)
-        self._tests = TargetExplainer(self._arranged, items, leaks)
+        self._items = RankedItems(self._arranged)
+        self._leaks = kept_leakage(workspace, self._sides)
 
     def at(self, position: int) -> RowExplanation:
         """The row at a position of the order.
@@ -57,7 +56,7 @@ class Explainer:
                 f"--position {position}: {self._arranged.name} has {rows} rows, from position 0 "
                 f"to {rows - 1}"
             )
-        return self._rows.row(int(self._arranged.rows[position]))
+        return explain_row(self._items, self._leaks, int(self._arranged.rows[position]))
 
     def row(self, tma_row: int) -> RowExplanation:
         """A training row by its number.
@@ -65,7 +64,8 @@ class Explainer:
         Raises:
             InputError: The pool has no such row.
         """
-        return self._rows.row(_place(self._sides.train.rows, tma_row, "row", "training"))
+        place = _place(self._sides.train.rows, tma_row, "row", "training")
+        return explain_row(self._items, self._leaks, place)
 
     def test(self, test_row: int) -> TargetExplanation:
         """A test row by its number.
@@ -73,7 +73,8 @@ class Explainer:
         Raises:
             InputError: There is no such test.
         """
-        return self._tests.test(_place(self._sides.test.rows, test_row, "test", "test"))
+        place = _place(self._sides.test.rows, test_row, "test", "test")
+        return explain_test(self._items, self._leaks, place)
 
     def with_id(self, name: str) -> RowExplanation | TargetExplanation:
         """The training or test row by its own id.

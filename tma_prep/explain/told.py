@@ -1,6 +1,15 @@
 """What is told of a row, and of a test."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+import numpy as np
+
+from tma_prep.embeddings import EmbeddingStore
+from tma_prep.errors import TmaPrepError
+
+MOST_CHARACTERS = 2000
+"""Of a prompt, and of a response, that are told; a row may hold megabytes."""
 
 
 @dataclass(frozen=True)
@@ -90,3 +99,20 @@ class Neighbour:
     position: int | None
     round: int | None
     named: bool | None
+
+
+def texts_of(store: EmbeddingStore, places: Iterable[int]) -> dict[int, Excerpt]:
+    """The beginnings of rows' texts, from the row store, by the rows' places in the store."""
+    wanted = np.unique(np.fromiter(places, dtype=np.int64))
+    found: dict[int, Excerpt] = {}
+    if not len(wanted):
+        return found
+    try:
+        samples = store.row_store.samples(store.rows[wanted])
+        for place, sample in zip(wanted.tolist(), samples, strict=True):
+            prompt, response = sample.exchange(store.view.exchange)
+            beginnings = prompt[:MOST_CHARACTERS], response[:MOST_CHARACTERS]
+            found[place] = Excerpt(*beginnings, len(prompt), len(response))
+    except TmaPrepError as error:
+        return {place: Excerpt(problem=str(error)) for place in wanted.tolist()} | found
+    return found

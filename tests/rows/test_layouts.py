@@ -232,7 +232,8 @@ def test_no_layout_is_forgotten() -> None:
 def test_targets_without_a_response(folder: Folder, name: str) -> None:
     """As training rows under `--text prompt` alone."""
     path = folder.lines("x.jsonl", ALONE[name])
-    assert _said(_one(read(path, answered=False))) == [("user", "q")]
+    found = read(path, answered=False)
+    assert (_layouts(found), _said(_one(found))) == ([name], [("user", "q")])
     assert "and no response; name its column" in folder.error(path)
     assert _one(read(path, answered=False)).whole == (name == "text")
 

@@ -118,7 +118,9 @@ def recognise(
     if not fitting:
         raise _no_layout(values, wanted, answered=answered, where=where)
     named = [named_columns(layout, values) for _, _, layout in fitting]
-    best = max(range(len(fitting)), key=lambda place: len(named[place]))
+    # Of rows without a response, a layout that has none says more.
+    whole = [fits(layout, values, answered=True) for _, _, layout in fitting]
+    best = max(range(len(fitting)), key=lambda place: (len(named[place]), whole[place]))
     name, found, chosen = fitting[best]
     if answered and chosen.alone:
         raise InputError(

@@ -80,6 +80,12 @@ class SelectedRows:
         if options.per_task is not None:
             return keep_per_task(whole, *parse_per_task(options.per_task))
         budget = None if options.budget is None else parse_budget(options.budget)
+        traits = self._sides.train.row_store.manifest.traits
+        if budget and budget.unit == "tokens" and traits.conversation and not options.tokenizer:
+            self._progress.note(
+                "the budget counts tokens of what was embedded of a conversation; --tokenizer "
+                "counts all of it"
+            )
         return select(
             options.select,
             whole,

@@ -14,7 +14,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchmarks.measure import say
-from tma_prep.artifact import MANIFEST, read_manifest, sha256_of, write_manifest
+from tma_prep.artifact import MANIFEST, read_manifest, write_manifest
+from tma_prep.durable import sha256_of
 from tma_prep.embeddings.parts import PartsFolder
 from tma_prep.embeddings.store import EmbeddingStore, StoredRows
 from tma_prep.embeddings.unit import unit_vectors

@@ -9,7 +9,8 @@ from typing import Literal, get_args, get_origin
 import tomlkit
 from pydantic.fields import FieldInfo
 
-from tma_prep.artifact import MANIFEST, write_text
+from tma_prep.artifact import MANIFEST
+from tma_prep.durable import write_text
 from tma_prep.embeddings import Sides, open_sides
 from tma_prep.errors import ArtifactError, InputError, OptionError
 from tma_prep.files import any_path, is_remote

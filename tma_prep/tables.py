@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tma_prep.artifact import file_entry, sync
+from tma_prep.durable import file_entry, sync
 from tma_prep.errors import ArtifactError
 from tma_prep_schemas import FileEntry
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import filelock
 
-from tma_prep.artifact import MANIFEST, Artifact, beside, remove_folder
+from tma_prep.artifact import MANIFEST, Artifact
+from tma_prep.durable import beside, remove_folder
 from tma_prep.errors import ArtifactError
 from tma_prep.files import AnyPath, is_remote
 from tma_prep_schemas import (

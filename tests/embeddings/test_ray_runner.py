@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tma_prep import ray as cluster
-from tma_prep.artifact import sha256_of
+from tma_prep.durable import sha256_of
 from tma_prep.embeddings.encoder import EncoderSettings
 from tma_prep.embeddings.model import ResolvedModel
 from tma_prep.embeddings.runners import _Job, _loaded, _model_here, _versions, open_runner

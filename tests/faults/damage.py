@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.faults.place import Place
-from tma_prep.artifact import sha256_of
+from tma_prep.durable import sha256_of
 
 KINDS = ("flipped byte", "cut off", "random bytes", "no bytes", "gone", "a folder")
 

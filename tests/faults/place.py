@@ -13,7 +13,7 @@ import numpy as np
 
 from tests.cli.terminal import Finished
 from tests.forked import forked_workers
-from tma_prep.artifact import sha256_of
+from tma_prep.durable import sha256_of
 from tma_prep_cli.main import run as run_command
 
 ROWS, TESTS = 60, 6

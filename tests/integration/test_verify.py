@@ -12,7 +12,7 @@ import pytest
 
 from tests.integration.check_workspace import ROWS, make_workspace, tma_prep
 from tests.verify.damage import exchange, flip, forge, put
-from tma_prep.artifact import sha256_of
+from tma_prep.durable import sha256_of
 from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.options import VerifyOptions
 from tma_prep.trainers.consumed import ConsumedLog

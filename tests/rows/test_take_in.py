@@ -16,7 +16,7 @@ import pytest
 
 from tests.rows.folder import Folder, Rows, json_lines
 from tests.rows.stored import Told, taken
-from tma_prep.artifact import sha256_of
+from tma_prep.durable import sha256_of
 from tma_prep.errors import ArtifactError, InputError
 from tma_prep.rows import open_rows, recorded_inputs, stage
 from tma_prep.workspace import Workspace

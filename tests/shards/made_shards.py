@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tma_prep.artifact import MANIFEST, file_entry, write_manifest
+from tma_prep.artifact import MANIFEST, write_manifest
+from tma_prep.durable import file_entry
 from tma_prep.shards.writer import shard_name
 from tma_prep_schemas import SHARD_FIELDS, RowLayout, ShardsManifest, Traits
 

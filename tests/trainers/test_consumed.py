@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tma_prep.artifact import sha256_of
+from tma_prep.durable import sha256_of
 from tma_prep.errors import ArtifactError
 from tma_prep.shards.reader import ShardFolder
 from tma_prep.trainers.consumed import ConsumedLog, compare, log_name

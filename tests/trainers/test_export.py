@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.trainers.made_orders import order_of
-from tma_prep.artifact import Making, beside
+from tma_prep.artifact import Making
+from tma_prep.durable import beside
 from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.options import ExportOptions
 from tma_prep.trainers.registry import TRAINERS

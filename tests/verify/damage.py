@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tma_prep.artifact import file_entry, write_manifest, write_text
+from tma_prep.artifact import write_manifest
+from tma_prep.durable import file_entry, write_text
 from tma_prep.shards.writer import write_shards
 from tma_prep.verify.join import TrainingRows
 from tma_prep_schemas import ORDER, RowLayout, ShardsManifest, Traits

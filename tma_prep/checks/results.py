@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from tma_prep.artifact import file_entry, sync, write_text
 from tma_prep.checks.curves import curves_table
 from tma_prep.checks.dynamics import Consumed, seen_tests, sharpest_falls
 from tma_prep.checks.experiment import Measured
 from tma_prep.checks.stage import Check, target_role_of
 from tma_prep.checks.statistics import check_summary
+from tma_prep.durable import file_entry, sync, write_text
 from tma_prep.embeddings import Sides
 from tma_prep.leakage import NGRAM
 from tma_prep.options import TrainCheckOptions

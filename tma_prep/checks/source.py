@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from tma_prep.artifact import sha256_of
+from tma_prep.durable import sha256_of
 from tma_prep.errors import DependencyError
 from tma_prep.model_files import RISKY, SAFE, WORDS, deciding_files
 

@@ -8,16 +8,14 @@ from tma_prep.artifact import (
     ARRANGE_AGAIN,
     MANIFEST,
     Artifact,
-    beside,
     check_files,
     made,
-    place_folder,
     read_manifest,
-    remove_folder,
     write_manifest,
 )
 from tma_prep.checks.source import ModelSource, find_model
 from tma_prep.checks.targets import evaluated_tests
+from tma_prep.durable import beside, place_folder, remove_folder
 from tma_prep.embeddings import EmbeddingStore, Sides, open_sides
 from tma_prep.errors import ArtifactError, OptionError, VerdictError
 from tma_prep.option_types import wrong_record

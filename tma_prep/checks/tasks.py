@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tma_prep.artifact import sync
+from tma_prep.durable import sync
 from tma_prep_schemas import ROW, RowLayout
 
 TEXTS = "texts.parquet"

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tma_prep.artifact import write_text
 from tma_prep.checks.data import EncodedTests, encode_tests, train_tokenizer
 from tma_prep.checks.orders import PlannedRun
 from tma_prep.checks.tasks import (
@@ -17,6 +16,7 @@ from tma_prep.checks.tasks import (
     Work,
     write_texts,
 )
+from tma_prep.durable import write_text
 from tma_prep.embeddings import EmbeddingStore, Sides
 from tma_prep.leakage import Leaks, leaks_by_words
 from tma_prep.options import TrainCheckOptions

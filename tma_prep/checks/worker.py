@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from tma_prep.artifact import sync
 from tma_prep.checks.data import encode_tests, read_shards, tokenizer_from_text
 from tma_prep.checks.loop import Evaluation, TrainSettings, evaluation_steps, train_order
 from tma_prep.checks.model import (
@@ -38,6 +37,7 @@ from tma_prep.checks.tasks import (
     write_evaluations,
 )
 from tma_prep.device import resolve_dtype
+from tma_prep.durable import sync
 from tma_prep.errors import OrderError
 from tma_prep.parallel import end_with_parent
 from tma_prep.rows import SampleReader

@@ -15,15 +15,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tma_prep.artifact import (
-    MANIFEST,
+from tma_prep.artifact import MANIFEST, write_manifest
+from tma_prep.durable import (
     beside,
     file_entry,
     place_folder,
     remove_folder,
     sha256_of,
     sync,
-    write_manifest,
     write_text,
 )
 from tma_prep.embeddings.known import halves_of_column

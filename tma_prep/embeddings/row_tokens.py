@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tma_prep.artifact import sha256_of
+from tma_prep.durable import sha256_of
 from tma_prep.embeddings.store import EmbeddingStore
 from tma_prep.errors import DependencyError
 from tma_prep.progress import Progress

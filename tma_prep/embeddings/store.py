@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.ipc
 from numpy.typing import NDArray
 
-from tma_prep.artifact import EMBED_AGAIN, sync
+from tma_prep.artifact import EMBED_AGAIN
+from tma_prep.durable import sync
 from tma_prep.errors import ArtifactError
 from tma_prep.rows import RowStore, TextView
 from tma_prep.tables import UNREADABLE, read_table, unreadable

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tma_prep.artifact import MANIFEST, check_files, read_manifest, sha256_of
+from tma_prep.artifact import MANIFEST, check_files, read_manifest
+from tma_prep.durable import sha256_of
 from tma_prep.embeddings.store import EmbeddingStore
 from tma_prep.errors import ArtifactError
 from tma_prep.rows import RowStore

@@ -9,7 +9,8 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tma_prep.artifact import EMBED_AGAIN, sha256_of
+from tma_prep.artifact import EMBED_AGAIN
+from tma_prep.durable import sha256_of
 from tma_prep.errors import ArtifactError
 from tma_prep.options import CompareOptions
 from tma_prep.orders import (

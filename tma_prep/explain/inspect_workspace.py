@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tma_prep.artifact import write_text
+from tma_prep.durable import write_text
 from tma_prep.embeddings import EmbeddingStore, Sides, open_sides
 from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.explain.series import Along, listed_positions, rounds_of, stretches

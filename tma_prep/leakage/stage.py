@@ -9,13 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tma_prep.artifact import (
-    ARRANGE_AGAIN,
-    check_files,
-    file_entry,
-    made,
-    sync,
-)
+from tma_prep.artifact import ARRANGE_AGAIN, check_files, made
+from tma_prep.durable import file_entry, sync
 from tma_prep.embeddings import Sides, StoreSubset
 from tma_prep.errors import ArtifactError, OptionError
 from tma_prep.leakage.pairs import LEAK_KINDS, Pairs

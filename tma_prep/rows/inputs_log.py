@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from tma_prep.artifact import EMBED_AGAIN, write_text
+from tma_prep.artifact import EMBED_AGAIN
+from tma_prep.durable import write_text
 from tma_prep.errors import ArtifactError, InputError
 from tma_prep.files import AnyPath, any_path, file_state, is_remote, kind_of
 from tma_prep.rows.store import RowStore

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tma_prep.artifact import sha256_of
+from tma_prep.durable import sha256_of
 from tma_prep.errors import InputError
 from tma_prep.files import AnyPath, file_state, is_remote
 from tma_prep.rows.bad_row import BadRow

@@ -10,13 +10,11 @@ from tma_prep.artifact import (
     MANIFEST,
     Artifact,
     check_files,
-    file_entry,
     library_versions,
     read_manifest,
-    sha256_of,
-    sync,
     tool_version,
 )
+from tma_prep.durable import file_entry, sha256_of, sync
 from tma_prep.errors import ArtifactError, InputError
 from tma_prep.files import AnyPath, file_state
 from tma_prep.options import EmbedOptions

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tma_prep.artifact import EMBED_AGAIN, file_entry, sync
+from tma_prep.artifact import EMBED_AGAIN
+from tma_prep.durable import file_entry, sync
 from tma_prep.errors import ArtifactError
 from tma_prep.rows.reader import SampleReader
 from tma_prep.rows.sample import Sample

@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tma_prep.artifact import MANIFEST, read_manifest, sha256_of
+from tma_prep.artifact import MANIFEST, read_manifest
+from tma_prep.durable import sha256_of
 from tma_prep.errors import ArtifactError, OptionError, OrderError
 from tma_prep.tables import UNREADABLE, unreadable
 from tma_prep.values import rows_of

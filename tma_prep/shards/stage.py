@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from tma_prep.artifact import file_entry, made, write_text
+from tma_prep.artifact import made
+from tma_prep.durable import file_entry, write_text
 from tma_prep.embeddings import counted_by
 from tma_prep.orders import OrderPlan, Orders, stages
 from tma_prep.rankings import LIBRARIES

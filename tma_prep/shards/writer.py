@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet as pq
 
-from tma_prep.artifact import file_entry, sync
+from tma_prep.durable import file_entry, sync
 from tma_prep.errors import InputError
 from tma_prep.parallel import in_turn
 from tma_prep.tables import Ints, Singles, with_types

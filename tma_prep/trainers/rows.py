@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tma_prep.artifact import sync
+from tma_prep.durable import sync
 from tma_prep.errors import InputError
 from tma_prep.rows import BadRow
 from tma_prep.shards import BYTES_PER_GROUP, ROWS_PER_GROUP, ShardFolder, ShardReader

@@ -10,11 +10,10 @@ from tma_prep.artifact import (
     MANIFEST,
     Artifact,
     check_files,
-    file_entry,
     library_versions,
     tool_version,
-    write_text,
 )
+from tma_prep.durable import file_entry, write_text
 from tma_prep.errors import ArtifactError, OptionError, check_known
 from tma_prep.options import ExportOptions
 from tma_prep.progress import Progress, Silent, Stopwatch

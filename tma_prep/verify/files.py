@@ -7,7 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tma_prep.artifact import MANIFEST, manifest_text, sha256_of
+from tma_prep.artifact import MANIFEST, manifest_text
+from tma_prep.durable import sha256_of
 from tma_prep.progress import Advance
 from tma_prep.shards import ShardFolder, shard_name
 from tma_prep.tables import UNREADABLE, reason_of

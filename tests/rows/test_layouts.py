@@ -11,7 +11,7 @@ from tests.rows.stored import Told, taken
 from tma_prep.errors import OptionError
 from tma_prep.rows.layouts import LAYOUTS
 from tma_prep.rows.recognition import columns_option
-from tma_prep.rows.sample import Exchange, Sample, TextPart, TextView
+from tma_prep.rows.sample import Sample
 
 Said = list[tuple[str, str]]
 
@@ -386,50 +386,6 @@ def test_examples_of_natural_instructions(folder: Folder) -> None:
     ):
         store = taken(folder.root / f"work{count}", path, ni_examples=count).store
         assert [sample.exchange("first") for sample in store.samples()] == [(prompt, "a")]
-
-
-CHAT: list[dict[str, Any]] = [
-    {"role": "system", "content": "s"},
-    {"role": "user", "content": "u1"},
-    {"role": "assistant", "content": "", "tool_calls": [OPENAI_CALL]},
-    {"role": "tool", "content": "t"},
-    {"role": "assistant", "content": "a1"},
-    {"role": "user", "content": "u2"},
-    {"role": "assistant", "content": "a2"},
-]
-CALLED = 'add {"b": 1, "a": null}'
-
-
-@pytest.mark.parametrize(
-    ("exchange", "part", "text"),
-    [
-        ("first", "both", "u1 a1"),
-        ("first", "prompt", "u1"),
-        ("first", "response", "a1"),
-        ("last", "both", "u2 a2"),
-        ("last", "response", "a2"),
-        ("all", "both", f"u1 {CALLED} t a1 u2 a2"),
-        ("all", "prompt", "u1 t u2"),
-        ("all", "response", f"{CALLED} a1 a2"),
-    ],
-)
-def test_views(folder: Folder, exchange: Exchange, part: TextPart, text: str) -> None:
-    """What is embedded of a conversation."""
-    path = folder.lines("x.jsonl", {"messages": CHAT, "tools": [TOOL]})
-    sample = _one(read(path))
-    assert "".join(sample.embedded(TextView(exchange, part))) == text
-    assert sample.target_text == f"u1 {CALLED} a1 u2 a2"
-    assert sample.whole_text == f"s u1 {CALLED} t a1 u2 a2 {json.dumps(TOOL)}"
-
-
-def test_a_user_who_has_the_last_word(folder: Folder) -> None:
-    """Under `last` that message alone; a call stands in where no answer has text."""
-    path = folder.lines("x.jsonl", {"messages": [*CHAT, {"role": "user", "content": "u3"}]})
-    sample = _one(read(path))
-    assert sample.exchange("last") == ("u3", "")
-    assert sample.exchange("first") == ("u1", "a1")
-    sample = _one(read(folder.lines("y.jsonl", {"messages": CHAT[:4]})))
-    assert sample.exchange("first") == sample.exchange("last") == ("u1", CALLED)
 
 
 def test_files_of_several_layouts(folder: Folder) -> None:

@@ -146,25 +146,21 @@ class Sample:
         Tools come first. What follows the last answer that is trained is left out; without any
         such answer what was said stands alone.
         """
-        return _turns(self)
+        before = [json.dumps(tool, ensure_ascii=False) for tool in self.tools]
+        turns: list[str] = []
+        for message in self.messages:
+            if message.trained or self.whole:
+                turns += [_joined(before), message.full_text]
+                before = []
+            else:
+                before.append(message.full_text)
+        return tuple(turns) if turns else (_joined(before),)
 
     @property
     def target_text(self) -> str:
         """Its questions, answers and calls: what a training row must not hold of a target."""
         spoken = [message for message in self.messages if message.role in ("user", "assistant")]
         return " ".join(message.full_text for message in spoken)
-
-
-def _turns(sample: Sample) -> tuple[str, ...]:
-    before = [json.dumps(tool, ensure_ascii=False) for tool in sample.tools]
-    turns: list[str] = []
-    for message in sample.messages:
-        if message.trained or sample.whole:
-            turns += [_joined(before), message.full_text]
-            before = []
-        else:
-            before.append(message.full_text)
-    return tuple(turns) if turns else (_joined(before),)
 
 
 def text_id(text: str) -> str:
